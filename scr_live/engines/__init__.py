@@ -1,0 +1,42 @@
+"""What runs the network: one protocol, and one function that picks the implementation."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scr_live.frames import Mask
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What runs where, for the summary, the statistics and the status line."""
+
+    backend: str
+    """openvino, onnxruntime, pytorch, constant ..."""
+    device: str
+    precision: str
+    """bf16, f16, f32 or int8: what the arithmetic really is."""
+    input_size: int
+    """s: the engine takes (s, s, 3) uint8 RGB."""
+    versions: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    """Why this engine was picked, one sentence."""
+
+
+class Engine(Protocol):
+    """A context manager used by one thread at a time.
+
+    `infer` takes an (s, s, 3) uint8 RGB image and returns an (s, s) float32 probability; the result belongs
+    to the caller, the engine never writes into it again. Failure is an InferenceError.
+    """
+
+    @property
+    def info(self) -> EngineInfo: ...
+    def infer(self, image: NDArray[np.uint8]) -> Mask: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

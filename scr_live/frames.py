@@ -1,0 +1,77 @@
+"""What travels through the pipeline: frozen records, numpy only, no vendor types.
+
+One colour order (RGB) and one layout (height, width, 3) everywhere; sources and sinks convert at the
+border.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scr_live.geometry import Placement
+
+Image: TypeAlias = NDArray[np.uint8]
+"""(h, w, 3) RGB, read-only once it is in a Frame."""
+
+Mask: TypeAlias = NDArray[np.float32]
+"""(s, s) polyp probability 0..1 in network space."""
+
+Contour: TypeAlias = NDArray[np.float32]
+"""(n, 2) closed polygon of (x, y) in frame pixels; pixel centres lie on integers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of the source. `image` is made read-only."""
+
+    image: Image
+    index: int
+    """0-based position in this run, after decoding."""
+    pts_s: float | None
+    """Presentation time in seconds from the container, relative to the first frame; None if it has none."""
+    captured_at: float
+    """time.perf_counter() when the source handed it out."""
+
+    def __post_init__(self) -> None:
+        self.image.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polyp:
+    """One connected region above the threshold."""
+
+    contour: Contour
+    score: float
+    """Highest probability inside the region, 0..1."""
+    area_px: float
+    """Area in frame pixels."""
+    track_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the model said of one frame."""
+
+    frame_index: int
+    polyps: tuple[Polyp, ...]
+    probability: Mask
+    placement: "Placement"
+    """How network space lies in the frame."""
+    infer_ms: float
+    captured_at: float
+    """Frame.captured_at of the frame it belongs to: what the age of a mark is counted from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What people see and what is recorded: a frame and the marks drawn on a copy of it."""
+
+    frame: Frame
+    prediction: Prediction | None
+    """The prediction that is drawn (of this frame, or in live mode of a slightly earlier one)."""
+    image: Image
+    status: str = field(default="")
+    """Empty if the marks are this frame's own; otherwise one short phrase, such as "AI late"."""

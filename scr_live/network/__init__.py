@@ -1,0 +1,1 @@
+"""SCR-Net as PyTorch modules."""

@@ -1,0 +1,1 @@
+"""Threads and channels that carry frames from a source to the sinks."""
