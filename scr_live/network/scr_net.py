@@ -1,0 +1,115 @@
+"""SCR-Net: semantic calibration encoder, semantic refinement decoder (AAAI 2021, figure 2)."""
+
+from dataclasses import asdict, dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scr_live.network.blocks import (
+    PyramidPooling,
+    SemanticCalibration,
+    SemanticRefinement,
+    conv_bn_relu,
+    resize_like,
+)
+from scr_live.network.encoders import build_encoder
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Everything that decides the shape of the network; goes into the model card."""
+
+    encoder: str = "lite0"
+    width: int | None = 48
+    """Channels of every level after the encoder; None keeps the encoder's own, as in the paper."""
+    scm: bool = True
+    srm: bool = True
+
+    def as_dict(self) -> dict[str, str | int | bool | None]:
+        return asdict(self)
+
+
+PLAIN = NetworkConfig(encoder="plain", width=None)
+LITE0 = NetworkConfig(encoder="lite0", width=48)
+
+
+class ScrNet(nn.Module):
+    """(b, 3, h, w) RGB in 0..255, any real dtype -> (b, 1, h, w) logits. h and w: multiples of 32."""
+
+    def __init__(self, config: NetworkConfig = LITE0) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = build_encoder(config.encoder)
+        maps = self.encoder.channels
+        levels = maps if config.width is None else (config.width,) * len(maps)
+        self.lateral = nn.ModuleList(
+            nn.Identity() if before == after else conv_bn_relu(before, after, kernel=1)
+            for before, after in zip(maps[:-1], levels[:-1], strict=True)
+        )
+        self.pyramid = PyramidPooling(maps[-1], levels[-1])
+        pairs = list(zip(levels[1:], levels[:-1], strict=True))  # (deeper, shallower) neighbours
+        self.calibrate = nn.ModuleList(SemanticCalibration(*pair, enabled=config.scm) for pair in pairs)
+        self.refine = nn.ModuleList(SemanticRefinement(*pair, enabled=config.srm) for pair in pairs)
+        self.reduce = nn.ModuleList(nn.Conv2d(high, low, 1) for high, low in pairs)
+        self.fuse = nn.ModuleList(conv_bn_relu(low, low) for _, low in pairs)
+        self.side = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in levels)
+        self._initialise()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits at the picture's size: the side outputs, upsampled and summed."""
+        sides = self.side_outputs(image)
+        total = sides[-1]
+        for side in reversed(sides[:-1]):
+            total = side + resize_like(total, side)
+        return resize_like(total, image)
+
+    def side_outputs(self, image: Tensor) -> list[Tensor]:
+        """One (b, 1, h_i, w_i) map of logits a level, finest first."""
+        encoder = self.encoder
+        maps = encoder((image - encoder.mean) * (1.0 / encoder.std))
+        features = [lateral(level) for lateral, level in zip(self.lateral, maps[:-1], strict=True)]
+        calibrated = self._calibrated([*features, self.pyramid(maps[-1])])
+        decoded = self._decoded(calibrated)
+        return [side(level) for side, level in zip(self.side, decoded, strict=True)]
+
+    def _calibrated(self, levels: list[Tensor]) -> list[Tensor]:
+        """I_i of equation 3, from the top down: each level is calibrated by its calibrated neighbour."""
+        result = [levels[-1]]
+        for level, calibrate in zip(reversed(levels[:-1]), reversed(self.calibrate), strict=True):
+            result.insert(0, calibrate(result[0], level))
+        return result
+
+    def _decoded(self, levels: list[Tensor]) -> list[Tensor]:
+        """Refine each level by its neighbour's context (equation 7), then fuse it with what came from above."""
+        result = [levels[-1]]
+        for i in reversed(range(len(levels) - 1)):
+            refined = self.refine[i](levels[i + 1], levels[i])
+            above = resize_like(self.reduce[i](result[0]), refined)
+            result.insert(0, self.fuse[i](refined + above))
+        return result
+
+    def _initialise(self) -> None:
+        """Kaiming, as in the paper. Flow starts at zero: SCM begins as the plain FPN and departs from it."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for calibrate in self.calibrate:
+            if isinstance(calibrate, SemanticCalibration) and calibrate.offset is not None:
+                nn.init.zeros_(calibrate.offset.weight)
+        for side in self.side:
+            if isinstance(side, nn.Conv2d):
+                nn.init.normal_(side.weight, std=0.01)
+
+
+class Segmenter(nn.Module):
+    """What is exported: (1, s, s, 3) uint8 RGB in, (1, s, s) probability out."""
+
+    def __init__(self, network: ScrNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits = self.network(image.permute(0, 3, 1, 2).float())
+        return functional.sigmoid(logits)[:, 0]
