@@ -1,0 +1,142 @@
+"""From what a decoder hands out to what the pipeline wants: upright, progressive, 8-bit RGB."""
+
+import struct
+from typing import cast
+
+import av
+import av.error
+import av.filter
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from scr_live.errors import SourceUnreadableError
+from scr_live.frames import Image
+
+HD_LINES = 720
+"""From this height on, video that does not name its colour matrix is taken for BT.709, below for BT.601."""
+
+_UNSPECIFIED_MATRIX = 2  # AVCOL_SPC_UNSPECIFIED
+_MATRICES = {  # AVCOL_SPC_* -> what swscale calls it; anything else swscale has to know by itself
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+_LEAST_DEINTERLACED = 4  # lines and columns: the filter refuses smaller pictures
+
+
+class RgbConverter:
+    """Converts decoded frames by their colour tags and turns them upright. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def convert(self, frame: av.VideoFrame) -> Image:
+        """Return (h, w, 3) RGB, contiguous, turned as the display matrix asks."""
+        try:
+            # One thread: at 1080p it takes under a millisecond, and more would wait for a busy core.
+            rgb = self._reformatter.reformat(
+                frame,
+                format="rgb24",
+                src_colorspace=_matrix(frame),
+                src_color_range=_range(frame),
+                dst_color_range=ColorRange.JPEG,
+                threads=1,
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SourceUnreadableError(
+                f"Expected pictures that can be converted to RGB, found pixel format "
+                f"{frame.format.name} with colour matrix {frame.colorspace}, which the converter refuses ({error}). Re-encode the "
+                "video as H.264 with 4:2:0 chroma."
+            ) from error
+        image = cast("Image", np.ascontiguousarray(rgb.to_ndarray()))
+        return _turn(image, frame)
+
+
+class Deinterlacer:
+    """Lets progressive video through; from the first interlaced frame on, weaves fields into frames.
+
+    One frame out for each frame in, at most one frame late: drain with `flush`.
+    """
+
+    def __init__(self) -> None:
+        self._graph: av.filter.Graph | None = None
+
+    def push(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
+        """Return the frames that are ready, in order."""
+        if self._graph is None:
+            if not frame.interlaced_frame or min(frame.width, frame.height) < _LEAST_DEINTERLACED:
+                return [frame]
+            self._graph = _deinterlacing_graph(frame)
+        self._graph.vpush(frame)
+        return self._pull()
+
+    def flush(self) -> list[av.VideoFrame]:
+        """Return what is still inside; after it, the next frame starts anew."""
+        if self._graph is None:
+            return []
+        self._graph.vpush(None)
+        rest = self._pull()
+        self._graph = None
+        return rest
+
+    def _pull(self) -> list[av.VideoFrame]:
+        ready: list[av.VideoFrame] = []
+        graph = cast("av.filter.Graph", self._graph)
+        while True:
+            try:
+                ready.append(graph.vpull())
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return ready
+
+
+def _matrix(frame: av.VideoFrame) -> Colorspace | None:
+    if frame.colorspace == _UNSPECIFIED_MATRIX:
+        return Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
+    return _MATRICES.get(frame.colorspace)
+
+
+def _range(frame: av.VideoFrame) -> ColorRange:
+    if frame.color_range != ColorRange.UNSPECIFIED:
+        return ColorRange(frame.color_range)
+    full = frame.format.name.startswith("yuvj") or frame.format.is_rgb
+    return ColorRange.JPEG if full else ColorRange.MPEG
+
+
+def _turn(image: Image, frame: av.VideoFrame) -> Image:
+    """Apply the display matrix: quarter turns and mirrors; other angles do not occur in practice."""
+    data = _display_matrix(frame)
+    if data is None:
+        return image
+    a, b, _, c, d, *_ = struct.unpack("=9i", data)  # x' = a x + c y, y' = b x + d y
+    swapped = abs(b) > abs(a)
+    flip_x, flip_y = (c < 0, b < 0) if swapped else (a < 0, d < 0)
+    if swapped:
+        image = cast("Image", cv2.transpose(image))
+    if flip_x or flip_y:
+        code = -1 if flip_x and flip_y else int(flip_x)  # OpenCV: 1 mirrors x, 0 mirrors y, -1 both
+        image = cast("Image", cv2.flip(image, code))
+    return image
+
+
+def _display_matrix(frame: av.VideoFrame) -> bytes | None:
+    for data in frame.side_data:
+        if data.type == SideDataType.DISPLAYMATRIX:
+            return bytes(data)
+    return None
+
+
+def _deinterlacing_graph(frame: av.VideoFrame) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+    )
+    # send_frame: one frame out for one in; interlaced: leave frames that are marked progressive alone.
+    weave = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    graph.link_nodes(source, weave, graph.add("buffersink")).configure()
+    return graph

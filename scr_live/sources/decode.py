@@ -1,0 +1,147 @@
+"""What file, stream and camera share: packets become decoded frames, decoded frames become Frames."""
+
+import logging
+from collections.abc import Iterator
+from time import perf_counter
+from typing import cast
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from scr_live.errors import SourceUnreadableError
+from scr_live.frames import Frame
+from scr_live.sources.convert import Deinterlacer, RgbConverter
+from scr_live.sources.timeline import Timeline
+
+DEFAULT_FPS = 25.0
+"""Assumed where neither the container nor the codec names a rate."""
+
+MAX_ERRORS_IN_A_ROW = 500
+"""Undecodable packets after which a video counts as unreadable."""
+
+_VARIABLE_RATE = 0.02  # average and base rate further apart than this: not one constant rate
+_log = logging.getLogger(__name__)
+
+
+class Troubles:
+    """What went wrong without ending the video: `warnings` for people, `decode_errors` for statistics."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.decode_errors = 0
+
+    def warn(self, text: str) -> None:
+        """Keep a sentence for the summary, once, and log it."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            _log.warning(text)
+
+
+class PacketDecoder:
+    """Decodes the packets of one stream; corrupt ones are counted and skipped. One thread at a time."""
+
+    def __init__(self, name: str, troubles: Troubles) -> None:
+        self._name = name
+        self._troubles = troubles
+        self._deinterlacer = Deinterlacer()
+        self._size: tuple[int, int] | None = None
+        self._errors_in_a_row = 0
+
+    def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[av.VideoFrame]:
+        """Yield frames in display order; the empty packet at the end of a demuxer drains the decoder."""
+        for frame in self._decoded(packet):
+            self._check_size(frame)
+            yield from self._deinterlacer.push(frame)
+        if packet.size == 0:
+            yield from self._deinterlacer.flush()
+
+    def _decoded(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            self._troubles.decode_errors += 1
+            self._errors_in_a_row += 1
+            if self._errors_in_a_row >= MAX_ERRORS_IN_A_ROW:
+                raise SourceUnreadableError(
+                    f"Expected video in {self._name}, but {self._errors_in_a_row} packets in a row cannot "
+                    f"be decoded ({error.strerror}). The data is damaged or encrypted; copy it again."
+                ) from error
+            return []
+        if frames:
+            self._errors_in_a_row = 0
+        self._troubles.decode_errors += sum(frame.is_corrupt for frame in frames)
+        return frames
+
+    def _check_size(self, frame: av.VideoFrame) -> None:
+        size = (frame.width, frame.height)
+        if self._size is None:
+            self._size = size
+        elif size != self._size:
+            raise SourceUnreadableError(
+                f"Expected {self._size[0]}x{self._size[1]} throughout {self._name}, found "
+                f"{size[0]}x{size[1]} from some frame on: the picture size changes within the video. Split it at that point, or "
+                "re-encode it to one size."
+            )
+
+
+class FrameBuilder:
+    """Gives decoded frames their index, time and RGB picture."""
+
+    def __init__(self, stream: VideoStream, name: str, troubles: Troubles) -> None:
+        self._name = name
+        self._troubles = troubles
+        self._fps = assumed_fps(stream)
+        self._converter = RgbConverter()
+        self._timeline = Timeline(1 / self._fps)
+        self._index = 0
+
+    def build(self, decoded: av.VideoFrame) -> Frame:
+        """Return the next Frame, stamped with the time of this call's end."""
+        container_s = cast("float | None", decoded.time)
+        if container_s is None:
+            self._troubles.warn(
+                f"{self._name} carries no time stamps; its frames are taken to be {self._fps:g} a second."
+            )
+        image = self._converter.convert(decoded)
+        frame = Frame(image, self._index, self._timeline.seconds(container_s), perf_counter())
+        self._index += 1
+        return frame
+
+    def restart(self) -> None:
+        """Say that the video begins again; indices and times go on."""
+        self._timeline.restart()
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """Pick the first real video stream; SourceUnreadableError if there is none or no decoder for it."""
+    moving = [s for s in container.streams.video if not s.disposition & s.disposition.__class__.attached_pic]
+    if not moving:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise SourceUnreadableError(
+            f"Expected a video stream in {name}, found only: {kinds}. Give a file or address "
+            "that carries video."
+        )
+    stream = moving[0]
+    if cast("object", stream.codec_context) is None:
+        raise SourceUnreadableError(
+            f"Expected a video codec that FFmpeg can decode in {name}, found one that it has no decoder for. "
+            "Re-encode the video as H.264."
+        )
+    return stream
+
+
+def nominal_fps(stream: VideoStream) -> float | None:
+    """Frames a second as the container has it; None if unknown or variable."""
+    average, base = stream.average_rate, stream.base_rate
+    if not average:
+        return None
+    if base and min(abs(base / (average * n) - 1) for n in (1, 2)) > _VARIABLE_RATE:  # 2: fields
+        return None
+    return float(average)
+
+
+def assumed_fps(stream: VideoStream) -> float:
+    """Return the best guess at a rate, for frames that carry no time."""
+    return float(stream.average_rate or stream.guessed_rate or stream.base_rate or DEFAULT_FPS)

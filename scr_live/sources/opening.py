@@ -1,0 +1,96 @@
+"""Choosing a source by what the user wrote."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scr_live.errors import SourceUnreadableError
+from scr_live.sources import VideoSource
+
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "srt", "tcp")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+_GLOB = re.compile(r"[*?\[]")
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")  # two letters at least: C:\ is a drive
+_CAMERA = re.compile(r"\d{1,3}|/dev/video\d+|camera:.+")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What may be asked of a source; each kind heeds what concerns it."""
+
+    loop: bool = False
+    """Files and pictures: start over at the end, for ever."""
+    realtime: bool = False
+    """Files and pictures: play as if live, at the video's own pace."""
+    size: str | None = None
+    """Camera: WIDTHxHEIGHT, such as 1280x720."""
+    fps: float | None = None
+    """Camera: rate to ask for. Pictures: rate to play at (default 25)."""
+    pixel_format: str | None = None
+    """Camera: such as mjpeg or yuyv422."""
+    open_timeout_s: float = 10.0
+    read_timeout_s: float = 5.0
+    transport: Literal["tcp", "udp"] = "tcp"
+    """RTSP only."""
+
+
+def open_source(spec: str, options: SourceOptions | None = None) -> VideoSource:
+    """Open what `spec` names: a file, camera, stream address, pictures, or `phantom`.
+
+    Raises a SourceError that says what was expected there, within the time-outs, and leaves nothing open.
+    """
+    options = options or SourceOptions()
+    source = _open(spec, options)
+    if options.realtime and not source.info.is_live:
+        from scr_live.sources.pacing import Paced
+
+        return Paced(source)
+    return source
+
+
+def kind_of(spec: str) -> str:
+    """Say which kind of source a spec names, by its form and by what lies at the path."""
+    if spec == "phantom" or spec.startswith("phantom:"):
+        return "phantom"
+    if _CAMERA.fullmatch(spec):
+        return "camera"
+    if scheme := _SCHEME.match(spec):
+        return "stream" if scheme[1].lower() in STREAM_SCHEMES else "unknown"
+    path = Path(spec)
+    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+        return "images"
+    if _GLOB.search(spec) and not path.exists():
+        return "images"
+    return "file"
+
+
+# ruff: noqa: PLC0415  the heavy imports stand in the case that needs them
+def _open(spec: str, options: SourceOptions) -> VideoSource:
+    match kind_of(spec):
+        case "phantom":
+            from scr_live.sources.phantom import PhantomSource, parse_phantom
+
+            return PhantomSource(parse_phantom(spec))
+        case "camera":
+            from scr_live.sources.camera import open_camera
+
+            return open_camera(spec, options)
+        case "stream":
+            from scr_live.sources.stream import open_stream
+
+            return open_stream(spec, options)
+        case "images":
+            from scr_live.sources.images import ImagesSource
+
+            return ImagesSource(spec, fps=options.fps, loop=options.loop)
+        case "file":
+            from scr_live.sources.file import FileSource
+
+            return FileSource(Path(spec), loop=options.loop)
+        case _:
+            raise SourceUnreadableError(
+                f"Expected an address that starts with one of {', '.join(STREAM_SCHEMES)}, found "
+                f"{spec.partition('://')[0]}://. Use one of these, or the plain path of a file."
+            )
