@@ -1,0 +1,119 @@
+"""A file for a muxer that stays readable whatever happens: killed process, full disk, failed end.
+
+Two rules make it so. Bytes are only ever appended until the very end; what the muxer wants to change near
+the head (an mp4 index, a duration) is kept in memory and applied last, once everything behind it is on the
+disk. And the file has its final name from the first complete picture on, never before and never later.
+"""
+
+import contextlib
+import io
+import os
+import secrets
+from pathlib import Path
+from typing import IO
+
+from scr_live.errors import OutputExistsError
+
+
+class CrashSafeFile:
+    """A write-only, seekable file object. One thread at a time.
+
+    It is created beside `path` under a name of its own, `mark_safe()` gives it the final name, `finish()` ends
+    it well and `abandon()` cuts it back to the last safe point. Every failing write raises OSError.
+    """
+
+    def __init__(self, path: Path, *, force: bool) -> None:
+        self._final = path
+        self._force = force
+        self._named = False
+        self._patches: list[tuple[int, bytes]] = []
+        self._position = 0
+        self.size = 0
+        """Bytes appended so far."""
+        self._safe_size = 0
+        self.path = path.with_name(f"{path.stem[:40]}.partial-{secrets.token_hex(3)}{path.suffix}")
+        """Where the bytes are now."""
+        self._file: IO[bytes] = self.path.open("xb", buffering=0)
+
+    @property
+    def closed(self) -> bool:
+        """PyAV asks for it, and writes no trailer into a closed file."""
+        return self._file.closed
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def write(self, data: bytes) -> int:
+        """Append; the part of `data` that lies before the end of the file is kept for `finish()`."""
+        if self.closed:  # abandoned: what a muxer says in its last moments no longer matters
+            return len(data)
+        overlap = max(0, min(self.size - self._position, len(data)))
+        if overlap:
+            self._patches.append((self._position, data[:overlap]))
+        self._append(data[overlap:])
+        self._position += len(data)
+        return len(data)
+
+    def mark_safe(self) -> None:
+        """Everything written so far is a readable video."""
+        self._safe_size = self.size
+        if not self._named and os.name != "nt":  # Windows renames no open file: there finish() does it
+            self._take_name()
+
+    def finish(self) -> None:
+        """Apply the patches behind a barrier, close, and make sure of the name."""
+        os.fsync(self._file.fileno())
+        for position, data in self._patches:
+            self._file.seek(position)
+            _write_all(self._file, data)
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if not self._named:
+            self._take_name()
+
+    def abandon(self) -> None:
+        """Keep what is safe, or nothing at all; no error is raised, since one is under way already."""
+        with contextlib.suppress(OSError):
+            self._file.truncate(self._safe_size)
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            if not self._safe_size:
+                self.path.unlink(missing_ok=True)
+            elif not self._named:
+                self._take_name()
+
+    def _append(self, data: bytes) -> None:
+        if data:
+            self._file.seek(self.size)
+            _write_all(self._file, data)
+            self.size += len(data)
+
+    def _take_name(self) -> None:
+        """Rename; without --force never over a file that has come into being meanwhile."""
+        if not self._force and self._final.exists():
+            raise OutputExistsError(
+                f"{self._final} came into being while it was being recorded to, and is left as it is. "
+                f"The recording is in {self.path}."
+            )
+        self.path.replace(self._final)
+        self.path = self._final
+        self._named = True
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    """A raw file may take less than it is given: the muxer would not notice."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

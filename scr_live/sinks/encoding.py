@@ -1,0 +1,181 @@
+"""H.264 through FFmpeg: which encoder works here, how it is set, and RGB to BT.709 video levels."""
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Final, cast
+
+import av
+import numpy as np
+from av.codec import Codec
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from scr_live.errors import OptionError
+from scr_live.frames import Image
+
+TICKS_PER_S: Final = 90_000
+"""Every usual frame interval (24 to 60 fps, and the NTSC ones) is a whole number of these."""
+
+_BT709: Final = 1  # the same number in H.273 for primaries, transfer and matrix, and in swscale
+_LIMITED: Final = 1
+_FULL: Final = 2
+_HARDWARE: Final = (
+    "h264_nvenc",
+    "h264_qsv",
+    "h264_amf",
+    "h264_videotoolbox",
+    "h264_v4l2m2m",
+    "h264_mf",
+)
+_FPS_IF_UNKNOWN: Final = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderOptions:
+    """How a recording is made."""
+
+    encoder: str = "auto"
+    """auto (libx264), or the name of an H.264 encoder of FFmpeg that works on this machine."""
+    quality: int = 20
+    """Constant quality, 0 (best) to 51: CRF of libx264, CQ and its like elsewhere."""
+    preset: str = "veryfast"
+    """libx264's trade of time for size; other encoders have their own default."""
+    force: bool = False
+    """Overwrite an existing file."""
+    nominal_fps: float | None = None
+    """What the source calls its rate: only the length of the last frame and the key frames come from it."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.quality <= 51:  # noqa: PLR2004 - the range of H.264's quantiser
+            raise OptionError(f"The recording quality goes from 0 (best) to 51; it was {self.quality}.")
+        if self.preset not in _X264_PRESETS:
+            raise OptionError(
+                f"{self.preset!r} is no preset of libx264. Take one of: {', '.join(_X264_PRESETS)}."
+            )
+
+    @property
+    def fps(self) -> float:
+        """The nominal rate, or a usual one where the source has none."""
+        return self.nominal_fps if self.nominal_fps and self.nominal_fps > 0 else _FPS_IF_UNKNOWN
+
+
+_X264_PRESETS: Final = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+
+
+def choose_encoder(name: str) -> str:
+    """The encoder that `name` means; an OptionError names what works here if it does not."""
+    encoder = "libx264" if name == "auto" else name
+    if not encoder_works(encoder):
+        works = ", ".join(working_encoders()) or "none"
+        raise OptionError(
+            f"The video encoder {name!r} does not work on this machine. Encoders of H.264 that do: {works}."
+        )
+    return encoder
+
+
+def working_encoders() -> tuple[str, ...]:
+    """The H.264 encoders that encoded a picture here just now."""
+    return tuple(name for name in ("libx264", *_HARDWARE) if encoder_works(name))
+
+
+@cache
+def encoder_works(name: str) -> bool:
+    """Whether `name` is an H.264 encoder and really encodes: a build may list one that has no device here."""
+    try:
+        codec = Codec(name, "w")
+        if codec.canonical_name != "h264":
+            return False
+        context = cast("VideoCodecContext", codec.create("video"))
+        configure(context, name, RecorderOptions(), size=(320, 240))
+        context.encode(Converter(pixel_format(codec)).convert(np.zeros((240, 320, 3), np.uint8)))
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def pixel_format(codec: Codec) -> str:
+    """4:2:0 in eight bits as the encoder likes its planes; players expect nothing else."""
+    names = [each.name for each in codec.video_formats or []]
+    return "yuv420p" if "yuv420p" in names or "nv12" not in names else "nv12"
+
+
+def configure(
+    context: VideoCodecContext, encoder: str, options: RecorderOptions, *, size: tuple[int, int]
+) -> None:
+    """Set up an unopened encoder for `size` (width, height), both even."""
+    context.width, context.height = size
+    context.pix_fmt = pixel_format(context.codec)
+    context.time_base = Fraction(1, TICKS_PER_S)
+    context.framerate = Fraction(options.fps).limit_denominator(1001)
+    context.gop_size = max(1, round(options.fps))
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED
+    context.options = _encoder_options(encoder, options, size=size)
+
+
+class Converter:
+    """RGB to 4:2:0, BT.709 limited range, tagged so. One thread at a time (it keeps swscale's context)."""
+
+    def __init__(self, pixel_format_name: str) -> None:
+        self._format = pixel_format_name
+        self._reformatter = VideoReformatter()
+
+    def convert(self, image: Image) -> VideoFrame:
+        """`image` (h, w, 3) RGB with even h and w."""
+        frame = self._reformatter.reformat(
+            VideoFrame.from_ndarray(image, format="rgb24"),
+            format=self._format,
+            src_colorspace=_BT709,
+            dst_colorspace=_BT709,  # swscale would take BT.601
+            src_color_range=_FULL,
+            dst_color_range=_LIMITED,
+        )
+        frame.color_primaries = frame.color_trc = frame.colorspace = _BT709
+        frame.color_range = _LIMITED
+        return frame
+
+
+def padded_to_even(image: Image) -> Image:
+    """4:2:0 halves both sides, so an odd picture gets its last row or column twice."""
+    height, width = image.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return image
+    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _encoder_options(encoder: str, options: RecorderOptions, *, size: tuple[int, int]) -> dict[str, str]:
+    """No B-frames anywhere: times stay simple for every player, and little is lost when the process dies."""
+    quality = str(options.quality)
+    match encoder:
+        case "libx264":
+            held_back = min(5, int(options.fps / 5))  # frames that die with the process
+            threads = min(4, os.cpu_count() or 1) if held_back == 5 else 1  # noqa: PLR2004 - each holds one
+            return {
+                "preset": options.preset,
+                "crf": quality,
+                "bf": "0",
+                "rc-lookahead": str(held_back),
+                "threads": str(threads),
+                "forced-idr": "1",
+            }
+        case "h264_nvenc":
+            return {"preset": "p4", "rc": "vbr", "cq": quality, "b:v": "0", "bf": "0", "forced-idr": "1"}
+        case "h264_qsv":
+            return {"global_quality": quality, "bf": "0", "forced_idr": "1"}
+        case "h264_amf":
+            return {"rc": "cqp", "qp_i": quality, "qp_p": quality, "bf": "0"}
+        case _:  # no common quality scale: about 0.15 bit a pixel is generous for endoscopy
+            return {"b": str(round(0.15 * size[0] * size[1] * options.fps)), "bf": "0"}
