@@ -18,8 +18,8 @@ from scr_live.errors import OutputExistsError
 class CrashSafeFile:
     """A write-only, seekable file object. One thread at a time.
 
-    It is created beside `path` under a name of its own, `mark_safe()` gives it the final name, `finish()` ends
-    it well and `abandon()` cuts it back to the last safe point. Every failing write raises OSError.
+    It is created beside `path` under a name of its own, `mark_safe()` gives it the final name, `finish()`
+    ends it well and `abandon()` cuts it back to the last safe point. Every failing write raises OSError.
     """
 
     def __init__(self, path: Path, *, force: bool) -> None:
@@ -41,15 +41,19 @@ class CrashSafeFile:
         return self._file.closed
 
     def writable(self) -> bool:
+        """Say yes to the muxer."""
         return True
 
     def seekable(self) -> bool:
+        """Say yes to the muxer."""
         return True
 
     def tell(self) -> int:
+        """Return where the next byte goes."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go anywhere, as in any file."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         self._position = base + offset
         return self._position
@@ -66,7 +70,7 @@ class CrashSafeFile:
         return len(data)
 
     def mark_safe(self) -> None:
-        """Everything written so far is a readable video."""
+        """Note that all bytes up to here make a readable video."""
         self._safe_size = self.size
         if not self._named and os.name != "nt":  # Windows renames no open file: there finish() does it
             self._take_name()
@@ -79,12 +83,13 @@ class CrashSafeFile:
             _write_all(self._file, data)
         os.fsync(self._file.fileno())
         self._file.close()
+        self._safe_size = self.size
         if not self._named:
             self._take_name()
 
     def abandon(self) -> None:
         """Keep what is safe, or nothing at all; no error is raised, since one is under way already."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: closed by finish()
             self._file.truncate(self._safe_size)
         with contextlib.suppress(OSError):
             self._file.close()
@@ -113,7 +118,7 @@ class CrashSafeFile:
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:
-    """A raw file may take less than it is given: the muxer would not notice."""
+    """Write until all is written: a raw file may take less, and the muxer would not notice."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

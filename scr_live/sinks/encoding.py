@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Final, cast
+from typing import Final
 
 import av
 import numpy as np
@@ -76,7 +76,7 @@ _X264_PRESETS: Final = (
 
 
 def choose_encoder(name: str) -> str:
-    """The encoder that `name` means; an OptionError names what works here if it does not."""
+    """Return the encoder that `name` means; an OptionError names what works here if it does not."""
     encoder = "libx264" if name == "auto" else name
     if not encoder_works(encoder):
         works = ", ".join(working_encoders()) or "none"
@@ -87,7 +87,7 @@ def choose_encoder(name: str) -> str:
 
 
 def working_encoders() -> tuple[str, ...]:
-    """The H.264 encoders that encoded a picture here just now."""
+    """Name the H.264 encoders that really encode a picture here."""
     return tuple(name for name in ("libx264", *_HARDWARE) if encoder_works(name))
 
 
@@ -96,9 +96,9 @@ def encoder_works(name: str) -> bool:
     """Whether `name` is an H.264 encoder and really encodes: a build may list one that has no device here."""
     try:
         codec = Codec(name, "w")
-        if codec.canonical_name != "h264":
+        if codec.name != name or codec.canonical_name != "h264":  # FFmpeg takes "h264" for its first encoder
             return False
-        context = cast("VideoCodecContext", codec.create("video"))
+        context = codec.create("video")
         configure(context, name, RecorderOptions(), size=(320, 240))
         context.encode(Converter(pixel_format(codec)).convert(np.zeros((240, 320, 3), np.uint8)))
     except (av.FFmpegError, ValueError, OSError):

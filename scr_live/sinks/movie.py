@@ -32,7 +32,7 @@ class Movie:
 
     def __init__(self, path: Path, encoder: str, options: RecorderOptions, *, image: Image) -> None:
         self._shape = image.shape
-        self._clock = _Clock(nominal_fps=options.nominal_fps)
+        self._clock = Clock(nominal_fps=options.nominal_fps)
         self._last_key: int | None = None
         self._packets = 0
         self.frames_safe = 0
@@ -80,8 +80,8 @@ class Movie:
             self._last_key = frame.pts
         return frame
 
-    def _put(self, packet: "Packet") -> None:
-        """The muxers write a packet when the next one tells how long it lasts: all but this one are safe."""
+    def _put(self, packet: "Packet[VideoStream]") -> None:
+        """Write a packet. Muxers hold each until the next tells how long it lasts: all but one are safe."""
         size = self.file.size
         packet.duration = self._clock.interval  # counts for the last one only; the encoder's is a guess
         self._container.mux_one(packet)
@@ -91,8 +91,8 @@ class Movie:
         self._packets += 1
 
 
-class _Clock:
-    """Frame times to ticks from the first frame on, always increasing."""
+class Clock:
+    """Turns frame times into ticks since the first frame, always increasing."""
 
     def __init__(self, *, nominal_fps: float | None) -> None:
         self._nominal = round(TICKS_PER_S / nominal_fps) if nominal_fps and nominal_fps > 0 else None
@@ -104,6 +104,7 @@ class _Clock:
         """How long a frame lasts whose successor is not known."""
 
     def ticks(self, frame: Frame) -> int:
+        """Place the next frame; call it once for each, in order."""
         by_container = frame.pts_s is not None
         time_s = frame.captured_at if frame.pts_s is None else frame.pts_s
         if self._last_ticks is None:

@@ -37,10 +37,11 @@ class Recorder:
 
     @property
     def path(self) -> Path:
+        """Where the recording is, from its first complete picture on."""
         return self._path
 
     def write(self, picture: Picture) -> None:
-        """Encode one picture. OutputUnwritableError: the disk is full or gone; what was written is readable."""
+        """Encode one picture. OutputUnwritableError: the disk failed; what it holds is readable."""
         try:
             if self._movie is None:
                 self._movie = Movie(self._path, self._encoder, self._options, image=picture.image)
@@ -66,7 +67,7 @@ class Recorder:
             raise self._fail(cause) from cause
 
     def _fail(self, error: OSError | av.FFmpegError) -> SinkError:
-        """The error to raise; the file is cut back to what is readable."""
+        """Cut the file back to what is readable, and return the error to raise."""
         if isinstance(error, SinkError):
             return error
         self._failed = True
