@@ -49,3 +49,13 @@ class VideoSource(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def warnings_of(source: VideoSource) -> list[str]:
+    """Return what a source has to tell the person who runs it; complete after its end. Some have nothing."""
+    return list(getattr(source, "warnings", ()))
+
+
+def decode_errors_of(source: VideoSource) -> int:
+    """Return how many packets or frames of a source were damaged; 0 for those that do not decode."""
+    return int(getattr(source, "decode_errors", 0))

@@ -1,18 +1,22 @@
 """From what a decoder hands out to what the pipeline wants: upright, progressive, 8-bit RGB."""
 
 import struct
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
 import av.filter
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from scr_live.errors import SourceUnreadableError
 from scr_live.frames import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HD_LINES = 720
 """From this height on, video that does not name its colour matrix is taken for BT.709, below for BT.601."""
@@ -50,9 +54,9 @@ class RgbConverter:
             )
         except (av.error.FFmpegError, ValueError) as error:
             raise SourceUnreadableError(
-                f"Expected pictures that can be converted to RGB, found pixel format "
-                f"{frame.format.name} with colour matrix {frame.colorspace}, which the converter refuses ({error}). Re-encode the "
-                "video as H.264 with 4:2:0 chroma."
+                f"Expected pictures that can be converted to RGB, found pixel format {frame.format.name} "
+                f"with colour matrix {frame.colorspace}, which the converter refuses ({error}). Re-encode "
+                "the video as H.264 with 4:2:0 chroma."
             ) from error
         image = cast("Image", np.ascontiguousarray(rgb.to_ndarray()))
         return _turn(image, frame)
@@ -125,7 +129,7 @@ def _turn(image: Image, frame: av.VideoFrame) -> Image:
 
 
 def _display_matrix(frame: av.VideoFrame) -> bytes | None:
-    for data in frame.side_data:
+    for data in cast("Iterable[SideData]", frame.side_data):  # a Mapping that iterates over its values
         if data.type == SideDataType.DISPLAYMATRIX:
             return bytes(data)
     return None

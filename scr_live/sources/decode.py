@@ -36,7 +36,7 @@ class Troubles:
         """Keep a sentence for the summary, once, and log it."""
         if text not in self.warnings:
             self.warnings.append(text)
-            _log.warning(text)
+            _log.info(text)
 
 
 class PacketDecoder:
@@ -81,8 +81,8 @@ class PacketDecoder:
         elif size != self._size:
             raise SourceUnreadableError(
                 f"Expected {self._size[0]}x{self._size[1]} throughout {self._name}, found "
-                f"{size[0]}x{size[1]} from some frame on: the picture size changes within the video. Split it at that point, or "
-                "re-encode it to one size."
+                f"{size[0]}x{size[1]} from some frame on: the picture size changes within the video. Split "
+                "it at that point, or re-encode it to one size."
             )
 
 

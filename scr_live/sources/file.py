@@ -181,8 +181,8 @@ def _first(decoded: Iterator[av.VideoFrame], path: Path) -> av.VideoFrame:
     for frame in decoded:
         return frame
     raise SourceUnreadableError(
-        f"Expected video in {path}, but not one frame of it can be decoded. The file is damaged or cut short; "
-        "copy it again from where it was recorded."
+        f"Expected video in {path}, but not one frame of it can be decoded. The file is damaged or cut "
+        "short; copy it again from where it was recorded."
     )
 
 

@@ -1,39 +1,17 @@
 """Choosing a source by what the user wrote."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from scr_live.errors import SourceUnreadableError
 from scr_live.sources import VideoSource
+from scr_live.sources.options import PICTURE_SUFFIXES, STREAM_SCHEMES, SourceOptions
 
-STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "srt", "tcp")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+__all__ = ["SourceOptions", "kind_of", "open_source"]
 
 _GLOB = re.compile(r"[*?\[]")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")  # two letters at least: C:\ is a drive
 _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+|camera:.+")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
-    """What may be asked of a source; each kind heeds what concerns it."""
-
-    loop: bool = False
-    """Files and pictures: start over at the end, for ever."""
-    realtime: bool = False
-    """Files and pictures: play as if live, at the video's own pace."""
-    size: str | None = None
-    """Camera: WIDTHxHEIGHT, such as 1280x720."""
-    fps: float | None = None
-    """Camera: rate to ask for. Pictures: rate to play at (default 25)."""
-    pixel_format: str | None = None
-    """Camera: such as mjpeg or yuyv422."""
-    open_timeout_s: float = 10.0
-    read_timeout_s: float = 5.0
-    transport: Literal["tcp", "udp"] = "tcp"
-    """RTSP only."""
 
 
 def open_source(spec: str, options: SourceOptions | None = None) -> VideoSource:

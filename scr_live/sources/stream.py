@@ -1,0 +1,64 @@
+"""A video stream by its address: RTSP, HTTP(S), UDP, SRT or TCP."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import av
+import av.error
+from av.container import InputContainer
+
+from scr_live.errors import SourceError, SourceNotFoundError, SourceTimeoutError, SourceUnreadableError
+from scr_live.sources.live import LiveSource, LiveTarget
+from scr_live.sources.options import SourceOptions
+
+PROTOCOLS = "rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto,data"
+"""What an address, or a playlist behind it, may lead to: never a file of this machine."""
+
+
+def open_stream(url: str, options: SourceOptions) -> LiveSource:
+    """Connect and wait for the first picture; a SourceError within the two time-outs together."""
+    name = redact(url)
+    return LiveSource(
+        LiveTarget(
+            kind="stream",
+            name=name,
+            open_container=lambda: _connect(url, name, options),
+            open_timeout_s=options.open_timeout_s,
+            read_timeout_s=options.read_timeout_s,
+        )
+    )
+
+
+def redact(url: str) -> str:
+    """Return the address without user, password and query: what may be shown and recorded."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def _connect(url: str, name: str, options: SourceOptions) -> InputContainer:
+    settings = {"protocol_whitelist": PROTOCOLS}
+    if urlsplit(url).scheme in ("rtsp", "rtsps"):
+        settings["rtsp_transport"] = options.transport
+    # FFmpeg starts this clock twice, for connecting and for looking at what comes.
+    patience_s = options.open_timeout_s / 2
+    try:
+        return av.open(url, options=settings, timeout=(patience_s, options.read_timeout_s))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _refusal(name, error, options) from None  # FFmpeg's text has the address, password and all
+
+
+def _refusal(name: str, error: Exception, options: SourceOptions) -> SourceError:
+    if isinstance(error, av.error.ExitError | TimeoutError):
+        return SourceTimeoutError(
+            f"Expected a video stream at {name}, but nothing usable came within {options.open_timeout_s:g} "
+            "s. Check the address, that the sender is running, and the firewall."
+        )
+    reason = (error.strerror if isinstance(error, av.error.FFmpegError) else None) or type(error).__name__
+    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
+        return SourceUnreadableError(
+            f"Expected a video stream at {name}, found something that is none ({reason}). Check the address."
+        )
+    return SourceNotFoundError(
+        f"Expected a video stream at {name}, but it cannot be reached ({reason}). Check the address, the "
+        "user name and password if it needs them, and that the sender is running."
+    )
