@@ -1,0 +1,53 @@
+"""Weights on disk: safetensors, so that loading a file never runs code from it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from scr_live.card import ModelCard
+from scr_live.errors import CardError, ModelError, ModelNotFoundError
+from scr_live.network.scr_net import NetworkConfig, ScrNet
+
+
+def read_network(path: Path, card: ModelCard) -> ScrNet:
+    """The network that the card describes, with these weights, ready for inference."""
+    if card.network is None:
+        raise CardError(f"The card of {path} has no `network`: it cannot be told which network it holds.")
+    try:
+        network = ScrNet(NetworkConfig(**card.network))  # type: ignore[arg-type]
+    except TypeError as error:
+        raise CardError(
+            f"The card of {path} describes a network this version does not know: {error}."
+        ) from error
+    load_weights(network, path)
+    return network.eval()
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], *, half: bool = False) -> None:
+    """Write all tensors, whole or not at all. half: float32 is stored as float16, half the size."""
+    tensors = {
+        name: (value.half() if half and value.dtype == torch.float32 else value).contiguous().cpu()
+        for name, value in state.items()
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial)
+    partial.replace(path)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load weights of exactly this network; anything else is a ModelError that says what differs."""
+    if not path.is_file():
+        raise ModelNotFoundError(f"No weights at {path}. Expected a .safetensors file.")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is no readable safetensors file: {error}.") from error
+    float_state = {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}
+    try:
+        network.load_state_dict(float_state)
+    except RuntimeError as error:
+        raise ModelError(f"{path} holds weights of another network. {error}") from error

@@ -1,0 +1,68 @@
+"""Where the data that ships with scr-live lies, in a checkout and in a wheel; and which model a name means."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scr_live.card import ModelCard, check_hash, find_card, read_card
+from scr_live.errors import ModelNotFoundError
+
+DEFAULT_MODEL: Final = "scr-net-lite0"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file that was found, with its card, hash checked."""
+
+    path: Path
+    card: ModelCard
+    sha256: str
+
+
+def data_dir() -> Path:
+    """The folder that holds `export` and `assets` (and, in a checkout, `models`)."""
+    package = Path(__file__).parent
+    packed = package / "_data"
+    return packed if packed.is_dir() else package.parent
+
+
+def sample_clip() -> Path:
+    """The synthetic clip that ships with its ground truth."""
+    return data_dir() / "assets" / "sample_videos" / "phantom.mp4"
+
+
+def model_names() -> list[str]:
+    """Names of the shipped models."""
+    return sorted(card.parent.name for card in (data_dir() / "export").glob("*/card.json"))
+
+
+def find_model(name_or_path: str) -> Model:
+    """A shipped model by name, or any ONNX file by path with a card beside it."""
+    path = data_dir() / "export" / name_or_path / f"{name_or_path}.onnx"
+    if name_or_path not in model_names():
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ModelNotFoundError(
+                f"No model {name_or_path!r}. Expected the path of an ONNX file, or one of the shipped models: "
+                f"{', '.join(model_names()) or 'none are installed'}."
+            )
+    return read_model(path)
+
+
+def find_weights(name_or_path: str) -> Model:
+    """Trained weights by the name of a model in `models`, or a .safetensors file by path, for PyTorch."""
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = data_dir() / "models" / name_or_path / "weights.safetensors"
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise ModelNotFoundError(
+            f"No weights for {name_or_path!r}: PyTorch runs a .safetensors file with its card.json beside it, "
+            "or a model of the folder `models` of a checkout. Give the path of one with --model."
+        )
+    return read_model(path)
+
+
+def read_model(path: Path) -> Model:
+    """A model file with its card; a CardError if there is none or it describes another file."""
+    card = read_card(find_card(path))
+    return Model(path, card, check_hash(path, card))
