@@ -1,0 +1,179 @@
+"""Mucosa, vessels, slime and polyp skin as repeating tiles: colour with gloss, and relief."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from scr_live.phantom.noise import Field, slopes, smooth_noise, wrap_blur
+
+TILE_PX = 1024
+TILE_LENGTH = 6.0
+"""Length along z of one tile, in tube radii; around, one tile is the whole circumference."""
+SKIN_PX = 512
+SKIN_PER_RADIUS_PX = 110.0
+"""Pixels of polyp skin per polyp radius."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Colours and camera of one procedure."""
+
+    base: NDArray[np.float32]  # (3,) reflectance of the mucosa
+    pale: NDArray[np.float32]  # (3,) of fold crests
+    polyp: NDArray[np.float32]  # (3,)
+    vessel_strength: float
+    slime: float
+    wetness: float
+    exposure: float
+    ambient: float
+    warmth: float
+    noise: float
+    blur_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """`colour`: (h, w, 4) uint8, RGB factor (128 is 1) and gloss; `relief`: (h, w, 2) uint8 slopes around 128."""
+
+    colour: NDArray[np.uint8]
+    relief: NDArray[np.uint8]
+
+
+def choose_look(rng: np.random.Generator) -> Look:
+    """Draw one procedure's colours: from pink over orange to brown-yellow mucosa."""
+    palette = np.array([[0.60, 0.185, 0.125], [0.62, 0.21, 0.095], [0.52, 0.245, 0.105], [0.64, 0.27, 0.185]])
+    weights = rng.dirichlet([0.6] * 4)
+    base = weights @ palette * rng.uniform(0.92, 1.08, 3)
+    pale = base * np.array([1.15, 1.4, 1.3])
+    polyp = 0.55 * base + 0.45 * np.array([0.62, 0.15, 0.1]) * rng.uniform(0.85, 1.2, 3)
+    as_float = [np.asarray(c, dtype=np.float32) for c in (base, pale, polyp)]
+    return Look(
+        *as_float,
+        vessel_strength=float(rng.uniform(0.35, 1.2)),
+        slime=float(rng.uniform(0, 1) ** 2),
+        wetness=float(rng.uniform(0.5, 1.1)),
+        exposure=float(rng.uniform(0.85, 1.25)),
+        ambient=float(rng.uniform(0.05, 0.14)),
+        warmth=float(rng.uniform(-0.08, 0.08)),
+        noise=float(rng.uniform(1.2, 3.2)),
+        blur_px=float(rng.uniform(0.3, 0.9)),
+    )
+
+
+def paint_mucosa(rng: np.random.Generator, look: Look) -> Tile:
+    """The wall: mottling, branching vessels, fine grain, slime with bubbles."""
+    shape = (TILE_PX, TILE_PX)
+    blotch = smooth_noise(rng, shape, cell_px=150) + 0.6 * smooth_noise(rng, shape, cell_px=45)
+    grain = smooth_noise(rng, shape, cell_px=7)
+    fine = smooth_noise(rng, shape, cell_px=2.5)
+    colour = np.ones((*shape, 3), np.float32)
+    colour *= (1 + 0.05 * blotch + 0.02 * grain + 0.02 * fine)[..., None]
+    redness = 0.06 * blotch + 0.04 * smooth_noise(rng, shape, cell_px=80)
+    colour *= np.stack([1 + 0.15 * redness, 1 - redness, 1 - redness], axis=-1)
+    vessels = (
+        _vessels(rng) * look.vessel_strength * (0.65 + 0.35 * np.tanh(smooth_noise(rng, shape, cell_px=200)))
+    )
+    colour *= 1 - vessels[..., None] * np.array([0.3, 0.62, 0.5], np.float32)
+    height = 3.2 * smooth_noise(rng, shape, cell_px=60) + 0.9 * smooth_noise(rng, shape, cell_px=22)
+    # Slippery patches glitter, others lie smooth.
+    rough = np.clip(0.45 + 0.5 * smooth_noise(rng, shape, cell_px=130), 0.1, 1.4)
+    height += rough * (0.5 * grain + 0.1 * fine)
+    gloss = 0.5 + 0.5 * np.tanh(1.5 * smooth_noise(rng, shape, cell_px=110))
+    _add_slime(rng, colour, height, gloss, amount=look.slime)
+    return _tile(colour, gloss, height)
+
+
+def paint_skin(rng: np.random.Generator) -> Tile:
+    """Polyp skin: granular, reddish blotches, short vessels, whitish film."""
+    shape = (SKIN_PX, SKIN_PX)
+    grain = smooth_noise(rng, shape, cell_px=float(rng.uniform(8, 15)))
+    blotch = smooth_noise(rng, shape, cell_px=70)
+    colour = np.ones((*shape, 3), np.float32)
+    colour *= (1 + 0.06 * grain * rng.uniform(0.5, 1.5) + 0.06 * blotch)[..., None]
+    red = np.clip(0.5 * smooth_noise(rng, shape, cell_px=40) + 0.4 * grain - 0.3, 0, 1)
+    colour *= 1 - red[..., None] * np.array([0.12, 0.4, 0.36], np.float32) * rng.uniform(0.3, 1)
+    film = np.clip(smooth_noise(rng, shape, cell_px=55) - 1.1, 0, 1) * rng.uniform(0, 0.9)
+    colour += film[..., None] * np.array([0.2, 0.5, 0.45], np.float32)
+    net = np.exp(-((smooth_noise(rng, shape, cell_px=60) / 0.09) ** 2)) * rng.uniform(0, 0.7)
+    colour *= 1 - net[..., None] * np.array([0.15, 0.4, 0.35], np.float32)
+    height = 2.6 * smooth_noise(rng, shape, cell_px=60) + rng.uniform(0.15, 0.5) * grain
+    height += 0.05 * smooth_noise(rng, shape, cell_px=3)
+    gloss = 0.75 + 0.25 * np.tanh(smooth_noise(rng, shape, cell_px=60))
+    return _tile(colour, gloss, height.astype(np.float32))
+
+
+def _tile(colour: NDArray[np.float32], gloss: Field, height: Field) -> Tile:
+    along_x, along_y = slopes(height)
+    packed = np.dstack([colour * 128, gloss * 255])
+    relief = np.stack([along_x, along_y], axis=-1) * 64 + 128
+    return Tile(np.clip(packed, 0, 255).astype(np.uint8), np.clip(relief, 0, 255).astype(np.uint8))
+
+
+def _vessels(rng: np.random.Generator) -> Field:
+    """Branching submucosal vessels, 0..1."""
+    tile = np.zeros((TILE_PX, TILE_PX), np.float32)
+    for _ in range(40):
+        start = rng.uniform(0, TILE_PX, 2)
+        _branch(tile, rng, start, heading=rng.uniform(0, 2 * np.pi), width=rng.uniform(2.5, 5.5), depth=0)
+    sharp = wrap_blur(tile, sigma_px=1.2)
+    haze = wrap_blur(tile, sigma_px=6.0)
+    return np.clip(0.85 * sharp + 0.5 * haze, 0, 1)
+
+
+def _branch(
+    tile: Field,
+    rng: np.random.Generator,
+    start: NDArray[np.float64],
+    *,
+    heading: float,
+    width: float,
+    depth: int,
+) -> None:
+    """Draw one wandering vessel and the branches that leave it."""
+    point = start
+    for step in range(int(rng.integers(14, 26))):
+        heading += rng.normal(0, 0.26)
+        end = point + 13 * np.array([np.cos(heading), np.sin(heading)])
+        _wrapped_line(tile, point, end, width=width, level=min(1.0, 0.35 + 0.17 * width))
+        point = end
+        width = max(0.8, width * 0.965)
+        if depth < 3 and step > 1 and rng.random() < 0.17:  # noqa: PLR2004 - three orders of branches
+            side = rng.choice([-1, 1]) * rng.uniform(0.5, 1.1)
+            _branch(tile, rng, point, heading=heading + side, width=width * 0.68, depth=depth + 1)
+
+
+def _wrapped_line(
+    tile: Field, start: NDArray[np.float64], end: NDArray[np.float64], *, width: float, level: float
+) -> None:
+    shift = np.floor(start / TILE_PX) * TILE_PX
+    for wrap in {(0, 0), *(_crossings(end - shift))}:
+        first, last = (((p - shift - wrap) * 16).astype(int).tolist() for p in (start, end))
+        cv2.line(tile, first, last, level, max(1, round(width)), cv2.LINE_AA, 4)
+
+
+def _crossings(end: NDArray[np.float64]) -> set[tuple[int, int]]:
+    wraps = np.floor(end / TILE_PX).astype(int) * TILE_PX
+    return {(int(wraps[0]), int(wraps[1]))}
+
+
+def _add_slime(
+    rng: np.random.Generator, colour: NDArray[np.float32], height: Field, gloss: Field, *, amount: float
+) -> None:
+    """Yellowish fluid in patches, with bubbles at its rim."""
+    shape = (TILE_PX, TILE_PX)
+    lake = smooth_noise(rng, shape, cell_px=170) + 0.35 * smooth_noise(rng, shape, cell_px=40)
+    cover = np.clip((lake - 2.1 + 1.5 * amount) * 3, 0, 1) * min(1.0, 0.2 + amount)
+    fluid = np.array([1.0, 1.12, 0.62], np.float32)
+    colour *= 1 - cover[..., None] * (1 - fluid) * 0.8
+    gloss += 0.3 * cover
+    foam = np.zeros((*shape, 3), np.float32)
+    spots = rng.integers(0, TILE_PX, (round(2600 * amount), 2))
+    for x, y in spots[lake[spots[:, 1], spots[:, 0]] > 1.2 - 0.7 * amount].tolist():
+        radius = float(rng.gamma(2.0, 2.2)) + 2
+        cv2.circle(foam, (x * 16, y * 16), round(radius * 16), (0.32, 0.34, 0.16), 1, cv2.LINE_AA, 4)
+        cv2.circle(height, (x, y), round(radius * 0.8), float(height[y, x] + radius * 0.5), -1)
+    blurred = cast("NDArray[np.float32]", cv2.GaussianBlur(foam, (0, 0), 0.8))
+    colour += blurred
