@@ -5,7 +5,6 @@ beside it. Everything here looks at a thumbnail of single pixels, which costs li
 When in doubt the answer is the whole frame: a field too large only costs the network some resolution.
 """
 
-import math
 from collections import deque
 from typing import Final, TypeAlias
 
@@ -118,7 +117,7 @@ def _thumbnail(image: Image) -> NDArray[np.uint8]:
 
 def _step(image: Image) -> int:
     height, width = image.shape[:2]
-    return math.ceil(max(height, width) / _THUMBNAIL_SIDE)
+    return int(-(-max(height, width) // _THUMBNAIL_SIDE))
 
 
 def _lit(thumbnail: NDArray[np.uint8]) -> _Cells | None:
