@@ -1,0 +1,91 @@
+"""Where predictions wait for the frame they belong to.
+
+Inference puts, in order of the frames; one compose thread asks, in the same order. Memory is bounded: what
+compose has passed is forgotten, and of what it never asks for only the latest `capacity` are kept.
+"""
+
+import threading
+from collections import OrderedDict
+
+from scr_live.frames import Prediction
+from scr_live.pipeline.channel import Closed
+
+
+class Board:
+    """The outlet of the inference stage, and what the compose stage looks at."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._changed = threading.Condition()
+        self._waiting: OrderedDict[int, Prediction] = OrderedDict()
+        self._newest: Prediction | None = None
+        self._asked = -1
+        self._failing = False
+        self._closed = False
+
+    @property
+    def newest(self) -> Prediction | None:
+        """The latest prediction there is, whether or not it was asked for."""
+        return self._newest
+
+    @property
+    def answers(self) -> bool:
+        """False while the model fails or once it has ended: then waiting is useless."""
+        return not (self._failing or self._closed)
+
+    def put(self, prediction: Prediction) -> bool:
+        """Post a prediction; the model works again if it had failed. Raises Closed after `close`."""
+        with self._changed:
+            if self._closed:
+                raise Closed("board")
+            self._failing = False
+            self._newest = prediction
+            if prediction.frame_index > self._asked:
+                self._waiting[prediction.frame_index] = prediction
+            fits = len(self._waiting) <= self._capacity
+            if not fits:
+                self._waiting.popitem(last=False)
+            self._changed.notify_all()
+            return fits
+
+    def fail(self) -> None:
+        """Tell that the model does not answer at present: whoever waits goes on without it."""
+        with self._changed:
+            self._failing = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """No more will come; what is here can still be asked for."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait_for(self, frame_index: int, timeout_s: float | None = None) -> Prediction | None:
+        """Take the prediction of this frame, waiting for it: None if it cannot come or is too late.
+
+        Ask with rising indexes. Without a time-out it waits until the prediction comes, the board is closed
+        or failing, or a later frame's prediction has come.
+        """
+        with self._changed:
+            self._asked = frame_index
+            self._changed.wait_for(lambda: self._is_settled(frame_index), timeout_s)
+            prediction = self._waiting.get(frame_index)
+            while self._waiting and next(iter(self._waiting)) <= frame_index:
+                self._waiting.popitem(last=False)
+            return prediction
+
+    def newest_near(self, captured_at: float, max_age_s: float) -> Prediction | None:
+        """Return the latest prediction if its frame was captured within `max_age_s` of that time."""
+        newest = self._newest
+        if newest is None or abs(captured_at - newest.captured_at) > max_age_s:
+            return None
+        return newest
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def _is_settled(self, frame_index: int) -> bool:
+        """Whether the prediction is here, or will not come."""
+        if frame_index in self._waiting or not self.answers:
+            return True
+        return self._newest is not None and self._newest.frame_index > frame_index

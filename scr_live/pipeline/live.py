@@ -1,0 +1,311 @@
+"""The running pipeline: one thread a stage from the source to the sinks, the screen in the calling thread.
+
+                +--> to-model --> infer --> board --+
+    capture ----+                                   v
+                +--> to-compose ----------------> compose --> to-<sink> --> sink
+                                                         +--> to-screen --> screen (calling thread)
+
+Files: every channel blocks, every frame is inferred, none is lost. Live: no stage ever waits for a later
+one; each channel drops its oldest item when full and counts that, so the video keeps its rate whatever the
+model, the disk and the screen do.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scr_live.controls import Controls
+from scr_live.engines import Engine
+from scr_live.frames import Frame, Picture
+from scr_live.geometry import MIN_AREA
+from scr_live.overlays import Overlay
+from scr_live.pipeline.board import Board
+from scr_live.pipeline.channel import Channel, Closed, FanOut, Overflow
+from scr_live.pipeline.crew import Crew
+from scr_live.pipeline.stages import Backoff, Capture, Compose, Inference, NamedSink, Output
+from scr_live.pipeline.stats import Progress, Reporter, RunStats
+from scr_live.pipeline.timing import Timings
+from scr_live.sinks import Screen
+from scr_live.sources import SourceInfo, VideoSource
+
+__all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "run"]
+
+RECORDER = "recorder"
+"""The name of the sink whose pictures count as recorded."""
+
+_TICK_S = 0.03  # how often keys are handled and the stop is looked at while no picture comes
+_USUAL_FPS = 25.0
+_ROOM_BYTES = 400_000_000  # of pictures waiting in one channel: 64 at 1080p, 4 at 8K
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How a run behaves."""
+
+    annotation_budget_s: float | None = None
+    """Live: how long after its capture a frame may wait for its own prediction; None: one frame interval.
+    Files wait without limit."""
+    max_overlay_age_s: float = 0.12
+    """Live: marks of a frame captured longer ago are not drawn."""
+    max_frames: int | None = None
+    stage_grace_s: float = 10.0
+    """A run that should have ended, and in which nothing moves for so long, has a stuck stage."""
+    min_area: float = MIN_AREA
+    """Smaller regions, as a share of the field, are not marked."""
+    retry_first_s: float = 1.0
+    """Live: pause after a first failure of the model; it doubles from one failure to the next."""
+    retry_longest_s: float = 30.0
+
+
+def run(  # noqa: PLR0913  a run is put together here, once, of parts that the caller has opened
+    source: VideoSource,
+    engine: Engine,
+    *,
+    sinks: Sequence[NamedSink] = (),
+    screen: Screen | None = None,
+    overlays: Sequence[Overlay] = (),
+    controls: Controls | None = None,
+    options: PipelineOptions | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+    reopen_engine: Callable[[], Engine] | None = None,
+    finished: Callable[[RunStats], None] | None = None,
+) -> RunStats:
+    """Carry the video from the source to the sinks and the screen until it ends or `stop` is set.
+
+    Source, engine, sinks and screen are open, and stay the caller's to close. With a screen, call it from
+    the main thread. `stop` ends the capture; what was captured is still processed. `progress` is called a
+    few times a second from this thread. Live, a failing engine is replaced by `reopen_engine()`, or tried
+    again, after a pause. `finished` gets the figures even if the run then raises: the first error of any
+    stage, with a note that names the stage.
+    """
+    pipeline = _Pipeline(
+        source,
+        engine,
+        sinks=sinks,
+        screen=screen,
+        overlays=overlays,
+        controls=controls or Controls(),
+        options=options or PipelineOptions(),
+        stop=stop or threading.Event(),
+        reopen_engine=reopen_engine,
+    )
+    try:
+        pipeline.run(Reporter(pipeline.progress, progress))
+    finally:
+        stats = pipeline.stats()
+        if finished is not None:
+            finished(stats)
+    return stats
+
+
+class _Pipeline:
+    """The parts of one run and the threads that carry frames between them; used once."""
+
+    def __init__(  # noqa: PLR0913  see run()
+        self,
+        source: VideoSource,
+        engine: Engine,
+        *,
+        sinks: Sequence[NamedSink],
+        screen: Screen | None,
+        overlays: Sequence[Overlay],
+        controls: Controls,
+        options: PipelineOptions,
+        stop: threading.Event,
+        reopen_engine: Callable[[], Engine] | None,
+    ) -> None:
+        self._info = info = source.info
+        self._engine_info = engine.info
+        self._screen = screen
+        self._controls = controls
+        self._stop = stop
+        self._shown = 0
+        self._started_at = time.perf_counter()
+        self._crew = Crew(grace_s=options.stage_grace_s, main="screen" if screen else "main")
+        self._timings = Timings(*_STAGES, *(named.name for named in sinks), *(["screen"] if screen else []))
+        self._to = _Channels(info, sinks, has_screen=screen is not None)
+        # Inference can be ahead of compose by what waits for it and by what the threads have in hand.
+        self._board = Board(self._to.compose.capacity + 4)
+        self._capture = Capture(source, self._timings, is_over=self._is_over, max_frames=options.max_frames)
+        self._inference = Inference(
+            engine,
+            self._board,
+            self._timings,
+            controls=controls,
+            min_area=options.min_area,
+            backoff=Backoff(options.retry_first_s, options.retry_longest_s) if info.is_live else None,
+            reopen_engine=reopen_engine,
+        )
+        self._compose = Compose(
+            self._board,
+            self._timings,
+            overlays=overlays,
+            controls=controls,
+            budget_s=_budget_s(options, info),
+            max_overlay_age_s=options.max_overlay_age_s,
+            outputs=self._to.sinks,
+        )
+        self._outputs = [
+            Output(named, self._timings, ends_video_delay=screen is None and index == 0)
+            for index, named in enumerate(sinks)
+        ]
+
+    def run(self, reporter: Reporter) -> None:
+        """Start all stages, attend to them or to the screen, and wait for the end."""
+        try:
+            with self._crew:
+                self._start()
+                if self._screen is None:
+                    self._attend(reporter)
+                else:
+                    self._present(self._screen, reporter)
+        finally:
+            # A stuck stage may still be inside the engine: closing it there would crash the process.
+            if self._crew.wait(0):
+                self._inference.close()
+        reporter.report()
+
+    def stats(self) -> RunStats:
+        """Return the figures as they stand."""
+        written = {output.name: output.written for output in self._outputs}
+        return RunStats(
+            source=self._info,
+            engine=self._engine_info,
+            captured=self._capture.captured,
+            inferred=self._inference.inferred,
+            composed=self._compose.composed,
+            shown=self._shown,
+            recorded=written.get(RECORDER, 0),
+            polyp_frames=self._inference.polyp_frames,
+            ai_failures=self._inference.failures,
+            ai_skipped=self._inference.skipped,
+            last_ai_failure=self._inference.last_failure,
+            duration_s=time.perf_counter() - self._started_at,
+            video_delay=self._timings.video_delay.latency(),
+            annotation_delay=self._timings.annotation_delay.latency(),
+            stages=self._timings.stages(),
+            channels={channel.name: channel.counts() for channel in self._to.all},
+            written=written,
+        )
+
+    def progress(self, fps: float) -> Progress:
+        """Return how far the run is; the rate is measured by whoever asks."""
+        return Progress(
+            captured=self._capture.captured,
+            inferred=self._inference.inferred,
+            composed=self._compose.composed,
+            shown=self._shown,
+            recorded=sum(output.written for output in self._outputs if output.name == RECORDER),
+            dropped=sum(channel.counts().dropped for channel in self._to.all),
+            elapsed_s=time.perf_counter() - self._started_at,
+            fps=fps,
+            frame_count=self._info.frame_count,
+            polyp_frames=self._inference.polyp_frames,
+            status=self._compose.status,
+            ai_failures=self._inference.failures,
+        )
+
+    def _start(self) -> None:
+        to, crew = self._to, self._crew
+        # Live, the video goes on without the model; a file's run ends with it.
+        to_model = FanOut(to.model, needed=0 if self._info.is_live else 1)
+        crew.start("capture", self._capture, _as_it_is, to_model, to.compose)
+        crew.start("infer", to.model, self._inference, self._board)
+        crew.start(
+            "compose", to.compose, self._compose, FanOut(*to.pictures, needed=min(1, len(to.pictures)))
+        )
+        for output in self._outputs:
+            crew.start(output.name, to.sinks[output.name], output)
+
+    def _attend(self, reporter: Reporter) -> None:
+        """Without a screen: report until the run ends (seen at once) or has to end (seen within a tick)."""
+        while not self._crew.wait(_TICK_S):
+            reporter.tick()
+            if self._has_to_end():
+                return
+
+    def _present(self, screen: Screen, reporter: Reporter) -> None:
+        """Show every picture that comes, and let the screen handle its keys while none does.
+
+        A stop is obeyed at once: what is on its way goes to the sinks, not to the screen.
+        """
+        try:
+            while not self._is_over():
+                picture = self._next_picture()
+                with self._timings.measure("screen"):
+                    goes_on = screen.refresh(picture)
+                if picture is not None:
+                    self._shown += 1
+                    self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)
+                del picture
+                if not goes_on:
+                    return
+                reporter.tick()
+        except Closed:
+            return
+        finally:
+            self._crew.stop.set()
+            self._to.screen.abandon()
+
+    def _next_picture(self) -> Picture | None:
+        """Take the next picture; None if none came within a tick, or nothing is to be taken: a pause."""
+        if self._controls.paused and not self._info.is_live and not self._is_over():
+            self._stop.wait(_TICK_S)  # everything before the screen fills up and waits too
+            return None
+        try:
+            return self._to.screen.get(_TICK_S)
+        except TimeoutError:
+            return None
+
+    def _is_over(self) -> bool:
+        """Whether capture has to end: the caller or the run itself wants it."""
+        return self._stop.is_set() or self._crew.stop.is_set()
+
+    def _has_to_end(self) -> bool:
+        """Pass a stop on to the crew; also stop if nobody takes pictures, while capture may wait for long."""
+        if self._stop.is_set() or self._to.compose.abandoned:
+            self._crew.stop.set()
+        return self._crew.winding_down
+
+
+class _Channels:
+    """All channels of one run, by what reads them."""
+
+    def __init__(self, info: SourceInfo, sinks: Sequence[NamedSink], *, has_screen: bool) -> None:
+        overflow = Overflow.DROP_OLDEST if info.is_live else Overflow.BLOCK
+        # Live: the model gets the newest frame; a disk that hesitates for two seconds loses nothing.
+        model_room, room, sink_room = (1, 4, 64) if info.is_live else (8, 8, 8)
+        self.model: Channel[Frame] = Channel("to-model", _fit(model_room, info), overflow)
+        self.compose: Channel[Frame] = Channel("to-compose", _fit(room, info), overflow)
+        self.screen: Channel[Picture] = Channel("to-screen", 2, overflow)
+        self.sinks: dict[str, Channel[Picture]] = {
+            named.name: Channel(named.channel_name, _fit(sink_room, info), overflow) for named in sinks
+        }
+        self.pictures = [*self.sinks.values(), *([self.screen] if has_screen else [])]
+        self.all: list[Channel[Frame] | Channel[Picture]] = [self.model, self.compose, *self.pictures]
+        names = [*_STAGES, "screen", *(named.name for named in sinks)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every sink needs a name of its own, different from the stages': {names}")
+
+
+def _fit(room: int, info: SourceInfo) -> int:
+    """Return how many pictures a channel may hold: `room`, or fewer if they are large."""
+    return max(1, min(room, _ROOM_BYTES // (3 * info.width * info.height)))
+
+
+def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
+    if not info.is_live:
+        return None
+    if options.annotation_budget_s is not None:
+        return options.annotation_budget_s
+    return 1 / (info.fps or _USUAL_FPS)
+
+
+def _as_it_is(frame: Frame) -> Frame:
+    return frame
+
+
+_STAGES = ("capture", "infer", "engine", "await-prediction", "compose")
+"""What is timed in every run, and so no name for a sink."""

@@ -1,0 +1,164 @@
+"""What a run tells of itself: while it goes on, and at its end."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from scr_live.engines import EngineInfo
+from scr_live.pipeline.channel import Counts
+from scr_live.pipeline.timing import Latency
+from scr_live.sources import SourceInfo
+
+_REPORT_EVERY_S: Final = 0.25
+_RATE_REPORTS: Final = 12  # the rate is that of the last three seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A few times a second, for a progress bar or a status line."""
+
+    captured: int
+    inferred: int
+    composed: int
+    shown: int
+    recorded: int
+    dropped: int
+    """At all channels together."""
+    elapsed_s: float
+    fps: float
+    """Composed pictures a second, over the last seconds."""
+    frame_count: int | None
+    """Expected in all, an estimate."""
+    polyp_frames: int
+    status: str
+    """What is written on the picture: empty, "AI late", "recorder failed" ..."""
+    ai_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """The figures of a finished run."""
+
+    source: SourceInfo
+    engine: EngineInfo
+    captured: int
+    inferred: int
+    composed: int
+    shown: int
+    recorded: int
+    polyp_frames: int
+    """Frames in which the model itself found at least one region."""
+    ai_failures: int
+    ai_skipped: int
+    """Frames not shown to the model because it had failed and its next attempt was not due."""
+    last_ai_failure: str
+    duration_s: float
+    """Wall-clock time of the run."""
+    video_delay: Latency
+    annotation_delay: Latency
+    stages: dict[str, Latency]
+    channels: dict[str, Counts]
+    written: dict[str, int] = field(default_factory=dict)
+    """Pictures each sink took, by its name."""
+    model: str = ""
+    model_sha256: str = ""
+
+    @property
+    def fps(self) -> float:
+        """Composed pictures a second over the whole run."""
+        return self.composed / self.duration_s if self.duration_s > 0 else 0.0
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Items dropped at each channel because its reader was slower than its writer."""
+        return {name: counts.dropped for name, counts in self.channels.items()}
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what `--stats` writes; see the README for the meaning of every key."""
+        return {
+            "source": {
+                "kind": self.source.kind,
+                "name": self.source.name,
+                "width": self.source.width,
+                "height": self.source.height,
+                "fps": self.source.fps,
+                "live": self.source.is_live,
+            },
+            "engine": {
+                "backend": self.engine.backend,
+                "device": self.engine.device,
+                "precision": self.engine.precision,
+                "input_size": self.engine.input_size,
+                "versions": dict(self.engine.versions),
+                "reason": self.engine.reason,
+                "model": self.model,
+                "model_sha256": self.model_sha256,
+            },
+            "frames": {
+                "captured": self.captured,
+                "inferred": self.inferred,
+                "composed": self.composed,
+                "shown": self.shown,
+                "recorded": self.recorded,
+                "dropped": self.dropped,
+                "discarded": {name: counts.discarded for name, counts in self.channels.items()},
+                "written": self.written,
+            },
+            "duration_s": round(self.duration_s, 3),
+            "fps": round(self.fps, 2),
+            "latency_ms": {
+                "video_delay": self.video_delay.as_dict(),
+                "annotation_delay": self.annotation_delay.as_dict(),
+                "stages": {name: latency.as_dict() for name, latency in self.stages.items()},
+            },
+            "channels": {name: _waits(counts) for name, counts in self.channels.items()},
+            "polyp_frames": self.polyp_frames,
+            "ai": {
+                "failures": self.ai_failures,
+                "skipped": self.ai_skipped,
+                "last_failure": self.last_ai_failure,
+            },
+        }
+
+
+class Reporter:
+    """Calls back a few times a second with the progress and the recent rate; used by one thread."""
+
+    def __init__(
+        self, progress: Callable[[float], Progress], callback: Callable[[Progress], None] | None
+    ) -> None:
+        self._progress = progress
+        self._callback = callback
+        self._reported_at = -math.inf
+        self._recent: deque[tuple[float, int]] = deque(maxlen=_RATE_REPORTS)
+
+    def tick(self) -> None:
+        """Report if the last report is long enough ago. Call it often."""
+        if time.perf_counter() - self._reported_at >= _REPORT_EVERY_S:
+            self.report()
+
+    def report(self) -> None:
+        """Report now."""
+        if self._callback is None:
+            return
+        progress = self._progress(self._fps())
+        self._reported_at = time.perf_counter()
+        self._recent.append((self._reported_at, progress.composed))
+        self._callback(progress)
+
+    def _fps(self) -> float:
+        if len(self._recent) < 2:  # noqa: PLR2004  a rate lies between two points
+            return 0.0
+        (first_at, first), (last_at, last) = self._recent[0], self._recent[-1]
+        return (last - first) / (last_at - first_at)
+
+
+def _waits(counts: Counts) -> dict[str, float]:
+    return {
+        "peak": counts.peak,
+        "put_wait_s": round(counts.put_wait_s, 3),
+        "get_wait_s": round(counts.get_wait_s, 3),
+    }

@@ -1,0 +1,118 @@
+"""How long things take, for runs of seconds or weeks: percentiles in fixed memory.
+
+Durations are counted in logarithmic bins 2 % wide, so a percentile is within 1 % of the true value; the
+maximum, the count and the mean are exact. Below 10 us everything is one bin.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+RELATIVE_ERROR: Final = 0.01
+"""Of every percentile at or above 10 us."""
+
+_LOWEST_S = 1e-5
+_HIGHEST_S = 1e5
+_LOG_WIDTH = math.log(1.02)
+_BINS = math.ceil(math.log(_HIGHEST_S / _LOWEST_S) / _LOG_WIDTH) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """A distribution of durations in milliseconds; zeros if nothing was measured."""
+
+    count: int
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures for a JSON file, rounded to microseconds."""
+        return {
+            "count": self.count,
+            "mean": round(self.mean, 3),
+            "p50": round(self.p50, 3),
+            "p95": round(self.p95, 3),
+            "p99": round(self.p99, 3),
+            "max": round(self.max, 3),
+        }
+
+
+class Histogram:
+    """Counts durations; one thread records, any thread may look."""
+
+    def __init__(self) -> None:
+        self._bins = [0] * _BINS
+        self._count = 0
+        self._sum_s = 0.0
+        self._max_s = 0.0
+
+    def record(self, duration_s: float) -> None:
+        """Count one duration; a negative one counts as zero."""
+        duration_s = max(duration_s, 0.0)
+        self._bins[_bin(duration_s)] += 1
+        self._count += 1
+        self._sum_s += duration_s
+        self._max_s = max(self._max_s, duration_s)
+
+    def quantile_s(self, share: float) -> float:
+        """Return the smallest duration that at least this share of all do not exceed, within 1 %."""
+        rank = math.ceil(share * self._count)
+        seen = 0
+        for index, number in enumerate(self._bins):
+            seen += number
+            if number and seen >= rank:
+                return min(_middle_s(index), self._max_s)
+        return self._max_s
+
+    def latency(self) -> Latency:
+        """Summarise what was recorded so far."""
+        return Latency(
+            count=self._count,
+            mean=1000 * self._sum_s / max(self._count, 1),
+            p50=1000 * self.quantile_s(0.50),
+            p95=1000 * self.quantile_s(0.95),
+            p99=1000 * self.quantile_s(0.99),
+            max=1000 * self._max_s,
+        )
+
+
+class Timings:
+    """All durations of a run: its stages, and the two delays.
+
+    Each name is recorded by one thread only. Stages appear in the order in which they were named.
+    """
+
+    def __init__(self, *stages: str) -> None:
+        self.video_delay = Histogram()
+        """From the capture of a frame until it was shown, or handed to the recorder if there is no screen."""
+        self.annotation_delay = Histogram()
+        """From the capture of a frame until the contours of that very frame were there."""
+        self._stages = {stage: Histogram() for stage in stages}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Record how long the block takes, if it succeeds."""
+        started = time.perf_counter()
+        yield
+        self._stages[stage].record(time.perf_counter() - started)
+
+    def stages(self) -> dict[str, Latency]:
+        """Summarise every stage."""
+        return {name: histogram.latency() for name, histogram in self._stages.items()}
+
+
+def _bin(duration_s: float) -> int:
+    if duration_s < _LOWEST_S:
+        return 0
+    return min(1 + int(math.log(duration_s / _LOWEST_S) / _LOG_WIDTH), _BINS - 1)
+
+
+def _middle_s(index: int) -> float:
+    """Return the geometric middle of a bin; the first one holds everything below the lowest edge."""
+    return 0.0 if index == 0 else _LOWEST_S * math.exp((index - 0.5) * _LOG_WIDTH)
