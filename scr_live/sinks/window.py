@@ -1,0 +1,172 @@
+"""The window: the picture, a line of information below it, and keys."""
+
+import contextlib
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import cv2
+import numpy as np
+
+from scr_live.controls import Controls
+from scr_live.errors import NoDisplayError, OutputUnwritableError
+from scr_live.frames import Image, Picture
+from scr_live.sinks.display import prefer_x11, require_display
+from scr_live.sinks.keys import HELP, Action, change_controls, handle_key
+from scr_live.sinks.snapshot import save_snapshot
+from scr_live.sinks.strip import Strip, compose
+
+_FIRST_VIEW: Final = (960, 540)
+_LARGEST_VIEW: Final = (1280, 680)
+"""A window of this size and its frame fit any screen in use; it can be enlarged by hand."""
+_SMALLEST_VIEW: Final = (160, 120)
+_MESSAGE_S: Final = 3.0
+_HELP_S: Final = 8.0
+
+
+class Window:
+    """A Screen in a resizable window. All methods on the main thread only: GUI toolkits allow nothing else.
+
+    The picture is scaled to the window, never drawn on. The constructor raises NoDisplayError where no window
+    can be opened. `is_live` sources cannot be paused.
+    """
+
+    def __init__(self, title: str, controls: Controls, *, snapshot_dir: Path, is_live: bool) -> None:
+        require_display()
+        self._title = title
+        self._controls = controls
+        self._snapshot_dir = snapshot_dir
+        self._is_live = is_live
+        self._picture: Picture | None = None
+        self._drawn: tuple[object, ...] = ()
+        self._times: deque[float] = deque(maxlen=30)
+        self._message = ""
+        self._message_until = 0.0
+        self._help_until = 0.0
+        self._full_screen = False
+        self._was_visible = False
+        self._stopped = False
+
+    def refresh(self, picture: Picture | None) -> bool:
+        """Show the picture (None: nothing new) and obey the keys. False: the user wants to stop."""
+        if self._stopped:
+            return False
+        if picture is not None:
+            self._take(picture)
+        self._draw()
+        self._obey(handle_key(cv2.waitKeyEx(1), is_live=self._is_live))
+        if not self._is_visible():
+            self._stopped = True
+        return not self._stopped
+
+    def __enter__(self) -> Self:
+        prefer_x11()
+        try:
+            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+            cv2.resizeWindow(self._title, *_FIRST_VIEW)
+        except cv2.error as error:
+            raise NoDisplayError(f"OpenCV opened no window: {error.err}.") from error
+        self.refresh(None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped = True
+        with contextlib.suppress(cv2.error):  # closed by the user already
+            cv2.destroyWindow(self._title)
+        cv2.waitKeyEx(1)
+
+    def _take(self, picture: Picture) -> None:
+        if self._picture is None:
+            cv2.resizeWindow(self._title, *first_size(picture.image))
+        self._picture = picture
+        self._times.append(time.perf_counter())
+
+    def _draw(self) -> None:
+        """Draw if anything changed since the last time."""
+        size, strip = self._view_size(), self._strip()
+        wanted = (self._picture, size, strip)
+        if wanted != self._drawn:
+            image = self._picture.image if self._picture else np.zeros((1, 1, 3), np.uint8)
+            cv2.imshow(self._title, compose(image, strip, size=size))
+            self._drawn = wanted
+
+    def _view_size(self) -> tuple[int, int]:
+        _, _, width, height = cv2.getWindowImageRect(self._title)
+        return max(width, _SMALLEST_VIEW[0]), max(height, _SMALLEST_VIEW[1])
+
+    def _strip(self) -> Strip:
+        now = time.perf_counter()
+        if now < self._help_until:
+            return Strip(items=HELP)
+        items = [
+            "paused" if self._controls.paused else f"{self._fps():.1f} fps",
+            f"threshold {self._controls.threshold:.2f}",
+            f"marks {'on' if self._controls.overlay else 'off'}",
+        ]
+        if self._picture is None:
+            items = ["waiting for the first picture"]
+        status = self._picture.status if self._picture else ""
+        message = self._message if now < self._message_until else ""
+        return Strip(items=(*items, "h help"), alert=status, message=message)
+
+    def _fps(self) -> float:
+        if len(self._times) < 2:  # noqa: PLR2004 - an interval has two ends
+            return 0.0
+        return (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-6)
+
+    def _obey(self, action: Action) -> None:
+        change_controls(action, self._controls)
+        match action:
+            case Action.QUIT:
+                self._stopped = True
+            case Action.PAUSE:
+                self._times.clear()  # the pause does not count as slowness
+            case Action.REFUSE_PAUSE:
+                self._say("a live source cannot be paused")
+            case Action.SNAPSHOT:
+                self._snapshot()
+            case Action.FULL_SCREEN:
+                self._toggle_full_screen()
+            case Action.HELP:
+                self._help_until = time.perf_counter() + _HELP_S
+            case _:
+                pass
+
+    def _snapshot(self) -> None:
+        """Save the picture; a failure is told in the window and ends nothing: the examination goes on."""
+        if self._picture is None:
+            return
+        try:
+            self._say(f"saved {save_snapshot(self._picture, self._snapshot_dir).name}")
+        except OutputUnwritableError as error:
+            self._say(str(error))
+
+    def _say(self, message: str) -> None:
+        self._message = message
+        self._message_until = time.perf_counter() + _MESSAGE_S
+        self._help_until = 0.0
+
+    def _toggle_full_screen(self) -> None:
+        self._full_screen = not self._full_screen
+        mode = cv2.WINDOW_FULLSCREEN if self._full_screen else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, mode)
+
+    def _is_visible(self) -> bool:
+        """Whether the window has not been closed by its frame."""
+        visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        self._was_visible = self._was_visible or visible
+        return visible or not self._was_visible  # some toolkits take a moment to show it
+
+
+def first_size(image: Image) -> tuple[int, int]:
+    """Width and height of a new window: the picture one to one, or what fits a small screen."""
+    height, width = image.shape[:2]
+    shrink = min(1.0, _LARGEST_VIEW[0] / width, _LARGEST_VIEW[1] / height)
+    return (
+        max(_SMALLEST_VIEW[0], round(width * shrink)),
+        max(_SMALLEST_VIEW[1], round(height * shrink) + Strip.LINE_PX),
+    )
