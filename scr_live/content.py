@@ -30,7 +30,7 @@ class FieldFinder:
 
     A cell of the thumbnail belongs to the field if it was lit in a share of the last looks, so the dark lumen
     and a dark, white or blank frame change nothing. Another box is adopted when it has been seen in several
-    looks in a row; another frame size starts afresh.
+    looks in a row, in more if it is smaller; another frame size starts afresh.
     """
 
     def __init__(self, *, every: int = LOOK_EVERY) -> None:
@@ -41,6 +41,7 @@ class FieldFinder:
         self._frame_shape = (0, 0)
         self._looks: deque[_Cells] = deque(maxlen=_WINDOW_LOOKS)
         self._box: Box | None = None
+        self._box_looks = 0
         self._candidate: Box | None = None
         self._candidate_looks = 0
 
@@ -60,7 +61,7 @@ class FieldFinder:
         self._frames_to_skip = 0
         self._looks.clear()
         self._box = self._candidate = None
-        self._candidate_looks = 0
+        self._box_looks = self._candidate_looks = 0
 
     def _look(self, image: Image) -> None:
         lit = _lit(_thumbnail(image))
@@ -76,14 +77,17 @@ class FieldFinder:
     def _propose(self, box: Box) -> None:
         if self._box is None or _alike(box, self._box):
             self._box = self._box or box
+            self._box_looks += 1
             self._candidate = None
             return
         if self._candidate is None or not _alike(box, self._candidate):
             self._candidate_looks = 0
         self._candidate = box
         self._candidate_looks += 1
-        if self._candidate_looks >= _ADOPT_LOOKS:
-            self._box, self._candidate = box, None
+        # Part of a field may lie in the dark for long; light where there was none is soon believed.
+        patience = min(max(self._box_looks, _GROW_LOOKS), _SHRINK_LOOKS)
+        if self._candidate_looks >= (patience if _lies_in(box, self._box) else _GROW_LOOKS):
+            self._box, self._box_looks, self._candidate = box, 1, None
 
 
 _Cells: TypeAlias = NDArray[np.uint8]
@@ -93,7 +97,8 @@ _THUMBNAIL_SIDE = 256
 _WINDOW_LOOKS = 20  # 5 s at 25 frames a second
 _SETTLED_LOOKS = 8  # until then every frame is looked at
 _LIT_SHARE = 0.15  # of the window
-_ADOPT_LOOKS = 5
+_GROW_LOOKS = 5
+_SHRINK_LOOKS = 75  # 18 s at 25 frames a second, and no longer than the present box has been right
 _ALIKE_SHARE = 0.015  # of the longer side: boxes that differ less on every side are the same box
 
 _GROUND_LIMIT = 64  # the ground around the field is darker than this
@@ -110,7 +115,8 @@ _OUTERMOST = 0.3  # of the rows or columns looked at: so many may reach further 
 def _thumbnail(image: Image) -> NDArray[np.uint8]:
     """Return the brightest channel of single pixels, (rows, columns), freed of lone outliers."""
     step = _step(image)
-    red, green, blue = np.moveaxis(image[step // 2 :: step, step // 2 :: step], 2, 0)
+    middle = min(step // 2, min(image.shape[:2]) - 1)  # a frame may be thinner than a step
+    red, green, blue = np.moveaxis(image[middle::step, middle::step], 2, 0)
     brightest = np.maximum(np.maximum(red, green), blue)
     return np.asarray(cv2.medianBlur(brightest, 3), np.uint8)
 
@@ -166,7 +172,7 @@ def _box(lit: _Cells, image: Image) -> Box:
 
 def _largest_part(lit: _Cells) -> _Cells:
     """Return the largest connected part, without text lines and threads to its neighbours."""
-    breadth = max(3, min(lit.shape) // 16)
+    breadth = max(3, min(lit.shape) // 16) | 1  # odd: an even kernel would shift the result
     kernel = np.ones((breadth, breadth), np.uint8)
     # Without the frame of zeros, text at the very edge would be taken for the edge of something large.
     padded = np.pad(lit, breadth)
@@ -215,7 +221,19 @@ def _reach(rows: _Cells) -> tuple[int, int]:
 
 
 def _alike(one: Box, other: Box) -> bool:
-    reach = max(2.0, _ALIKE_SHARE * max(one.width, one.height))
-    first = (one.x, one.y, one.x + one.width, one.y + one.height)
-    second = (other.x, other.y, other.x + other.width, other.y + other.height)
-    return all(abs(a - b) <= reach for a, b in zip(first, second, strict=True))
+    reach = _reach_px(one)
+    return all(abs(a - b) <= reach for a, b in zip(_edges(one), _edges(other), strict=True))
+
+
+def _lies_in(inner: Box, outer: Box) -> bool:
+    reach = _reach_px(outer)
+    left, top, right, bottom = np.subtract(_edges(inner), _edges(outer))
+    return bool(min(left, top) >= -reach and max(right, bottom) <= reach)
+
+
+def _reach_px(box: Box) -> float:
+    return max(2.0, _ALIKE_SHARE * max(box.width, box.height))
+
+
+def _edges(box: Box) -> tuple[int, int, int, int]:
+    return box.x, box.y, box.x + box.width, box.y + box.height
