@@ -31,6 +31,7 @@ _MATRICES = {  # AVCOL_SPC_* -> what swscale calls it; anything else swscale has
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+_YUV_COMPONENTS = 3
 _LEAST_DEINTERLACED = 4  # lines and columns: the filter refuses smaller pictures
 
 
@@ -38,28 +39,46 @@ class RgbConverter:
     """Converts decoded frames by their colour tags and turns them upright. One thread at a time."""
 
     def __init__(self) -> None:
-        self._reformatter = VideoReformatter()
+        self._to_planar = VideoReformatter()  # one for each conversion: it keeps tables for what it did last
+        self._to_rgb = VideoReformatter()
 
     def convert(self, frame: av.VideoFrame) -> Image:
         """Return (h, w, 3) RGB, contiguous, turned as the display matrix asks."""
         try:
-            # One thread: at 1080p it takes under a millisecond, and more would wait for a busy core.
-            rgb = self._reformatter.reformat(
-                frame,
-                format="rgb24",
-                src_colorspace=_matrix(frame),
-                src_color_range=_range(frame),
-                dst_color_range=ColorRange.JPEG,
-                threads=1,
-            )
+            rgb = self._convert(frame)
         except (av.error.FFmpegError, ValueError) as error:
             raise SourceUnreadableError(
                 f"Expected pictures that can be converted to RGB, found pixel format {frame.format.name} "
                 f"with colour matrix {frame.colorspace}, which the converter refuses ({error}). Re-encode "
                 "the video as H.264 with 4:2:0 chroma."
             ) from error
+        # A view of FFmpeg's own buffer unless its lines are padded: nobody else has it, and it lives as long.
         image = cast("Image", np.ascontiguousarray(rgb.to_ndarray()))
         return _turn(image, frame)
+
+    def _convert(self, frame: av.VideoFrame) -> av.VideoFrame:
+        matrix, value_range = _matrix(frame), _range(frame)
+        planar = _planar_8_bit(frame)
+        if planar is not None:
+            # Two steps are faster than one (1080p NV12: 2.6 ms for 10.7) and truer (mean error 0.6 for 1.5):
+            # swscale has a good path to RGB from planar 8-bit 4:2:0 and 4:2:2 alone.
+            frame = self._to_planar.reformat(
+                frame,
+                format=planar,
+                src_colorspace=matrix,
+                dst_colorspace=matrix,
+                src_color_range=value_range,
+                dst_color_range=value_range,
+                threads=1,
+            )
+        return self._to_rgb.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=matrix,
+            src_color_range=value_range,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,  # it takes a few milliseconds, and more threads would wait for a busy core
+        )
 
 
 class Deinterlacer:
@@ -103,6 +122,16 @@ def _matrix(frame: av.VideoFrame) -> Colorspace | None:
     if frame.colorspace == _UNSPECIFIED_MATRIX:
         return Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
     return _MATRICES.get(frame.colorspace)
+
+
+def _planar_8_bit(frame: av.VideoFrame) -> str | None:
+    """Name the planar 8-bit format of the same chroma, if there is one and the frame is not in it."""
+    form = frame.format
+    if form.is_rgb or len(form.components) < _YUV_COMPONENTS or form.name.startswith("yuvj"):
+        return None
+    chroma = (form.chroma_width(2), form.chroma_height(2))
+    name = {(1, 1): "yuv420p", (1, 2): "yuv422p"}.get(chroma)
+    return None if name == form.name else name
 
 
 def _range(frame: av.VideoFrame) -> ColorRange:

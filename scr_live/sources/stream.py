@@ -1,5 +1,6 @@
 """A video stream by its address: RTSP, HTTP(S), UDP, SRT or TCP."""
 
+from time import monotonic
 from urllib.parse import urlsplit, urlunsplit
 
 import av
@@ -30,7 +31,12 @@ def open_stream(url: str, options: SourceOptions) -> LiveSource:
 
 def redact(url: str) -> str:
     """Return the address without user, password and query: what may be shown and recorded."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SourceUnreadableError(
+            f"Expected an address such as rtsp://host:554/path, found one that is malformed ({error})."
+        ) from None  # the traceback would show the address
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
@@ -41,19 +47,32 @@ def _connect(url: str, name: str, options: SourceOptions) -> InputContainer:
         settings["rtsp_transport"] = options.transport
     # FFmpeg starts this clock twice, for connecting and for looking at what comes.
     patience_s = options.open_timeout_s / 2
+    began_at = monotonic()
     try:
         return av.open(url, options=settings, timeout=(patience_s, options.read_timeout_s))
     except (av.error.FFmpegError, ValueError) as error:
-        raise _refusal(name, error, options) from None  # FFmpeg's text has the address, password and all
+        # An interrupted RTSP handshake calls itself invalid data: the clock knows better.
+        timed_out = monotonic() - began_at >= patience_s
+        if timed_out or isinstance(error, av.error.ExitError | TimeoutError):
+            raise _silence(name, patience_s) from None
+        raise _refusal(name, error) from None  # FFmpeg's text has the address, password and all
 
 
-def _refusal(name: str, error: Exception, options: SourceOptions) -> SourceError:
-    if isinstance(error, av.error.ExitError | TimeoutError):
-        return SourceTimeoutError(
-            f"Expected a video stream at {name}, but nothing usable came within {options.open_timeout_s:g} "
-            "s. Check the address, that the sender is running, and the firewall."
-        )
+def _silence(name: str, patience_s: float) -> SourceTimeoutError:
+    return SourceTimeoutError(
+        f"Expected a video stream at {name}, but nothing usable came within {patience_s:g} s. Check the "
+        "address, that the sender is running, and the firewall; raise the open time-out for a slow sender."
+    )
+
+
+def _refusal(name: str, error: Exception) -> SourceError:
     reason = (error.strerror if isinstance(error, av.error.FFmpegError) else None) or type(error).__name__
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return SourceUnreadableError(
+            f"Expected to open {name}, but the FFmpeg inside this PyAV was built without that protocol. Send "
+            "the stream as RTSP, UDP or HTTP, or install a PyAV that is built against a fuller FFmpeg "
+            "(pip install --no-binary av av)."
+        )
     if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
         return SourceUnreadableError(
             f"Expected a video stream at {name}, found something that is none ({reason}). Check the address."
