@@ -18,7 +18,7 @@ from scr_live.phantom.render import render, scene, truth
 
 LAP_FRAMES = 1300
 TRIES = 8
-SMALLEST_SHARE, LARGEST_SHARE = 0.006, 0.3
+SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.3
 """Of the frame's pixels that a polyp must cover to be worth learning from."""
 
 

@@ -32,6 +32,8 @@ class Flight:
     phases: NDArray[np.float64]  # (8,)
     attention: float
     """0..1: how far the view turns towards a polyp."""
+    wander: float
+    """How far the view wanders from the axis, in tube radii at 1.5 radii ahead."""
 
     def depth_at(self, time_s: float) -> float:
         """Ring position of the tip, growing without end."""
@@ -47,8 +49,9 @@ class Flight:
         """Position and view axes at a time, in ring coordinates (z within one ring of 0)."""
         z = self.depth_at(time_s) % RING_LENGTH
         position = self._beside_axis(z, self._sway(time_s))
-        target = self._beside_axis(z + 1.5, 0.35 * self._sway(time_s + 1.3))
-        target += self._glance(position, target)
+        position += self._glance(position, position, nearest=0.75) * np.array([0.45, 0.45, 0])
+        target = self._beside_axis(z + 1.5, self._gaze(time_s))
+        target += self._glance(position, target, nearest=0.85)
         forward = _unit(target - position)
         return Pose(position, self._shaken(forward, time_s))
 
@@ -71,13 +74,20 @@ class Flight:
         y = 0.17 * np.sin(0.6 * time_s + p[2]) + 0.06 * np.sin(2.3 * time_s + p[3])
         return np.array([x, y])
 
-    def _glance(self, position: Vector, target: Vector) -> Vector:
-        """Shift of the view's target towards the polyps ahead."""
+    def _gaze(self, time_s: float) -> Vector:
+        """Sideways shift of the point looked at, as a hand searches the wall."""
+        p, wander = self.phases, self.wander
+        x = np.sin(0.9 * time_s + p[7]) + 0.5 * np.sin(0.37 * time_s + p[1])
+        y = np.sin(0.8 * time_s + p[3]) + 0.5 * np.sin(0.43 * time_s + p[6])
+        return wander * np.array([x, y])
+
+    def _glance(self, position: Vector, target: Vector, *, nearest: float) -> Vector:
+        """Shift that brings `target` to the polyps ahead; strongest `nearest` radii before one."""
         shift = np.zeros(3)
         for growth, turn in self.growth_places(position[2]):
             head = growth.head + turn
             ahead = head[2] - position[2]
-            interest = np.exp(-(((ahead - 1.15) / 0.6) ** 2)) * self.attention
+            interest = np.exp(-(((ahead - nearest) / 0.6) ** 2)) * self.attention
             shift += interest * (head - target)
         return shift
 
@@ -98,11 +108,17 @@ def plan_flight(
     z = start_z + np.linspace(0, RING_LENGTH, 2401)
     slowness = 1 + 0.25 * np.sin(z * 2 * np.pi * 7 / RING_LENGTH + rng.uniform(0, 6))
     for growth in growths:
-        off = (growth.base[2] - 1.1 - z + RING_LENGTH / 2) % RING_LENGTH - RING_LENGTH / 2
+        off = (growth.base[2] - 0.95 - z + RING_LENGTH / 2) % RING_LENGTH - RING_LENGTH / 2
         slowness += 0.9 * np.exp(-((off / 0.5) ** 2))
     time_s = np.concatenate([[0], np.cumsum((slowness[1:] + slowness[:-1]) / 2)])
     return Flight(
-        tube, growths, z, time_s * (LAP_S / time_s[-1]), rng.uniform(0, 2 * np.pi, 8), rng.uniform(0.35, 0.8)
+        tube=tube,
+        growths=growths,
+        lap_z=z,
+        lap_time_s=time_s * (LAP_S / time_s[-1]),
+        phases=rng.uniform(0, 2 * np.pi, 8),
+        attention=rng.uniform(0.45, 0.9),
+        wander=rng.uniform(0.1, 0.55),
     )
 
 

@@ -23,13 +23,15 @@ class Growth:
     lobes: NDArray[np.float64]  # (n, 6): centre and radii in the own frame
     stalk_radius: float
     """0: sessile."""
-    relief: NDArray[np.float64]  # (4,) frequency, two phases, amplitude of the lobulation
+    relief: NDArray[np.float64]  # (n, 5): wave vector, phase and amplitude of the lobulation
     size: float
     """Radius of the sphere around head centre that holds everything but the stalk's foot."""
     fillet: float
     """Width over which it blends into the wall."""
     tint: Vector  # (3,) RGB factor on the polyp texture
     texture_offset: float
+    texture_size: float
+    """Above 1: coarser skin."""
 
     @property
     def head(self) -> Vector:
@@ -41,10 +43,10 @@ class Growth:
         body: Field | None = None
         for x, y, z, rx, ry, rz in self.lobes.astype(np.float32):
             lobe = _ellipsoid(a - x, b - y, c - z, radii=(rx, ry, rz))
-            body = lobe if body is None else smooth_min(body, lobe, np.float32(0.25 * rx))[0]
+            body = lobe if body is None else smooth_min(body, lobe, np.float32(0.35 * rx))[0]
         assert body is not None  # noqa: S101 - every growth has a lobe
-        frequency, phase_a, phase_b, amplitude = self.relief.astype(np.float32)
-        body += amplitude * np.sin(frequency * a + phase_a) * np.sin(frequency * b + phase_b + frequency * c)
+        for ka, kb, kc, phase, amplitude in self.relief.astype(np.float32):
+            body += amplitude * np.sin(ka * a + kb * b + (kc * c + phase))
         if self.stalk_radius:
             along = np.clip(c, -0.1, self.centre)
             stalk = np.sqrt(a * a + b * b + (c - along) ** 2) - np.float32(self.stalk_radius)
@@ -78,7 +80,7 @@ def _grow_one(rng: np.random.Generator, tube: Tube, polyp_id: int, *, z: float) 
     along_angle /= np.linalg.norm(along_angle)
     axes = np.stack([along_angle, np.cross(inward, along_angle), inward])
     stalked = rng.random() < 0.3  # noqa: PLR2004 - about a third
-    size = rng.uniform(0.17, 0.28) if stalked else rng.uniform(0.18, 0.4)
+    size = rng.uniform(0.18, 0.32) if stalked else rng.uniform(0.18, 0.46)
     flatness = rng.uniform(0.85, 1.1) if stalked else rng.uniform(0.5, 0.95)
     height = size * rng.uniform(1.3, 1.7) if stalked else size * flatness * rng.uniform(0.25, 0.5)
     lobes = _lobes(rng, size, flatness, height)
@@ -90,11 +92,12 @@ def _grow_one(rng: np.random.Generator, tube: Tube, polyp_id: int, *, z: float) 
         centre=height,
         lobes=lobes,
         stalk_radius=size * rng.uniform(0.28, 0.4) if stalked else 0.0,
-        relief=np.array([rng.uniform(2.2, 5) / size, *rng.uniform(0, 6, 2), size * rng.uniform(0.02, 0.09)]),
+        relief=_relief(rng, size),
         size=max(reach * 1.15, height + 0.1),
         fillet=size * rng.uniform(0.25, 0.5),
         tint=np.array([rng.uniform(0.95, 1.2), rng.uniform(0.75, 1.15), rng.uniform(0.75, 1.15)]),
         texture_offset=rng.uniform(0, 400),
+        texture_size=rng.uniform(0.8, 1.5),
     )
 
 
@@ -116,10 +119,17 @@ def _lobes(rng: np.random.Generator, size: float, flatness: float, height: float
     return np.array(lobes, dtype=np.float64)
 
 
+def _relief(rng: np.random.Generator, size: float) -> NDArray[np.float64]:
+    """Three waves across the head in random directions, the shorter the flatter."""
+    vectors = rng.standard_normal((3, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    frequency = np.array([1.8, 3.2, 5.5]) * rng.uniform(0.8, 1.25, 3) / size
+    amplitude = size * rng.uniform(0.2, 1) * np.array([0.09, 0.05, 0.025])
+    phase = rng.uniform(0, 2 * np.pi, 3)
+    return np.column_stack([vectors * frequency[:, None], phase, amplitude])
+
+
 def _ellipsoid(x: Field, y: Field, z: Field, *, radii: tuple[np.float32, np.float32, np.float32]) -> Field:
-    """First-order signed distance to an axis-aligned ellipsoid."""
-    x, y, z = x / radii[0], y / radii[1], z / radii[2]
-    near = np.sqrt(x * x + y * y + z * z) + np.float32(1e-6)
-    x, y, z = x / radii[0], y / radii[1], z / radii[2]
-    far = np.sqrt(x * x + y * y + z * z) + np.float32(1e-6)
-    return near * (near - 1) / far
+    """Bound of the distance to an axis-aligned ellipsoid: exact on it, never too large outside."""
+    x, y, z = x * (1 / radii[0]), y * (1 / radii[1]), z * (1 / radii[2])
+    return (np.sqrt(x * x + y * y + z * z) - np.float32(1)) * min(radii)

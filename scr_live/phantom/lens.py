@@ -40,9 +40,15 @@ def octagon(width: int, height: int) -> NDArray[np.float32]:
         (-half_width, half_height - cut), (-half_width, -half_height + cut),
     ]  # fmt: skip
     field = np.zeros((height, width), np.uint8)
-    points = np.round((np.array(corners) + (cx, cy)) * 16).astype(np.int32)
+    points = np.round((np.array(corners) + np.array([cx, cy])) * 16).astype(np.int32)
     cv2.fillPoly(field, [points], 255, cv2.LINE_AA, 4)
-    return field.astype(np.float32) / 255
+    return field.astype(np.float32) / np.float32(255)
+
+
+@lru_cache(maxsize=8)
+def octagon_rgb(width: int, height: int) -> NDArray[np.uint8]:
+    """(h, w, 3) the same as 0..255, once per channel."""
+    return np.repeat(np.round(octagon(width, height) * 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 @lru_cache(maxsize=8)

@@ -32,14 +32,15 @@ class Look:
     warmth: float
     noise: float
     blur_px: float
+    curve: NDArray[np.uint8]  # (256,) contrast of the processor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """`colour`: (h, w, 4) uint8, RGB factor (128 is 1) and gloss; `relief`: (h, w, 2) uint8 slopes around 128."""
+    """`colour`: RGB factors (128 is 1) and gloss; `relief`: two slopes around 128, 255 / length of the normal."""
 
-    colour: NDArray[np.uint8]
-    relief: NDArray[np.uint8]
+    colour: NDArray[np.uint8]  # (h, w, 4)
+    relief: NDArray[np.uint8]  # (h, w, 3)
 
 
 def choose_look(rng: np.random.Generator) -> Look:
@@ -49,9 +50,10 @@ def choose_look(rng: np.random.Generator) -> Look:
     base = weights @ palette * rng.uniform(0.92, 1.08, 3)
     pale = base * np.array([1.15, 1.4, 1.3])
     polyp = 0.55 * base + 0.45 * np.array([0.62, 0.15, 0.1]) * rng.uniform(0.85, 1.2, 3)
-    as_float = [np.asarray(c, dtype=np.float32) for c in (base, pale, polyp)]
     return Look(
-        *as_float,
+        base=base.astype(np.float32),
+        pale=pale.astype(np.float32),
+        polyp=polyp.astype(np.float32),
         vessel_strength=float(rng.uniform(0.35, 1.2)),
         slime=float(rng.uniform(0, 1) ** 2),
         wetness=float(rng.uniform(0.5, 1.1)),
@@ -60,6 +62,7 @@ def choose_look(rng: np.random.Generator) -> Look:
         warmth=float(rng.uniform(-0.08, 0.08)),
         noise=float(rng.uniform(1.2, 3.2)),
         blur_px=float(rng.uniform(0.3, 0.9)),
+        curve=_contrast(float(rng.uniform(1.05, 1.4)), float(rng.uniform(0.2, 0.8))),
     )
 
 
@@ -80,36 +83,54 @@ def paint_mucosa(rng: np.random.Generator, look: Look) -> Tile:
     height = 3.2 * smooth_noise(rng, shape, cell_px=60) + 0.9 * smooth_noise(rng, shape, cell_px=22)
     # Slippery patches glitter, others lie smooth.
     rough = np.clip(0.45 + 0.5 * smooth_noise(rng, shape, cell_px=130), 0.1, 1.4)
-    height += rough * (0.5 * grain + 0.1 * fine)
+    height += rough * (0.6 * grain + 0.12 * fine)
     gloss = 0.5 + 0.5 * np.tanh(1.5 * smooth_noise(rng, shape, cell_px=110))
     _add_slime(rng, colour, height, gloss, amount=look.slime)
-    return _tile(colour, gloss, height)
+    return _repeated(_tile(colour, gloss, height))
 
 
 def paint_skin(rng: np.random.Generator) -> Tile:
     """Polyp skin: granular, reddish blotches, short vessels, whitish film."""
     shape = (SKIN_PX, SKIN_PX)
-    grain = smooth_noise(rng, shape, cell_px=float(rng.uniform(8, 15)))
-    blotch = smooth_noise(rng, shape, cell_px=70)
-    colour = np.ones((*shape, 3), np.float32)
-    colour *= (1 + 0.06 * grain * rng.uniform(0.5, 1.5) + 0.06 * blotch)[..., None]
-    red = np.clip(0.5 * smooth_noise(rng, shape, cell_px=40) + 0.4 * grain - 0.3, 0, 1)
-    colour *= 1 - red[..., None] * np.array([0.12, 0.4, 0.36], np.float32) * rng.uniform(0.3, 1)
-    film = np.clip(smooth_noise(rng, shape, cell_px=55) - 1.1, 0, 1) * rng.uniform(0, 0.9)
-    colour += film[..., None] * np.array([0.2, 0.5, 0.45], np.float32)
-    net = np.exp(-((smooth_noise(rng, shape, cell_px=60) / 0.09) ** 2)) * rng.uniform(0, 0.7)
-    colour *= 1 - net[..., None] * np.array([0.15, 0.4, 0.35], np.float32)
-    height = 2.6 * smooth_noise(rng, shape, cell_px=60) + rng.uniform(0.15, 0.5) * grain
+    grain = smooth_noise(rng, shape, cell_px=float(rng.uniform(7, 16)))
+    blotch = smooth_noise(rng, shape, cell_px=90)
+    pits = np.clip(grain, -1.5, 1.5) * rng.uniform(0.04, 0.15)
+    colour = (1 + 0.08 * blotch + pits)[..., None] * np.ones(3, np.float32)
+    red = np.clip(0.6 * smooth_noise(rng, shape, cell_px=45) + 0.5 * grain - 0.2, 0, 1)
+    colour *= 1 - red[..., None] * np.array([0.15, 0.45, 0.4]) * rng.uniform(0.3, 1)
+    film = np.clip(smooth_noise(rng, shape, cell_px=55) - 1.0, 0, 1) * rng.uniform(0, 0.9)
+    colour += film[..., None] * np.array([0.2, 0.5, 0.4])
+    net = np.exp(-((smooth_noise(rng, shape, cell_px=70) / 0.1) ** 2)) * rng.uniform(0, 0.8)
+    colour *= 1 - net[..., None] * np.array([0.2, 0.5, 0.4])
+    height = 2.6 * smooth_noise(rng, shape, cell_px=60) + rng.uniform(0.2, 0.7) * grain
     height += 0.05 * smooth_noise(rng, shape, cell_px=3)
     gloss = 0.75 + 0.25 * np.tanh(smooth_noise(rng, shape, cell_px=60))
     return _tile(colour, gloss, height.astype(np.float32))
 
 
+def _contrast(gamma: float, bend: float) -> NDArray[np.uint8]:
+    """Darker shadows (gamma) and an S-shaped curve (bend) as a table."""
+    level = np.linspace(0, 1, 256) ** gamma
+    level = (1 - bend) * level + bend * level * level * (3 - 2 * level)
+    return np.round(level * 252).astype(np.uint8)
+
+
 def _tile(colour: NDArray[np.float32], gloss: Field, height: Field) -> Tile:
-    along_x, along_y = slopes(height)
+    slope = np.stack(slopes(height), axis=-1)
+    upright = 1 / np.sqrt(1 + (slope * slope).sum(axis=-1, keepdims=True))
     packed = np.dstack([colour * 128, gloss * 255])
-    relief = np.stack([along_x, along_y], axis=-1) * 64 + 128
-    return Tile(np.clip(packed, 0, 255).astype(np.uint8), np.clip(relief, 0, 255).astype(np.uint8))
+    relief = np.dstack([slope * 64 + 128, upright * 255])
+    return Tile(*(np.clip(np.round(t), 0, 255).astype(np.uint8) for t in (packed, relief)))
+
+
+def _repeated(tile: Tile) -> Tile:
+    """Three tiles along z and one wrapped column on both sides: no look-up leaves it, however far one sees."""
+    return Tile(
+        *(
+            np.pad(np.concatenate([t] * 3), ((0, 0), (1, 1), (0, 0)), mode="wrap")
+            for t in (tile.colour, tile.relief)
+        )
+    )
 
 
 def _vessels(rng: np.random.Generator) -> Field:
@@ -170,10 +191,12 @@ def _add_slime(
     colour *= 1 - cover[..., None] * (1 - fluid) * 0.8
     gloss += 0.3 * cover
     foam = np.zeros((*shape, 3), np.float32)
-    spots = rng.integers(0, TILE_PX, (round(2600 * amount), 2))
-    for x, y in spots[lake[spots[:, 1], spots[:, 0]] > 1.2 - 0.7 * amount].tolist():
-        radius = float(rng.gamma(2.0, 2.2)) + 2
-        cv2.circle(foam, (x * 16, y * 16), round(radius * 16), (0.32, 0.34, 0.16), 1, cv2.LINE_AA, 4)
-        cv2.circle(height, (x, y), round(radius * 0.8), float(height[y, x] + radius * 0.5), -1)
+    centres = rng.integers(0, TILE_PX, (round(30 * amount), 2))
+    for centre in centres[lake[centres[:, 1], centres[:, 0]] > 1.4 - amount]:
+        for _ in range(int(rng.integers(5, 40))):
+            x, y = (np.round(centre + rng.normal(0, 22, 2)).astype(int) % TILE_PX).tolist()
+            radius = float(rng.gamma(2.0, 1.5)) + 1.5
+            cv2.circle(foam, (x * 16, y * 16), round(radius * 16), (0.3, 0.32, 0.16), 1, cv2.LINE_AA, 4)
+            cv2.circle(height, (x, y), round(radius * 0.8), float(height[y, x] + radius * 0.5), -1)
     blurred = cast("NDArray[np.float32]", cv2.GaussianBlur(foam, (0, 0), 0.8))
     colour += blurred
