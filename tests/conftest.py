@@ -115,7 +115,9 @@ class Loopback:
 
     def __init__(self, payload: bytes = b"", *, hang_up: bool = False, http: bool = False) -> None:
         self.connections = 0
-        self._payload = (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" if http else b"") + payload
+        length = b"Content-Length: %d\r\n" % len(payload) if hang_up else b""
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n" + length + b"\r\n"
+        self._payload = (head if http else b"") + payload
         self._http = http
         self._hang_up = hang_up
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -152,3 +154,11 @@ class Loopback:
 def loopback() -> type[Loopback]:
     """Loopback(payload, hang_up=, http=) as a context manager with `port` and `connections`."""
     return Loopback
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port on 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port

@@ -65,8 +65,10 @@ class LiveSource:
         self._thread.start()
         try:
             self._first: Frame | None = self._take_first()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            for warning in self.warnings:  # there will be no source to ask for them
+                error.add_note(warning)
             raise
         height, width = self._first.image.shape[:2]
         self._info = SourceInfo(
@@ -197,7 +199,7 @@ class LiveSource:
                 for packet in container.demux(stream):
                     heard_at = monotonic()
                     yield packet
-            except av.error.BlockingIOError:  # nothing yet: devices are read without blocking
+            except BlockingIOError:  # nothing yet: devices are read without blocking
                 if monotonic() - heard_at > self._target.read_timeout_s:
                     raise _silent(self._target, self._target.read_timeout_s) from None
                 self._handoff.wait_closed(POLL_S)

@@ -1,0 +1,250 @@
+"""Streams and cameras: no read blocks for ever, no password shows, nothing stays behind."""
+
+import threading
+from itertools import islice
+
+import pytest
+
+from scr_live.errors import (
+    OptionError,
+    SourceError,
+    SourceLostError,
+    SourceNotFoundError,
+    SourceTimeoutError,
+    SourceUnreadableError,
+)
+from scr_live.sources.camera import Device, device_for, open_camera, open_device
+from scr_live.sources.handoff import Handoff
+from scr_live.sources.live import LiveSource, LiveTarget
+from scr_live.sources.opening import SourceOptions, kind_of, open_source
+from scr_live.sources.stream import redact
+
+IMPATIENT = SourceOptions(open_timeout_s=0.8, read_timeout_s=0.3)
+
+
+@pytest.fixture
+def transport_stream(tmp_path, make_clip):
+    path = make_clip(tmp_path / "s.ts", 30, options={"g": "5", "bf": "0", "preset": "ultrafast"})
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("scheme", "http"), [("tcp", False), ("http", True)])
+def test_frames_come_until_silence_which_is_a_timeout(transport_stream, loopback, scheme, http):
+    with (
+        loopback(transport_stream, http=http) as server,
+        open_source(f"{scheme}://127.0.0.1:{server.port}", IMPATIENT) as source,
+    ):
+        assert source.info.is_live
+        frames = iter(source)
+        assert next(frames).image.shape == (48, 64, 3)
+        with pytest.raises(SourceTimeoutError, match=r"0\.3 s"):
+            list(frames)
+
+
+@pytest.mark.parametrize(("scheme", "http"), [("tcp", False), ("http", True)])
+def test_a_live_stream_that_hangs_up_is_lost(transport_stream, loopback, scheme, http):
+    with (
+        loopback(transport_stream, http=http, hang_up=True) as server,
+        open_source(f"{scheme}://127.0.0.1:{server.port}", IMPATIENT) as source,
+        pytest.raises(SourceLostError),
+    ):
+        list(source)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "http", "rtsp"])
+def test_a_server_that_accepts_and_stays_silent_times_out(loopback, scheme):
+    with loopback() as server, pytest.raises(SourceTimeoutError):
+        open_source(f"{scheme}://127.0.0.1:{server.port}/x", IMPATIENT)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "http", "rtsp", "https", "rtsps"])
+def test_an_address_nobody_listens_on_is_not_found(free_port, scheme):
+    with pytest.raises(SourceNotFoundError) as caught:
+        open_source(f"{scheme}://user:hunter2@127.0.0.1:{free_port}/x?token=hunter2", IMPATIENT)
+    assert "hunter2" not in "".join(map(str, (caught.value, caught.value.__cause__)))
+    assert f"127.0.0.1:{free_port}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_over_udp_times_out(free_port):
+    with pytest.raises(SourceTimeoutError):
+        open_source(f"udp://127.0.0.1:{free_port}", IMPATIENT)
+
+
+@pytest.mark.parametrize("answer", [b"", b"this is no video " * 500])
+def test_what_is_no_video_is_a_source_error(loopback, answer):
+    with loopback(answer, hang_up=True) as server, pytest.raises(SourceError):
+        open_source(f"tcp://127.0.0.1:{server.port}", IMPATIENT)
+
+
+def test_a_malformed_address_is_refused():
+    with pytest.raises(SourceUnreadableError, match="malformed"):
+        open_source("rtsp://[oops/x")
+
+
+def test_a_recording_behind_an_address_is_no_live_source(tmp_path, make_clip, loopback, number_in):
+    path = make_clip(tmp_path / "r.mp4", 40, container_options={"movflags": "faststart"})
+    with (
+        loopback(path.read_bytes(), http=True, hang_up=True) as server,
+        open_source(f"http://me:hunter2@127.0.0.1:{server.port}/r.mp4", IMPATIENT) as source,
+    ):
+        frames = list(source)
+    assert [number_in(f.image) for f in frames] == list(range(40))
+    assert not source.info.is_live
+    assert source.info.frame_count == 40
+    assert source.info.name == f"http://127.0.0.1:{server.port}/r.mp4"
+
+
+def test_a_remote_playlist_cannot_read_local_files(tmp_path, make_clip, loopback):
+    local = make_clip(tmp_path / "private.ts", 5)
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://{local}\n#EXT-X-ENDLIST\n".encode()
+    with loopback(playlist, http=True, hang_up=True) as server, pytest.raises(SourceError):
+        open_source(f"http://127.0.0.1:{server.port}/x.m3u8", IMPATIENT)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("rtsp://me:p@ss@host:554/cam?key=1#x", "rtsp://host:554/cam"),
+        ("http://host/a/b.ts", "http://host/a/b.ts"),
+        ("udp://239.0.0.1:1234", "udp://239.0.0.1:1234"),
+    ],
+)
+def test_names_carry_no_secret(url, name):
+    assert redact(url) == name
+
+
+def test_a_driver_that_hangs_is_timed_out_and_reported():
+    let_go = threading.Event()
+
+    def hang():
+        let_go.wait()
+        raise SourceUnreadableError("released")
+
+    try:
+        with pytest.raises(SourceTimeoutError) as caught:
+            LiveSource(LiveTarget("camera", "stuck camera", hang, open_timeout_s=0.05, read_timeout_s=0.05))
+        assert "stuck camera" in str(caught.value)
+        assert any("did not let go" in note for note in caught.value.__notes__)
+    finally:
+        let_go.set()
+
+
+def test_an_endless_device_is_live_and_drops_what_is_not_taken():
+    with open_device(Device("lavfi", "testsrc=size=64x48:rate=25"), "pattern", IMPATIENT) as source:
+        assert (source.info.kind, source.info.is_live, source.info.name) == ("camera", True, "pattern")
+        assert (source.info.width, source.info.height) == (64, 48)
+        assert [f.index for f in islice(source, 5)] == list(range(5))
+
+
+def test_a_device_that_breaks_off_is_lost():
+    device = Device("lavfi", "testsrc=size=64x48:rate=25:duration=1")
+    with open_device(device, "pattern", IMPATIENT) as source, pytest.raises(SourceLostError, match="pattern"):
+        list(source)
+
+
+def test_a_device_that_refuses_says_what_was_asked():
+    device = Device("lavfi", "nonsense", (("video_size", "7x7"),))
+    with pytest.raises(SourceUnreadableError, match=r"pattern through lavfi with video_size 7x7"):
+        open_device(device, "pattern", IMPATIENT)
+
+
+def test_a_missing_camera_is_not_found():
+    with pytest.raises(SourceNotFoundError, match="/dev/video987"):
+        open_camera("/dev/video987", IMPATIENT)
+
+
+@pytest.mark.parametrize(
+    ("spec", "platform", "demuxer", "address"),
+    [
+        ("0", "linux", "v4l2", "/dev/video0"),
+        ("/dev/video2", "linux", "v4l2", "/dev/video2"),
+        ("camera:/dev/v4l/by-id/scope", "linux", "v4l2", "/dev/v4l/by-id/scope"),
+        ("1", "darwin", "avfoundation", "1:none"),
+        ("camera:Scope Grabber", "darwin", "avfoundation", "Scope Grabber:none"),
+        ("camera:Scope Grabber", "win32", "dshow", "video=Scope Grabber"),
+    ],
+)
+def test_what_a_camera_is_called_on_each_system(spec, platform, demuxer, address):
+    device = device_for(spec, SourceOptions(), platform)
+    assert (device.demuxer, device.address) == (demuxer, address)
+
+
+def test_camera_wishes_in_the_words_of_ffmpeg():
+    wishes = SourceOptions(size="1280x720", fps=29.97, pixel_format="mjpeg")
+    assert dict(device_for("0", wishes, "linux").settings) == {
+        "fflags": "nonblock",
+        "video_size": "1280x720",
+        "framerate": "29.97",
+        "input_format": "mjpeg",
+    }
+    raw = SourceOptions(pixel_format="yuyv422")
+    assert dict(device_for("0", raw, "linux").settings)["pixel_format"] == "yuyv422"
+
+
+@pytest.mark.parametrize(
+    ("spec", "platform", "size"), [("0", "linux", "big"), ("0", "linux", "1280*720"), ("0", "win32", None)]
+)
+def test_wishes_that_make_no_sense_are_option_errors(spec, platform, size):
+    with pytest.raises(OptionError):
+        device_for(spec, SourceOptions(size=size), platform)
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        ("phantom", "phantom"),
+        ("phantom:seed=3", "phantom"),
+        ("0", "camera"),
+        ("12", "camera"),
+        ("/dev/video1", "camera"),
+        ("camera:Scope", "camera"),
+        ("RTSP://host/x", "stream"),
+        ("srt://host:9", "stream"),
+        ("ftp://host/x", "unknown"),
+        ("frames/*.png", "images"),
+        ("one.JPG", "images"),
+        ("procedure.mp4", "file"),
+        ("2024", "file"),
+        ("C:\\video.mp4", "file"),
+    ],
+)
+def test_the_kind_of_a_spec(spec, kind):
+    assert kind_of(spec) == kind
+
+
+def test_handoff_drops_the_oldest_when_lossy():
+    handoff = Handoff(2)
+    for item in range(5):
+        assert handoff.put(item, lossy=True)
+    handoff.end()
+    assert [handoff.take(0), handoff.take(0), handoff.take(0)] == [3, 4, None]
+    assert handoff.dropped == 3
+
+
+def test_handoff_gives_what_is_inside_before_the_error():
+    handoff = Handoff(2)
+    handoff.put("last", lossy=True)
+    handoff.end(SourceLostError("gone"))
+    assert handoff.take(0) == "last"
+    with pytest.raises(SourceLostError, match="gone"):
+        handoff.take(0)
+
+
+def test_handoff_times_out():
+    with pytest.raises(TimeoutError):
+        Handoff(1).take(0.01)
+
+
+@pytest.mark.parametrize("side", ["put", "take"])
+def test_closing_a_handoff_wakes_whoever_waits(side):
+    handoff = Handoff(1)
+    result = []
+    if side == "put":
+        handoff.put(0, lossy=False)
+    wait = (lambda: handoff.put(1, lossy=False)) if side == "put" else (lambda: handoff.take(30))
+    thread = threading.Thread(target=lambda: result.append(wait()))
+    thread.start()
+    handoff.close()
+    thread.join(5)
+    assert result == [False if side == "put" else None]
