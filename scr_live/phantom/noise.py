@@ -22,13 +22,12 @@ def smooth_noise(
     step = max(1.0, cell_px / 2)
     coarse = rng.standard_normal((max(4, round(rows / step / stretch)), max(4, round(columns / step))))
     margin = 3
-    padded = np.pad(coarse.astype(np.float32), margin, mode="wrap")
+    padded = np.pad(wrap_blur(coarse.astype(np.float32), sigma_px=0.6), margin, mode="wrap")
     scale_y, scale_x = rows / coarse.shape[0], columns / coarse.shape[1]
     y = (np.arange(rows, dtype=np.float32) + 0.5) / scale_y - 0.5 + margin
     x = (np.arange(columns, dtype=np.float32) + 0.5) / scale_x - 0.5 + margin
     map_x, map_y = np.meshgrid(x, y)
-    field = cv2.remap(padded, map_x, map_y, cv2.INTER_CUBIC)
-    field = wrap_blur(cast("Field", field), sigma_px=0.35 * step)
+    field = cast("Field", cv2.remap(padded, map_x, map_y, cv2.INTER_CUBIC))
     return (field - field.mean()) / (field.std() + 1e-6)
 
 

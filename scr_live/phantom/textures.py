@@ -1,6 +1,7 @@
 """Mucosa, vessels, slime and polyp skin as repeating tiles: colour with gloss, and relief."""
 
 from dataclasses import dataclass
+from math import cos, sin
 from typing import cast
 
 import cv2
@@ -15,6 +16,7 @@ TILE_LENGTH = 6.0
 SKIN_PX = 512
 SKIN_PER_RADIUS_PX = 110.0
 """Pixels of polyp skin per polyp radius."""
+_VESSEL_ORDERS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,49 +137,40 @@ def _repeated(tile: Tile) -> Tile:
 
 def _vessels(rng: np.random.Generator) -> Field:
     """Branching submucosal vessels, 0..1."""
-    tile = np.zeros((TILE_PX, TILE_PX), np.float32)
+    # Drawn in the middle of three by three tiles, then laid over one another: no line ends at a seam.
+    sheet = np.zeros((3 * TILE_PX, 3 * TILE_PX), np.uint8)
     for _ in range(40):
-        start = rng.uniform(0, TILE_PX, 2)
-        _branch(tile, rng, start, heading=rng.uniform(0, 2 * np.pi), width=rng.uniform(2.5, 5.5), depth=0)
-    sharp = wrap_blur(tile, sigma_px=1.2)
-    haze = wrap_blur(tile, sigma_px=6.0)
-    return np.clip(0.85 * sharp + 0.5 * haze, 0, 1)
+        x, y, heading = rng.uniform(0, 1, 3) * (TILE_PX, TILE_PX, 2 * np.pi)
+        _branch(sheet, rng, (TILE_PX + x, TILE_PX + y, heading), width=rng.uniform(2.5, 5.5), order=0)
+    layers = sheet.reshape(3, TILE_PX, 3, TILE_PX).max(axis=(0, 2))
+    tile = layers.astype(np.float32) / np.float32(255)
+    return np.clip(0.85 * wrap_blur(tile, sigma_px=1.2) + 0.5 * wrap_blur(tile, sigma_px=6.0), 0, 1)
 
 
 def _branch(
-    tile: Field,
+    sheet: NDArray[np.uint8],
     rng: np.random.Generator,
-    start: NDArray[np.float64],
+    start: tuple[float, float, float],
     *,
-    heading: float,
     width: float,
-    depth: int,
+    order: int,
 ) -> None:
-    """Draw one wandering vessel and the branches that leave it."""
-    point = start
-    for step in range(int(rng.integers(14, 26))):
-        heading += rng.normal(0, 0.26)
-        end = point + 13 * np.array([np.cos(heading), np.sin(heading)])
-        _wrapped_line(tile, point, end, width=width, level=min(1.0, 0.35 + 0.17 * width))
-        point = end
+    """Draw one wandering vessel from (x, y, heading) and the branches that leave it."""
+    x, y, heading = start
+    steps = int(rng.integers(14, 26))
+    turns = rng.normal(0, 0.26, steps)
+    splits = rng.uniform(0, 1, steps) < (0.17 if order < _VESSEL_ORDERS else 0)
+    for step in range(steps):
+        heading += turns[step]
+        end = x + 13 * cos(heading), y + 13 * sin(heading)
+        level = min(255, round(90 + 43 * width))
+        points = [(round(p[0] * 16), round(p[1] * 16)) for p in ((x, y), end)]
+        cv2.line(sheet, points[0], points[1], level, max(1, round(width)), cv2.LINE_AA, 4)
+        x, y = end
         width = max(0.8, width * 0.965)
-        if depth < 3 and step > 1 and rng.random() < 0.17:  # noqa: PLR2004 - three orders of branches
-            side = rng.choice([-1, 1]) * rng.uniform(0.5, 1.1)
-            _branch(tile, rng, point, heading=heading + side, width=width * 0.68, depth=depth + 1)
-
-
-def _wrapped_line(
-    tile: Field, start: NDArray[np.float64], end: NDArray[np.float64], *, width: float, level: float
-) -> None:
-    shift = np.floor(start / TILE_PX) * TILE_PX
-    for wrap in {(0, 0), *(_crossings(end - shift))}:
-        first, last = (((p - shift - wrap) * 16).astype(int).tolist() for p in (start, end))
-        cv2.line(tile, first, last, level, max(1, round(width)), cv2.LINE_AA, 4)
-
-
-def _crossings(end: NDArray[np.float64]) -> set[tuple[int, int]]:
-    wraps = np.floor(end / TILE_PX).astype(int) * TILE_PX
-    return {(int(wraps[0]), int(wraps[1]))}
+        if splits[step] and step > 1:
+            side = heading + float(rng.choice([-1, 1]) * rng.uniform(0.5, 1.1))
+            _branch(sheet, rng, (x, y, side), width=width * 0.68, order=order + 1)
 
 
 def _add_slime(
