@@ -52,7 +52,8 @@ class ModelCard:
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise CardError(
-                    f"{key} of a model card must be one of {', '.join(allowed)}; found {getattr(self, key)!r}."
+                    f"{key} of a model card must be one of {', '.join(allowed)}; "
+                    f"found {getattr(self, key)!r}."
                 )
         if not isinstance(self.input_size, int) or not 1 <= self.input_size <= 4096:  # noqa: PLR2004 - see text
             raise CardError(f"input_size must be a whole number from 1 to 4096; found {self.input_size!r}.")
@@ -79,21 +80,19 @@ class ModelCard:
             raise CardError(f"{origin}: {error}") from error
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the card as it stands in its JSON file."""
         return asdict(self)
 
     def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
         """(s, s, 3) uint8 RGB -> the model's input, with a leading batch of one."""
-        pixels: NDArray[np.uint8] | NDArray[np.float32] = image
-        if self.color == "BGR":
-            pixels = pixels[..., ::-1]
-        if self.dtype == "float32":
-            pixels = ((pixels - np.float32(self.mean)) / np.float32(self.std)).astype(np.float32)
-        if self.layout == "NCHW":
-            pixels = pixels.transpose(2, 0, 1)
-        return np.ascontiguousarray(pixels[None])
+        ordered = image[..., ::-1] if self.color == "BGR" else image
+        if self.dtype == "uint8":
+            return np.ascontiguousarray(self._arranged(ordered), np.uint8)
+        scaled = (ordered - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return np.ascontiguousarray(self._arranged(scaled), np.float32)
 
     def to_probability(self, output: NDArray[np.floating[Any]]) -> Mask:
-        """Turn the model's output into (s, s) float32 probability, own memory. InferenceError if it is none."""
+        """Turn the model's output into (s, s) float32 probability, own memory. InferenceError: it is none."""
         values = np.asarray(output, np.float32)
         planes = values.reshape(-1, *values.shape[-2:]) if values.ndim > 1 else values[None, None]
         if planes.shape[1:] != (self.input_size, self.input_size) or self.output_channel >= planes.shape[0]:
@@ -108,6 +107,9 @@ class ModelCard:
             powers = np.exp(planes - planes.max(axis=0))
             plane = powers[self.output_channel] / powers.sum(axis=0)
         return np.array(plane, np.float32)
+
+    def _arranged(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        return (pixels.transpose(2, 0, 1) if self.layout == "NCHW" else pixels)[None]
 
 
 def find_card(model: Path) -> Path:
@@ -149,8 +151,9 @@ def check_hash(model: Path, card: ModelCard) -> str:
     found = file_sha256(model)
     if card.sha256 and card.sha256 != found:
         raise CardError(
-            f"{model} is not the file its card describes: the card states sha256 {card.sha256[:16]}..., the file "
-            f"has {found[:16]}... It was damaged or exchanged; restore it, or correct the card if you changed it."
+            f"{model} is not the file its card describes: the card states sha256 {card.sha256[:16]}..., the "
+            f"file has {found[:16]}... It was damaged or exchanged; restore it, or correct the card if you "
+            "changed it."
         )
     return found
 
@@ -164,4 +167,7 @@ def _plain(key: str, value: object) -> Any:  # noqa: ANN401 - JSON values; Model
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (0.5 * (1.0 + np.tanh(0.5 * logits))).astype(np.float32)  # no overflow, unlike 1 / (1 + exp(-x))
+    half = np.float32(0.5)
+    return np.asarray(
+        half * (1 + np.tanh(half * logits)), np.float32
+    )  # no overflow, unlike 1 / (1 + exp(-x))

@@ -1,4 +1,4 @@
-"""Where the data that ships with scr-live lies, in a checkout and in a wheel; and which model a name means."""
+"""Where the data that ships with scr-live lies, in a checkout or a wheel, and which model a name means."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,8 @@ def find_model(name_or_path: str) -> Model:
         path = Path(name_or_path)
         if not path.is_file():
             raise ModelNotFoundError(
-                f"No model {name_or_path!r}. Expected the path of an ONNX file, or one of the shipped models: "
-                f"{', '.join(model_names()) or 'none are installed'}."
+                f"No model {name_or_path!r}. Expected the path of an ONNX file, or one of the shipped "
+                f"models: {', '.join(model_names()) or 'none are installed'}."
             )
     return read_model(path)
 
@@ -56,8 +56,8 @@ def find_weights(name_or_path: str) -> Model:
         path = data_dir() / "models" / name_or_path / "weights.safetensors"
     if path.suffix != ".safetensors" or not path.is_file():
         raise ModelNotFoundError(
-            f"No weights for {name_or_path!r}: PyTorch runs a .safetensors file with its card.json beside it, "
-            "or a model of the folder `models` of a checkout. Give the path of one with --model."
+            f"No weights for {name_or_path!r}: PyTorch runs a .safetensors file with its card.json beside "
+            "it, or a model of the folder `models` of a checkout. Give the path of one with --model."
         )
     return read_model(path)
 

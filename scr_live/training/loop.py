@@ -15,8 +15,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scr_live.errors import DataError, ScrLiveError
+from scr_live.errors import DataError, OptionError, ScrLiveError
 from scr_live.evaluation.metrics import confusion, score
+from scr_live.network.encoders import Lite0Encoder
 from scr_live.network.scr_net import ScrNet
 from scr_live.network.weights import load_weights, save_weights
 from scr_live.training.augment import augment, resized
@@ -54,7 +55,7 @@ class Trainer:
         self.step = 0
         self.network = ScrNet(recipe.network)
         if recipe.imagenet:
-            self.network.encoder.load_imagenet()  # type: ignore[union-attr] - PlainEncoder has none: the card says so
+            _load_imagenet(self.network)
         self.network.to(memory_format=torch.channels_last)  # 1.7x faster on CPUs
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimizer = _optimizer(self.network, recipe)
@@ -215,6 +216,14 @@ class _Batches:
     @staticmethod
     def _pick(samples: list[Sample], odds: NDArray[np.float64], rng: Generator, count: int) -> list[Sample]:
         return [samples[i] for i in rng.choice(len(samples), count, p=odds)] if count else []
+
+
+def _load_imagenet(network: ScrNet) -> None:
+    if not isinstance(network.encoder, Lite0Encoder):
+        raise OptionError(
+            f"There are no ImageNet weights for encoder {network.config.encoder!r}; set imagenet = false."
+        )
+    network.encoder.load_imagenet()
 
 
 def _odds(samples: list[Sample], weights: dict[str, float]) -> NDArray[np.float64]:

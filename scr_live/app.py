@@ -1,0 +1,235 @@
+"""The composition root: one frozen config becomes the objects of a run; below it nobody sees options."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scr_live.controls import Controls
+from scr_live.engines import EngineInfo
+from scr_live.engines.opening import open_engine
+from scr_live.errors import NoDisplayError, OptionError
+from scr_live.files import check_writable, write_json, write_text
+from scr_live.machine import machine_facts
+from scr_live.pipeline.stats import Progress, RunStats
+from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
+from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources.options import SourceOptions
+
+if TYPE_CHECKING:
+    from scr_live.sinks.recorder import Recorder
+    from scr_live.sinks.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything `scr-live run` can be told."""
+
+    source: str
+    source_options: SourceOptions = field(default_factory=SourceOptions)
+    record: Path | None = None
+    force: bool = False
+    """Replace an existing recording."""
+    encoder: str = "auto"
+    quality: int = 20
+    model: str = DEFAULT_MODEL
+    engine: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    threshold: float | None = None
+    """None: what the model's card recommends."""
+    display: bool = True
+    stats: Path | None = None
+    max_frames: int | None = None
+    max_overlay_age_s: float = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What was opened, told once before the first frame."""
+
+    source: SourceInfo
+    engine: EngineInfo
+    model: str
+    threshold: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run leaves."""
+
+    stats: RunStats
+    recording: Path | None
+    notes: tuple[str, ...]
+    """Warnings of the source and the outputs, one sentence each."""
+
+
+def run_video(
+    config: RunConfig,
+    *,
+    started: Callable[[Started], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Carry the source through the model to the outputs until it ends or `stop` is set.
+
+    Raises a ScrLiveError; the recording is finished and `--stats` written even then.
+    """
+    from scr_live.overlays import ContourOverlay, ScoreLabel  # noqa: PLC0415 - imports cv2
+    from scr_live.pipeline.live import RECORDER, NamedSink, PipelineOptions, run  # noqa: PLC0415 - imports cv2
+    from scr_live.sources.opening import open_source  # noqa: PLC0415 - beside the others
+
+    _check(config)
+    with contextlib.ExitStack() as stack:
+        # The cheap checks come first: a bad path must not cost the loading of a model.
+        model = _find_model(config.engine, config.model)
+        recorder_for = _recorder_opener(config)
+        source = stack.enter_context(open_source(config.source, config.source_options))
+        open_this_engine = partial(
+            open_engine, config.engine, model, precision=config.precision, threads=config.threads
+        )
+        engine = stack.enter_context(open_this_engine())
+        threshold = config.threshold or (model.card.threshold if model else 0.5)
+        controls = Controls(threshold=threshold)
+        sinks = []
+        if recorder_for is not None:
+            recorder = stack.enter_context(recorder_for(source.info))
+            sinks.append(NamedSink(RECORDER, recorder, channel="to-disk"))
+        screen, notes = _open_screen(config, controls, source, stack)
+        if started is not None:
+            started(Started(source.info, engine.info, config.model, threshold, notes))
+        finished: list[RunStats] = []
+        try:
+            run(
+                source,
+                engine,
+                sinks=sinks,
+                screen=screen,
+                overlays=(ContourOverlay(), ScoreLabel()),
+                controls=controls,
+                options=PipelineOptions(
+                    max_frames=config.max_frames, max_overlay_age_s=config.max_overlay_age_s
+                ),
+                progress=progress,
+                stop=stop,
+                reopen_engine=open_this_engine,
+                finished=finished.append,
+            )
+        finally:
+            stats = [_with_model(entry, config, model) for entry in finished]
+            if stats and config.stats is not None:
+                write_json(config.stats, {**stats[0].as_dict(), "machine": machine_facts()})
+    notes += tuple(getattr(source, "warnings", ()))
+    return Outcome(stats[0], config.record if stats[0].recorded else None, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """Everything `scr-live evaluate` can be told."""
+
+    data: Path
+    split: str | None = None
+    model: str = DEFAULT_MODEL
+    engine: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    threshold: float | None = None
+    json: Path | None = None
+    csv: Path | None = None
+
+
+def evaluate_images(
+    config: EvaluateConfig, *, progress: Callable[[int, int], None] | None = None
+) -> dict[str, object]:
+    """Measure the model on an image set, write the files asked for and return the means."""
+    from scr_live.evaluation.images import csv_rows, evaluate_set  # noqa: PLC0415 - imports cv2
+
+    for path in (config.json, config.csv):
+        if path is not None:
+            check_writable(path)
+    _check_threshold(config.threshold)
+    model = _find_model(config.engine, config.model)
+    threshold = config.threshold or (model.card.threshold if model else 0.5)
+    with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
+        result = evaluate_set(engine, config.data, split=config.split, threshold=threshold, progress=progress)
+        info = engine.info
+    report: dict[str, object] = {
+        **result.as_dict(),
+        "set": config.data.name,
+        "split": config.split,
+        "model": config.model,
+        "model_sha256": model.sha256 if model else "",
+        "engine": f"{info.backend} on {info.device} in {info.precision}",
+        "machine": machine_facts(),
+    }
+    if config.json is not None:
+        write_json(config.json, report)
+    if config.csv is not None:
+        write_text(config.csv, "".join(",".join(row) + "\n" for row in csv_rows(result)))
+    return report
+
+
+def _check(config: RunConfig) -> None:
+    _check_threshold(config.threshold)
+    if config.max_frames is not None and config.max_frames < 1:
+        raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
+    if config.stats is not None:
+        check_writable(config.stats)
+        if config.record is not None and config.stats.absolute() == config.record.absolute():
+            raise OptionError(f"--stats and --record name the same file, {config.stats}. Give two names.")
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0 < threshold < 1:
+        raise OptionError(f"--threshold must lie between 0 and 1; found {threshold}.")
+
+
+def _find_model(engine: str, name: str) -> Model | None:
+    match engine:
+        case "constant":
+            return None  # it looks at nothing
+        case "pytorch":
+            return find_weights(name)
+        case _:
+            return find_model(name)
+
+
+def _recorder_opener(config: RunConfig) -> Callable[[SourceInfo], "Recorder"] | None:
+    """Check the output before anything is opened; the recorder itself needs the source's rate."""
+    if config.record is None:
+        return None
+    from scr_live.sinks.recorder import Recorder, RecorderOptions  # noqa: PLC0415 - imports av
+
+    options = RecorderOptions(encoder=config.encoder, quality=config.quality, force=config.force)
+    source_path = Path(config.source)
+    Recorder(config.record, options, source_path=source_path)
+
+    def open_for(info: SourceInfo) -> "Recorder":
+        timed = replace(options, nominal_fps=info.fps)
+        return Recorder(config.record or Path(), timed, source_path=source_path)
+
+    return open_for
+
+
+def _open_screen(
+    config: RunConfig, controls: Controls, source: VideoSource, stack: contextlib.ExitStack
+) -> tuple["Window | None", tuple[str, ...]]:
+    """A window, or one sentence that says why there is none."""
+    if not config.display:
+        return None, ()
+    from scr_live.sinks.window import Window  # noqa: PLC0415 - imports cv2
+
+    is_live = source.info.is_live
+    try:
+        window = Window("scr-live", controls, snapshot_dir=Path.cwd(), is_live=is_live)
+        return stack.enter_context(window), ()
+    except NoDisplayError as error:
+        return None, (f"{error} The run goes on without a window.",)
+
+
+def _with_model(stats: RunStats, config: RunConfig, model: Model | None) -> RunStats:
+    return replace(stats, model=config.model if model else "", model_sha256=model.sha256 if model else "")

@@ -1,0 +1,176 @@
+"""What the command line prints: progress, summaries, errors."""
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from scr_live.errors import ScrLiveError
+
+if TYPE_CHECKING:
+    from scr_live.app import Outcome, Started
+    from scr_live.diagnosis import Check
+    from scr_live.pipeline.stats import Progress as RunProgress
+    from scr_live.pipeline.timing import Latency
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+
+class RunView:
+    """A progress bar with rate and remaining time on files; a status line on live sources."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def started(self, facts: "Started") -> None:
+        """Say what was opened, then start the bar."""
+        source, engine = facts.source, facts.engine
+        rate = f"{source.fps:.2f} fps" if source.fps else "variable rate"
+        _say(f"source   {source.name}: {source.width}x{source.height}, {rate}, {_liveness(source.is_live)}")
+        _say(
+            f"engine   {engine.backend} on {engine.device} in {engine.precision} ({engine.reason}); "
+            f"model {facts.model}, threshold {facts.threshold:g}"
+        )
+        for note in facts.notes:
+            _say(f"note     {note}")
+        total = source.frame_count
+        columns = [SpinnerColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}")]
+        if total:
+            columns[1:1] = [BarColumn(), TaskProgressColumn()]
+            columns.append(TimeRemainingColumn())
+        self._bar = Progress(*columns, console=_out, transient=True)
+        self._bar.start()
+        self._task = self._bar.add_task("run", total=total, facts="")
+
+    def progress(self, now: "RunProgress") -> None:
+        """Move the bar."""
+        if self._bar is None:
+            return
+        facts = [f"{now.fps:5.1f} fps", f"polyp in {now.polyp_frames} frames"]
+        if now.dropped:
+            facts.append(f"{now.dropped} dropped")
+        if now.status:
+            facts.append(now.status)
+        self._bar.update(self._task, completed=now.composed, facts="  ".join(facts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class CountView:
+    """A bar that counts."""
+
+    def __init__(self, noun: str) -> None:
+        self._bar = Progress(
+            TextColumn(noun),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=_out,
+            transient=True,
+        )
+        self._task = self._bar.add_task(noun, total=None)
+
+    def update(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def tell_outcome(outcome: "Outcome") -> None:
+    """Print the summary of a run."""
+    stats = outcome.stats
+    share = stats.polyp_frames / stats.inferred if stats.inferred else 0.0
+    table = Table.grid(padding=(0, 2))
+    table.add_row("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")
+    dropped = {name: count for name, count in stats.dropped.items() if count}
+    table.add_row("dropped", ", ".join(f"{count} at {name}" for name, count in dropped.items()) or "none")
+    table.add_row("polyps", f"marked in {stats.polyp_frames} frames ({share:.1%})")
+    table.add_row("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s")
+    table.add_row("inference", _latency(stats.stages.get("engine")))
+    table.add_row("annotation delay", _latency(stats.annotation_delay))
+    table.add_row("video delay", _latency(stats.video_delay))
+    if stats.ai_failures:
+        table.add_row("model failures", f"{stats.ai_failures}, the last: {escape(stats.last_ai_failure)}")
+    if outcome.recording is not None:
+        table.add_row("recording", escape(str(outcome.recording)))
+    for note in outcome.notes:
+        table.add_row("note", escape(note))
+    _out.print(table)
+
+
+def tell_values(title: str, values: dict[str, object]) -> None:
+    """Print names and numbers; what is nested is for files."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in values.items():
+        if isinstance(value, dict) or value is None:
+            continue
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    _out.print(escape(title), style="bold")
+    _out.print(table)
+
+
+def tell_checks(checks: Sequence["Check"]) -> None:
+    """Print what works here and what does not."""
+    table = Table.grid(padding=(0, 2))
+    for check in checks:
+        mark = "[green]ok[/]" if check.works else "[red]fails[/]" if check.needed else "[yellow]no[/]"
+        table.add_row(mark, escape(check.name), escape(check.found))
+    _out.print(table)
+
+
+def tell_error(error: ScrLiveError) -> None:
+    """Print an error as one paragraph on stderr."""
+    notes = [note for note in getattr(error, "__notes__", []) if note]
+    text = " ".join([str(error), *(f"({note})" for note in notes)])
+    _err.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=not sys.stderr.isatty())
+
+
+def _say(line: str) -> None:
+    _out.print(escape(line), soft_wrap=True)
+
+
+def _liveness(is_live: bool) -> str:  # noqa: FBT001 - one plain argument
+    return "live" if is_live else "not live: no frame is dropped"
+
+
+def _delivered(outcome: "Outcome") -> str:
+    stats = outcome.stats
+    return f"{stats.shown} shown, {stats.recorded} recorded"
+
+
+def _latency(figures: "Latency | None") -> str:
+    if figures is None or not figures.count:
+        return "not measured"
+    names = ("p50", "p95", "p99", "max")
+    return ", ".join(f"{name} {getattr(figures, name):.1f} ms" for name in names)

@@ -1,0 +1,93 @@
+"""`scr-live doctor`: what is installed here, and a one-frame self-test of every engine and encoder."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+import scr_live
+from scr_live.engines.opening import ENGINES, open_engine
+from scr_live.errors import ScrLiveError
+from scr_live.machine import installed_version
+from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
+
+PACKAGES = (
+    "numpy",
+    "opencv-python",
+    "av",
+    "openvino",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "torch",
+    "tensorrt-rtx",
+)
+NEEDED_ENGINES = ("openvino",)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    found: str
+    works: bool
+    needed: bool = False
+    """Whether the default run depends on it."""
+
+
+def diagnose() -> Iterator[Check]:
+    """Look at one thing after the other; nothing here raises."""
+    system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Check(
+        "scr-live", f"{scr_live.__version__}; {system}", works=sys.version_info >= (3, 11), needed=True
+    )
+    for name in PACKAGES:
+        version = installed_version(name)
+        yield Check(f"package {name}", version or "not installed", works=bool(version))
+    yield _check("model", _shipped_model, needed=True)
+    for name in ENGINES:
+        yield _check(f"engine {name}", partial(_one_frame, name), needed=name in NEEDED_ENGINES)
+    yield _check("recording", _encoder, needed=True)
+    yield _check("window", _display)
+
+
+def _check(name: str, attempt: Callable[[], str], *, needed: bool = False) -> Check:
+    try:
+        return Check(name, attempt(), works=True, needed=needed)
+    except (ScrLiveError, ImportError, OSError) as error:
+        return Check(name, str(error), works=False, needed=needed)
+
+
+def _shipped_model() -> str:
+    model = find_model(DEFAULT_MODEL)
+    return f"{DEFAULT_MODEL}, {model.card.input_size} px, sha256 {model.sha256[:16]}..., hash is right"
+
+
+def _one_frame(name: str) -> str:
+    model: Model | None = None
+    if name != "constant":
+        model = find_weights(DEFAULT_MODEL) if name == "pytorch" else find_model(DEFAULT_MODEL)
+    with open_engine(name, model) as engine:
+        size = engine.info.input_size
+        probability = engine.infer(np.full((size, size, 3), 90, np.uint8))
+    versions = ", ".join(" ".join(pair) for pair in engine.info.versions)
+    finite = bool(np.isfinite(probability).all())
+    if not finite or probability.shape != (size, size):
+        raise OSError(f"answered nonsense on a grey frame: shape {probability.shape}, finite: {finite}")
+    return f"{engine.info.device} in {engine.info.precision}, one frame inferred. {versions}".strip()
+
+
+def _encoder() -> str:
+    from scr_live.sinks.encoding import choose_encoder  # noqa: PLC0415 - imports av
+
+    return f"H.264 by {choose_encoder('auto')}"
+
+
+def _display() -> str:
+    from scr_live.sinks.display import require_display  # noqa: PLC0415 - beside the window
+
+    require_display()
+    return "a display is there"
