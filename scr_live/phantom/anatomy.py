@@ -5,18 +5,18 @@ line; a wall point is (angle, z) and its radius comes from a table.
 """
 
 from dataclasses import dataclass
-from typing import cast
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.phantom.noise import Field, slopes, smooth_noise
+from scr_live.phantom.noise import Field, as_field, slopes, smooth_noise
 
 RING_LENGTH = 48.0
 """The colon repeats after this length."""
-ANGLE_STEPS = 256
-STEPS_PER_UNIT = 50
+ANGLE_STEPS = 384
+STEPS_PER_UNIT = 80
+REACH = 10.5
+"""Longest stretch that one frame looks at."""
 CLEARANCE = 0.3
 """How far a ray may jump where the table says that nothing is near."""
 
@@ -51,31 +51,26 @@ class Tube:
     """Centre line and wall of one colon."""
 
     line: CentreLine
-    wall: NDArray[np.float32]  # (_ROWS, ANGLE_STEPS + 2, 4): radius, clearance radius, d/dangle, d/dz
-    folds: NDArray[np.float64]  # (n,) z of the folds, ascending
+    wall: NDArray[np.float32]  # (_ROWS + REACH, ANGLE_STEPS + 2, 2): slopes of the radius, by angle and by z
+    room: NDArray[np.float32]  # the same shape: radius, and radius less what stands in the way nearby
+    radii: NDArray[np.float32]  # (_ROWS + REACH, ANGLE_STEPS + 2)
 
     def radius(self, angle: float, z: float) -> float:
         """Wall radius at the nearest table entry."""
         row = round(z * STEPS_PER_UNIT) % _ROWS
-        return float(self.wall[row, round(angle / (2 * np.pi) * ANGLE_STEPS) % ANGLE_STEPS + 1, 0])
-
-    def window(self, z_from: float, length: float) -> tuple[float, NDArray[np.float32]]:
-        """Copy the rows from `z_from` on; returns (z of row 0, rows)."""
-        first = int(np.floor(z_from * STEPS_PER_UNIT))
-        rows = np.arange(first, first + round(length * STEPS_PER_UNIT)) % _ROWS
-        return first / STEPS_PER_UNIT, self.wall[rows]
+        return float(self.radii[row, round(angle / (2 * np.pi) * ANGLE_STEPS) % ANGLE_STEPS + 1])
 
 
 def build_tube(rng: np.random.Generator) -> Tube:
     """Grow a colon."""
-    radius = 1 + 0.07 * smooth_noise(rng, (_ROWS, ANGLE_STEPS), cell_px=60)
-    radius += 0.012 * smooth_noise(rng, (_ROWS, ANGLE_STEPS), cell_px=14)
+    radius = 1 + 0.07 * smooth_noise(rng, (_ROWS, ANGLE_STEPS), cell_px=1.2 * STEPS_PER_UNIT)
+    radius += 0.012 * smooth_noise(rng, (_ROWS, ANGLE_STEPS), cell_px=0.28 * STEPS_PER_UNIT)
     folds = _place_folds(rng)
     triangle = rng.uniform(0, 2 * np.pi)  # the angle of the first taenia, drifting slowly along the colon
     for number, z in enumerate(folds):
         _add_fold(radius, rng, z, taenia=triangle + 0.12 * number)
     radius = np.maximum(radius, 0.3).astype(np.float32)
-    return Tube(_wind(rng), _table(radius), folds)
+    return _tabulate(_wind(rng), radius)
 
 
 def _wind(rng: np.random.Generator) -> CentreLine:
@@ -110,13 +105,19 @@ def _add_fold(radius: Field, rng: np.random.Generator, z: float, *, taenia: floa
         radius[rows % _ROWS] -= (depth * profile).astype(np.float32)
 
 
-def _table(radius: Field) -> NDArray[np.float32]:
-    """Stack radius, eroded radius and slopes, with one wrapped column on both sides."""
+def _tabulate(line: CentreLine, radius: Field) -> Tube:
     reach = round(CLEARANCE * STEPS_PER_UNIT)
     around = round(CLEARANCE / (2 * np.pi) * ANGLE_STEPS)
     padded = np.pad(radius, ((reach, reach), (around, around)), mode="wrap")
     kernel = np.ones((2 * reach + 1, 2 * around + 1), np.uint8)
-    clear = cast("Field", cv2.erode(padded, kernel))[reach:-reach, around:-around]
+    clear = as_field(cv2.erode(padded, kernel))[reach:-reach, around:-around]
     by_angle, by_z = slopes(radius)
-    stack = np.stack([radius, clear, by_angle * (ANGLE_STEPS / (2 * np.pi)), by_z * STEPS_PER_UNIT], axis=-1)
-    return np.ascontiguousarray(np.pad(stack, ((0, 0), (1, 1), (0, 0)), mode="wrap"), dtype=np.float32)
+    wall = np.dstack([by_angle * np.float32(ANGLE_STEPS / (2 * np.pi)), by_z * np.float32(STEPS_PER_UNIT)])
+    room = np.dstack([radius, clear])
+    return Tube(line, *(_lengthened(table) for table in (wall, room, radius)))
+
+
+def _lengthened(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Repeat the ring's begin behind its end, and one column on both sides, so that no look-up must wrap."""
+    margins = [(0, round(REACH * STEPS_PER_UNIT)), (1, 1), (0, 0)]
+    return np.pad(table, margins[: table.ndim], mode="wrap")

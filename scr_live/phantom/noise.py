@@ -10,6 +10,11 @@ Field: TypeAlias = NDArray[np.float32]
 """(h, w) scalar field."""
 
 
+def as_field(values: object) -> Field:
+    """Tell the type checker that an OpenCV or numpy result is float32; nothing is copied."""
+    return cast("Field", values)
+
+
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, int], *, cell_px: float, stretch: float = 1.0
 ) -> Field:

@@ -20,7 +20,7 @@ from scr_live.phantom.textures import (
     Look,
     Tile,
 )
-from scr_live.phantom.trace import BEHIND, SIGHT, STEPS_PER_UNIT, Rays
+from scr_live.phantom.trace import BEHIND, SIGHT, Rays
 
 _RELIEF_IN_LIGHT = np.float32(0.6)
 """How much relief shows in diffuse light."""
@@ -126,10 +126,10 @@ def _lay_wall(palette: Palette, surface: Surface, pose: Pose, size: tuple[int, i
     look = palette.look
     _, angle = cv2.cartToPolar(cv2.resize(surface.dx, size), cv2.resize(surface.dy, size))
     column = angle * np.float32(TILE_PX / (2 * np.pi)) + np.float32(1)
-    z_first = np.floor((pose.position[2] - BEHIND) * STEPS_PER_UNIT) / STEPS_PER_UNIT
-    start = z_first * TILE_PX / TILE_LENGTH % TILE_PX
-    per_row = TILE_PX / TILE_LENGTH / STEPS_PER_UNIT
-    row = cv2.resize(surface.row * np.float32(per_row) + np.float32(start), size)
+    per_unit = TILE_PX / TILE_LENGTH
+    first = pose.position[2] - BEHIND
+    start = np.float32(first * per_unit % TILE_PX - first * per_unit)
+    row = cv2.resize(surface.z * np.float32(per_unit) + start, size)
     maps = cv2.convertMaps(column, row, cv2.CV_16SC2)
     colour = cv2.remap(palette.mucosa.colour, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     relief = cv2.remap(palette.mucosa.relief, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -171,7 +171,7 @@ def _shine_on(surface: Surface, rays: Rays, look: Look, size: tuple[int, int]) -
     rows, columns = facing.shape
     glass = lens.vignette(columns, rows)
     fade = np.clip((np.float32(SIGHT) - surface.distance) / np.float32(SIGHT), 0, 1) * glass
-    lamp = fade / (surface.distance * surface.distance + np.float32(0.12))
+    lamp = fade / (surface.distance * surface.distance + np.float32(0.3))
     light = (
         lamp
         * (np.float32(0.14) + np.float32(0.86) * facing)

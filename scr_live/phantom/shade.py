@@ -25,7 +25,7 @@ class Surface:
     along: NDArray[np.float32]  # (3, h, w) unit tangent along z
     dx: Field  # wall position relative to the axis
     dy: Field
-    row: Field
+    z: Field  # along the axis
     crest: Field  # 0..1: how far the wall stands into the lumen
     openness: Field  # 0..1: ambient light that arrives
     patches: "list[Patch]"
@@ -44,21 +44,22 @@ class Patch:
 
 def meet_wall(near: NearTube, rays: Rays, pose: Pose, distance: Field) -> Surface:
     """Describe the wall where the rays meet it."""
-    polar = near.polar(*rays.at(distance, pose.position))
-    wall = near.look_up(near.wall, polar)
+    x, y, z = rays.at(distance, pose.position)
+    polar = near.polar(x, y, z)
+    slopes, room = near.look_up(near.wall, polar), near.look_up(near.room, polar)
     inverse = np.float32(1) / np.maximum(polar.radius, np.float32(0.05))
     ex, ey = polar.dx * inverse, polar.dy * inverse
     slope_x, slope_y = near.axis_slope[0].take(polar.nearest_row), near.axis_slope[1].take(polar.nearest_row)
-    by_angle = wall[..., 2] * inverse
-    by_z = wall[..., 3] + ex * slope_x + ey * slope_y
+    by_angle = slopes[..., 0] * inverse
+    by_z = slopes[..., 1] + ex * slope_x + ey * slope_y
     length = np.float32(1) / np.sqrt(1 + by_angle * by_angle + by_z * by_z)
     normal = np.stack([(-ex - by_angle * ey) * length, (-ey + by_angle * ex) * length, by_z * length])
     zero = np.zeros_like(ex)
     around = np.stack([-ey, ex, zero])
     along = np.stack([by_z * ex, by_z * ey, np.ones_like(ex)]) / np.sqrt(1 + by_z * by_z)
-    crest = np.clip((np.float32(0.92) - wall[..., 0]) * np.float32(2.6), 0, 1)
-    openness = np.clip(1 - np.float32(1.1) * (wall[..., 0] - wall[..., 1]), 0.35, 1)
-    return Surface(distance, normal, around, along, polar.dx, polar.dy, polar.row, crest, openness, [])
+    crest = np.clip((np.float32(0.92) - room[..., 0]) * np.float32(2.6), 0, 1)
+    openness = np.clip(1 - np.float32(1.1) * (room[..., 0] - room[..., 1]), 0.35, 1)
+    return Surface(distance, normal, around, along, polar.dx, polar.dy, z, crest, openness, [])
 
 
 def add_growth(
@@ -151,7 +152,7 @@ class _OwnFrame:
     def blend(self, near: NearTube, rays: Rays, pose: Pose, distance: Field) -> tuple[Field, Field]:
         """Distance to polyp and wall melted into one, and the polyp's share."""
         polar = near.polar(*rays.at(distance, pose.position))
-        gap = (near.look_up(near.reach, polar)[..., 0] - polar.radius) * np.float32(0.7)
+        gap = (near.look_up(near.radii, polar) - polar.radius) * np.float32(0.7)
         return smooth_min(self.body(distance), gap, self.growth.fillet)
 
     def tangents(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.phantom.anatomy import ANGLE_STEPS, CLEARANCE, STEPS_PER_UNIT, Tube
+from scr_live.phantom.anatomy import ANGLE_STEPS, CLEARANCE, RING_LENGTH, STEPS_PER_UNIT, Tube
 from scr_live.phantom.flight import Pose
 from scr_live.phantom.noise import Field
 
@@ -15,7 +15,7 @@ SIGHT = 9.0
 """Nothing farther away is lit."""
 BEHIND = 1.5
 """How much of the tube behind the tip is kept."""
-_STEPS = 36
+_STEPS = 40
 _TEAR = 1.2
 """Neighbouring coarse distances that differ by more have an edge between them."""
 
@@ -39,9 +39,9 @@ class NearTube:
     """The part of the tube around one pose, ready for look-ups."""
 
     z_first: float
-    wall: NDArray[np.float32]  # (rows, ANGLE_STEPS + 2, 4)
-    reach: NDArray[np.float32]  # (rows, ANGLE_STEPS + 2, 2): radius and clearance only
-    radius: NDArray[np.float32]  # (rows, ANGLE_STEPS + 2)
+    wall: NDArray[np.float32]  # Tube.wall, Tube.room and Tube.radii, from z_first on
+    room: NDArray[np.float32]
+    radii: NDArray[np.float32]
     axis: NDArray[np.float32]  # (2, rows)
     axis_slope: NDArray[np.float32]  # (2, rows)
 
@@ -57,10 +57,10 @@ class NearTube:
     def gap(self, rays: Rays, pose: Pose, distance: Field) -> Field:
         """Room between points on the rays and the wall; negative behind the wall."""
         polar = self.polar(*rays.at(distance, pose.position))
-        return self.look_up(self.radius, polar) - polar.radius
+        return self.look_up(self.radii, polar) - polar.radius
 
     def look_up(self, table: NDArray[np.float32], polar: "Polar") -> NDArray[np.float32]:
-        """Bilinear values of `wall` or `reach` at points."""
+        """Bilinear values of one of the tables at points."""
         column = polar.angle * np.float32(ANGLE_STEPS / (2 * np.pi)) + np.float32(1)
         values = cv2.remap(table, column, polar.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cast("NDArray[np.float32]", values)
@@ -80,12 +80,12 @@ class Polar:
 
 def near_tube(tube: Tube, z: float) -> NearTube:
     """Cut out what can be seen from ring position `z`."""
-    z_first, wall = tube.window(z - BEHIND, BEHIND + SIGHT)
-    places = z_first + np.arange(len(wall)) / STEPS_PER_UNIT
-    axis, slope = tube.line.at(places), tube.line.slope(places)
-    reach = np.ascontiguousarray(wall[..., :2])
-    radius = np.ascontiguousarray(wall[..., 0])
-    return NearTube(z_first, wall, reach, radius, axis.astype(np.float32), slope.astype(np.float32))
+    first = round((z - BEHIND) % RING_LENGTH * STEPS_PER_UNIT)
+    rows = slice(first, first + round((BEHIND + SIGHT) * STEPS_PER_UNIT))
+    z_first = z - BEHIND + (first / STEPS_PER_UNIT - (z - BEHIND) % RING_LENGTH)
+    places = z_first + np.arange(rows.stop - rows.start) / STEPS_PER_UNIT
+    axis, slope = tube.line.at(places).astype(np.float32), tube.line.slope(places).astype(np.float32)
+    return NearTube(z_first, tube.wall[rows], tube.room[rows], tube.radii[rows], axis, slope)
 
 
 def aim(directions: NDArray[np.float32], pose: Pose) -> Rays:
@@ -150,14 +150,14 @@ def _march(near: NearTube, rays: Rays, pose: Pose, *, begin: Field) -> Field:
     here = begin
     for _ in range(_STEPS):
         polar = near.polar(*rays.at(here, pose.position))
-        bounds = near.look_up(near.reach, polar)
+        bounds = near.look_up(near.room, polar)
         gap = bounds[..., 0] - polar.radius
         out = gap <= 0
         crossed |= out
         outside = np.where(out, here, outside)
         inside = np.where(out, inside, here)
         free = np.minimum(bounds[..., 1] - polar.radius, np.float32(CLEARANCE))
-        least = here * np.float32(0.015) + np.float32(0.004)
+        least = here * np.float32(0.03) + np.float32(0.004)
         step = np.maximum(np.maximum(free, gap * np.float32(0.35)), least)
         here = np.where(crossed, (inside + outside) * np.float32(0.5), np.minimum(here + step, SIGHT))
     return inside
