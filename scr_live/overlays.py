@@ -58,24 +58,28 @@ def marks_mask(
 class ContourOverlay:
     """A thin line along the contour on a dark edge, anti-aliased and placed to a sixteenth of a pixel."""
 
-    thickness: int | None = None
-    """Of the coloured line in pixels; None: by the height of the picture, 2 at 720 lines."""
+    thickness: float | None = None
+    """Of the coloured line in pixels; None: a 280th of the picture's height. The nearest of the widths that
+    there are is drawn: 1.4, 3.4, 5.4 ..."""
     colour: Colour = SKY
 
     def __call__(self, image: Image, prediction: Prediction) -> None:
         """Draw in place."""
-        thickness = self._thickness(image.shape[0])
         outlines = [_fixed_point(polyp.contour) for polyp in prediction.polyps]
-        edge = thickness + 2 * _edge_px(image.shape[0])
-        for colour, width in ((NIGHT, edge), (self.colour, thickness)):
-            cv2.polylines(image, outlines, True, colour, width, cv2.LINE_AA, _FRACTION_BITS)
+        step, edge_step = self._steps(image.shape[0])
+        for colour, width in ((NIGHT, edge_step), (self.colour, step)):
+            cv2.polylines(image, outlines, True, colour, max(1, 2 * width), cv2.LINE_AA, _FRACTION_BITS)
 
     def reach_px(self, height: int) -> float:
         """Return how far from the contour a pixel may change in a picture of this height."""
-        return self._thickness(height) / 2 + _edge_px(height) + 1.5  # the last: rounding and anti-aliasing
+        _, edge_step = self._steps(height)
+        return _THINNEST_PX / 2 + edge_step + 1.8  # the last: rounding, and soft edges at corners
 
-    def _thickness(self, height: int) -> int:
-        return max(1, round(height / 360)) if self.thickness is None else self.thickness
+    def _steps(self, height: int) -> tuple[int, int]:
+        """Return by how many times 2 pixels line and edge are wider than the thinnest line."""
+        width = height / 280 if self.thickness is None else self.thickness
+        step = max(0, round((width - _THINNEST_PX) / 2))
+        return step, step + max(1, round(height / 1080))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ def status_plate(shape: tuple[int, int], text: str, field: Box) -> Box:
 _STATUS_COLOUR: Final[Colour] = (255, 214, 90)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FRACTION_BITS = 4
+_THINNEST_PX = 1.4  # what cv2.polylines makes of thickness 1 with LINE_AA; of 2n it makes 2n more
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +175,6 @@ class _Edges:
 
 def _fixed_point(contour: Contour) -> NDArray[np.int32]:
     return np.asarray(np.rint(contour * 2**_FRACTION_BITS), np.int32)
-
-
-def _edge_px(height: int) -> int:
-    return max(1, round(height / 720))
 
 
 def _bounds(contour: Contour) -> _Edges:
