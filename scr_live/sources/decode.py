@@ -96,6 +96,7 @@ class FrameBuilder:
         self._converter = RgbConverter()
         self._timeline = Timeline(1 / self._fps)
         self._index = 0
+        self._note_pixel_shape(stream)
 
     def build(self, decoded: av.VideoFrame) -> Frame:
         """Return the next Frame, stamped with the time of this call's end."""
@@ -112,6 +113,14 @@ class FrameBuilder:
     def restart(self) -> None:
         """Say that the video begins again; indices and times go on."""
         self._timeline.restart()
+
+    def _note_pixel_shape(self, stream: VideoStream) -> None:
+        shape = stream.codec_context.sample_aspect_ratio
+        if shape and shape != 1:
+            self._troubles.warn(
+                f"{self._name} has pixels that are not square ({shape.numerator}:{shape.denominator}); its "
+                "pictures are taken as they are stored, not stretched."
+            )
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

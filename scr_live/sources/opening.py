@@ -1,6 +1,7 @@
 """Choosing a source by what the user wrote."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from scr_live.errors import SourceUnreadableError
@@ -50,7 +51,8 @@ def _open(spec: str, options: SourceOptions) -> VideoSource:
         case "phantom":
             from scr_live.sources.phantom import PhantomSource, parse_phantom
 
-            return PhantomSource(parse_phantom(spec))
+            phantom = parse_phantom(spec)
+            return PhantomSource(replace(phantom, duration_s=None) if options.loop else phantom)
         case "camera":
             from scr_live.sources.camera import open_camera
 

@@ -1,5 +1,6 @@
 """The colours of a file come back within 2/255, whatever its matrix, range, depth and chroma."""
 
+import av
 import numpy as np
 import pytest
 
@@ -46,7 +47,6 @@ def to_yuv(picture, constants, *, full, bits=8):
 
 
 def as_frame(planes, pix_fmt):
-    av = pytest.importorskip("av")
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pix_fmt)
     for target, plane in zip(frame.planes, planes, strict=False):

@@ -1,8 +1,10 @@
 """Video files: every oddity is handled, or refused in one paragraph."""
 
 import struct
+from fractions import Fraction
 from itertools import islice, pairwise
 
+import av
 import numpy as np
 import pytest
 
@@ -102,16 +104,23 @@ def test_sizes_and_pixel_formats(tmp_path, make_clip, number_in, form):
         assert [number_in(f.image) for f in frames] == list(range(6))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (7680, 4320)])
-def test_the_smallest_and_the_largest(tmp_path, make_clip, width, height):
-    picture = np.full((height, width, 3), 200, np.uint8)
+@pytest.mark.parametrize(("width", "height", "codec"), [(1, 1, "ffv1"), (7680, 4320, "libx264")])
+def test_the_smallest_and_the_largest(tmp_path, make_clip, width, height, codec):
+    picture = av.VideoFrame(width, height, "gray")
+    picture.planes[0].update(bytes([126]) * picture.planes[0].buffer_size)
     path = make_clip(
-        tmp_path / "s.mkv", [picture], width=width, height=height, codec="mjpeg", pix_fmt="yuvj420p"
+        tmp_path / "s.mkv",
+        [picture],
+        width=width,
+        height=height,
+        codec=codec,
+        pix_fmt="gray",
+        options={"preset": "ultrafast"} if codec == "libx264" else {},
     )
     frames, source = read(path)
     assert [f.image.shape for f in frames] == [(height, width, 3)]
     assert (source.info.width, source.info.height) == (width, height)
-    assert abs(int(frames[0].image[0, 0, 0]) - 200) < 4
+    assert abs(int(frames[0].image[0, 0, 0]) - 128) < 4
 
 
 def test_interlaced_video_is_woven_one_frame_for_one(tmp_path, make_clip):
@@ -127,6 +136,13 @@ def test_interlaced_video_is_woven_one_frame_for_one(tmp_path, make_clip):
     assert [f.pts_s for f in frames] == pytest.approx([i / 25 for i in range(12)], abs=1e-3)
     middles = [f.image[8:40, :, 0].astype(int) for f in frames]
     assert np.mean([np.abs(np.diff(m, axis=0)).mean() for m in middles]) < 40  # 160 in the picture as coded
+
+
+def test_pixels_that_are_not_square_are_mentioned(tmp_path, make_clip):
+    path = make_clip(tmp_path / "a.mp4", 2, tags={"sample_aspect_ratio": Fraction(16, 15)})
+    frames, source = read(path)
+    assert frames[0].image.shape == (48, 64, 3)
+    assert any("16:15" in text for text in source.warnings)
 
 
 def test_looping_goes_on_with_times_and_indices(tmp_path, make_clip, number_in):
@@ -228,7 +244,6 @@ def test_a_missing_index_is_refused(tmp_path, make_clip):
 
 
 def test_sound_alone_is_refused_by_name(tmp_path):
-    av = pytest.importorskip("av")
     path = tmp_path / "sound.mp4"
     with av.open(path, "w") as container:
         stream = container.add_stream("aac", rate=8000)

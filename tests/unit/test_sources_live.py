@@ -1,8 +1,12 @@
 """Streams and cameras: no read blocks for ever, no password shows, nothing stays behind."""
 
+import socket
+import struct
 import threading
+from contextlib import suppress
 from itertools import islice
 
+import av
 import pytest
 
 from scr_live.errors import (
@@ -248,3 +252,137 @@ def test_closing_a_handoff_wakes_whoever_waits(side):
     handoff.close()
     thread.join(5)
     assert result == [False if side == "put" else None]
+
+
+class Stuttering:
+    """A container whose device has nothing yet after each packet, as FFmpeg says when it must not block."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self._packets = None
+        self.refused = 0
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._inner.close()
+
+    def demux(self, stream):
+        self._packets = self._packets or self._inner.demux(stream)
+        for packet in self._packets:
+            yield packet
+            self.refused += 1
+            raise BlockingIOError
+
+
+def test_a_device_that_has_nothing_yet_is_asked_again():
+    device = Stuttering(av.open("testsrc=size=64x48:rate=25:duration=1", format="lavfi"))
+    with (
+        LiveSource(LiveTarget("camera", "stutter", lambda: device, 1, 1)) as source,
+        pytest.raises(SourceLostError, match="ended"),
+    ):
+        list(source)
+    assert device.refused >= 25
+
+
+def test_udp_datagrams_are_received(transport_stream, free_port):
+    stopped = threading.Event()
+
+    def send():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while not stopped.is_set():
+                for start in range(0, len(transport_stream), 1316):
+                    sender.sendto(transport_stream[start : start + 1316], ("127.0.0.1", free_port))
+                    if stopped.wait(0.002):
+                        return
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        with open_source(f"udp://127.0.0.1:{free_port}", SourceOptions(open_timeout_s=8)) as source:
+            assert next(iter(source)).image.shape == (48, 64, 3)
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def nal_units(elementary_stream):
+    """Split H.264 as it stands in a raw file into (first bytes of) pictures' NAL units."""
+    parts = elementary_stream.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")
+    return [part for part in parts if part]
+
+
+def serve_rtsp(connection, pictures):
+    """Answer one RTSP player over interleaved TCP, send each picture's NAL units as RTP, then be silent."""
+    sdp = (
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=scope\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        b"m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track\r\n"
+    )
+    extra = {
+        b"OPTIONS": b"Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n",
+        b"DESCRIBE": b"Content-Type: application/sdp\r\nContent-Length: %d\r\n" % len(sdp),
+        b"SETUP": b"Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 7\r\n",
+        b"PLAY": b"Session: 7\r\n",
+    }
+    requests = connection.makefile("rb")
+    while line := requests.readline():
+        verb = line.split()[0] if line.split() else b""
+        if verb not in extra:
+            continue
+        sequence = b""
+        while (header := requests.readline()).strip():
+            if header.lower().startswith(b"cseq"):
+                sequence = header
+        body = sdp if verb == b"DESCRIBE" else b""
+        connection.sendall(b"RTSP/1.0 200 OK\r\n" + sequence + extra[verb] + b"\r\n" + body)
+        if verb == b"PLAY":
+            send_rtp(connection, pictures)
+
+
+def send_rtp(connection, pictures):
+    for count, (time, unit) in enumerate(pictures):
+        last = unit[0] & 31 in (1, 5)  # a coded slice ends its picture here
+        header = struct.pack(">BBHII", 0x80, 96 | last << 7, count, time, 0x5C0BE)
+        connection.sendall(struct.pack(">cBH", b"$", 0, len(header) + len(unit)) + header + unit)
+
+
+def test_rtsp_with_its_password_kept_to_itself(tmp_path, make_clip):
+    clip = make_clip(
+        tmp_path / "s.h264",
+        40,
+        options={"g": "5", "bf": "0", "tune": "zerolatency", "x264-params": "slices=1"},
+    )
+    pictures, time = [], 0
+    for unit in nal_units(clip.read_bytes()):
+        pictures.append((time, unit))
+        time += 3600 * (unit[0] & 31 in (1, 5))
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            serve_rtsp(connection, pictures)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    address = f"127.0.0.1:{listener.getsockname()[1]}/scope"
+    try:
+        with open_source(
+            f"rtsp://me:hunter2@{address}", SourceOptions(open_timeout_s=8, read_timeout_s=0.4)
+        ) as source:
+            assert source.info.name == f"rtsp://{address}"
+            assert source.info.is_live
+            frames = iter(source)
+            first, second = islice(frames, 2)
+            assert first.image.shape == (48, 64, 3)
+            assert second.pts_s == pytest.approx(0.04 * round(second.pts_s / 0.04), abs=1e-3)
+            with pytest.raises(SourceTimeoutError) as caught:
+                list(frames)
+            assert "hunter2" not in str(caught.value)
+    finally:
+        thread.join()
+        listener.close()
