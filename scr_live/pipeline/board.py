@@ -40,7 +40,7 @@ class Board:
                 raise Closed("board")
             self._failing = False
             self._newest = prediction
-            if prediction.frame_index > self._asked:
+            if prediction.frame_index >= self._asked:
                 self._waiting[prediction.frame_index] = prediction
             fits = len(self._waiting) <= self._capacity
             if not fits:

@@ -20,7 +20,11 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _LOOK_EVERY_S = 0.05
-_INTERRUPT_AFTER_S = 0.5
+_INTERRUPT_AFTER_S = 0.2
+
+
+class StarvedError(Exception):
+    """A step lacks what an earlier stage should have delivered: raised if no stage has a better reason."""
 
 
 class Activity(Enum):
@@ -136,10 +140,11 @@ class Crew:
 
     def _keep(self, name: str, error: BaseException) -> None:
         with self._lock:
-            if self._first is None:
+            # What starved a stage may be reported after it: a stage closes its outlets before it is kept.
+            if self._first is None or isinstance(self._first, StarvedError):
                 self._first = error
                 error.add_note(f"Pipeline stage: {name}")
-            elif self._first is not error:
+            elif self._first is not error and not isinstance(error, StarvedError):
                 self._first.add_note(f"Then pipeline stage {name}: {type(error).__name__}: {error}")
 
     def _join(self) -> None:

@@ -264,8 +264,9 @@ class _Pipeline:
         return self._stop.is_set() or self._crew.stop.is_set()
 
     def _has_to_end(self) -> bool:
-        """Pass a stop on to the crew; also stop if nobody takes pictures, while capture may wait for long."""
-        if self._stop.is_set() or self._to.compose.abandoned:
+        """Pass a stop on to the crew; stop as well if nobody takes pictures: a silent source may not notice."""
+        nobody_reads = bool(self._to.pictures) and all(channel.abandoned for channel in self._to.pictures)
+        if self._stop.is_set() or self._to.compose.abandoned or nobody_reads:
             self._crew.stop.set()
         return self._crew.winding_down
 

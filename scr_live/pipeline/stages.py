@@ -13,7 +13,8 @@ from scr_live.frames import Frame, Mask, Picture, Prediction
 from scr_live.geometry import Box, Placement, polyps_from_probability
 from scr_live.overlays import Overlay, draw, draw_status
 from scr_live.pipeline.board import Board
-from scr_live.pipeline.channel import Abandoned, Channel
+from scr_live.pipeline.channel import Channel
+from scr_live.pipeline.crew import StarvedError
 from scr_live.pipeline.timing import Timings
 from scr_live.sinks import Sink
 from scr_live.sources import VideoSource
@@ -241,7 +242,7 @@ class Compose:
         self.status = ""
 
     def __call__(self, frame: Frame) -> Picture:
-        """Compose one picture. Raises Abandoned if its prediction cannot come any more (files)."""
+        """Compose one picture. Raises StarvedError if its prediction cannot come any more (files)."""
         with self._timings.measure("await-prediction"):
             prediction, status = self._pair(frame)
         with self._timings.measure("compose"):
@@ -257,7 +258,7 @@ class Compose:
         if own is not None:
             return own, ""
         if self._budget_s is None:
-            raise Abandoned(f"frame {frame.index} will not be predicted")
+            raise StarvedError(f"frame {frame.index} was captured and will not be predicted")
         if not self._board.answers:
             return None, AI_OFF
         near = self._board.newest_near(frame.captured_at, self._max_overlay_age_s)
@@ -285,7 +286,8 @@ class Compose:
         if status:
             newest = self._board.newest
             field = Box.whole(image) if newest is None else newest.placement.box
-            image = draw_status(image, status, field)
+            image = image.copy() if image is frame.image else image
+            draw_status(image, status, field)
         return Picture(frame, prediction, image, status)
 
 

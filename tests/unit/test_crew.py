@@ -6,7 +6,7 @@ import pytest
 
 from scr_live.errors import StageStuckError
 from scr_live.pipeline.channel import Channel
-from scr_live.pipeline.crew import Crew, pump
+from scr_live.pipeline.crew import Crew, StarvedError, pump
 
 
 class Items:
@@ -112,6 +112,29 @@ def test_a_later_error_becomes_a_note_of_the_first():
         "Pipeline stage: first",
         "Then pipeline stage second: ValueError: the second",
     ]
+
+
+@pytest.mark.parametrize("cause_first", [True, False])
+def test_a_starved_stage_does_not_hide_what_starved_it(cause_first):
+    def starve(item):
+        raise StarvedError("no prediction")
+
+    stages = [("cause", explode), ("starved", starve)]
+    crew = Crew()
+    with pytest.raises(ValueError, match="cannot take 1") as caught, crew:  # noqa: PT012  leaving raises
+        for name, step in stages if cause_first else reversed(stages):
+            crew.start(name, Items([1]), step)
+            crew._stages[-1].thread.join()
+    assert notes(caught.value) == "Pipeline stage: cause"
+
+
+def test_starvation_without_a_cause_is_an_error():
+    def starve(item):
+        raise StarvedError("no prediction")
+
+    crew = Crew()
+    with pytest.raises(StarvedError), crew:
+        crew.start("starved", Items([1]), starve)
 
 
 def test_an_error_in_the_body_stops_the_crew_and_is_raised_as_it_is():

@@ -1,0 +1,86 @@
+"""The parts of stages that can be looked at alone."""
+
+import numpy as np
+import pytest
+
+from scr_live.errors import InferenceError
+from scr_live.pipeline.stages import Backoff, NamedSink, check_probability
+from scr_live.pipeline.stats import Progress, Reporter
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_waits_double_up_to_the_longest_and_start_anew_after_a_success():
+    clock = Clock()
+    backoff = Backoff(1.0, 5.0, clock=clock)
+    assert backoff.is_due
+    waits = []
+    for _ in range(5):
+        backoff.failed()
+        began = clock.now
+        while not backoff.is_due:
+            clock.now += 0.5
+        waits.append(clock.now - began)
+    assert waits == [1.0, 2.0, 4.0, 5.0, 5.0]
+    backoff.succeeded()
+    assert backoff.is_due
+    backoff.failed()
+    clock.now += 1.0
+    assert backoff.is_due
+
+
+def probability(value=0.5, shape=(8, 8), dtype=np.float32):
+    return np.full(shape, value, dtype)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0, 1.0005, -0.0005])
+def test_probabilities_pass_with_the_rounding_of_half_precision(value):
+    check_probability(probability(value), 8, frame_index=0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.5, -0.5])
+def test_one_number_that_is_no_probability_is_enough(value):
+    answer = probability()
+    answer[3, 4] = value
+    with pytest.raises(InferenceError, match="frame 17 with probabilities"):
+        check_probability(answer, 8, frame_index=17)
+
+
+@pytest.mark.parametrize(
+    "answer", [probability(shape=(1, 8, 8)), probability(shape=(8, 4)), probability(1, dtype=np.int64)]
+)
+def test_a_map_of_another_shape_or_type_is_refused(answer):
+    with pytest.raises(InferenceError, match=r"with a \(8, 8\) float map"):
+        check_probability(answer, 8, frame_index=0)
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", "to-web"), ("to-disk", "to-disk")])
+def test_a_sinks_channel_is_named_after_it_unless_told(given, expected):
+    assert NamedSink("web", None, given).channel_name == expected
+
+
+def progress(fps):
+    return Progress(*[0] * 7, fps, None, 0, "", 0)
+
+
+def test_reports_are_rare_and_the_last_one_always_comes():
+    seen = []
+    reporter = Reporter(progress, seen.append)
+    for _ in range(1000):
+        reporter.tick()
+    count = len(seen)
+    assert 1 <= count < 1000
+    reporter.report()
+    assert len(seen) == count + 1
+
+
+def test_nobody_who_listens_costs_no_reports():
+    asked = []
+    reporter = Reporter(asked.append, None)
+    reporter.tick()
+    assert asked == []
