@@ -13,7 +13,7 @@ import numpy as np
 from scr_live.controls import Controls
 from scr_live.errors import NoDisplayError, OutputUnwritableError
 from scr_live.frames import Image, Picture
-from scr_live.sinks.display import prefer_x11, require_display
+from scr_live.sinks.display import require_display
 from scr_live.sinks.keys import HELP, Action, change_controls, handle_key
 from scr_live.sinks.snapshot import save_snapshot
 from scr_live.sinks.strip import Strip, compose
@@ -62,7 +62,6 @@ class Window:
         return not self._stopped
 
     def __enter__(self) -> Self:
-        prefer_x11()
         try:
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(self._title, *_FIRST_VIEW)
