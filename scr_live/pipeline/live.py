@@ -264,7 +264,7 @@ class _Pipeline:
         return self._stop.is_set() or self._crew.stop.is_set()
 
     def _has_to_end(self) -> bool:
-        """Pass a stop on to the crew; stop as well if nobody takes pictures: a silent source may not notice."""
+        """Pass a stop on to the crew; stop if nobody takes pictures, too: a silent source may not notice."""
         nobody_reads = bool(self._to.pictures) and all(channel.abandoned for channel in self._to.pictures)
         if self._stop.is_set() or self._to.compose.abandoned or nobody_reads:
             self._crew.stop.set()
