@@ -31,8 +31,10 @@ def export_onnx(
     """Write NAME.onnx, card.json and manifest.json; returns the parity figures, by engine and precision.
 
     images: (s, s, 3) uint8 pictures on which the export is compared with PyTorch. ModelError if it differs by
-    more than TOLERANCE; then nothing is left in the folder.
+    more than TOLERANCE; then nothing is left in the folder. The network is left in evaluation mode.
     """
+    if not images:
+        raise ValueError("an export needs at least one picture to be compared on")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{card.name}.onnx"
     partial = path.with_suffix(".partial.onnx")

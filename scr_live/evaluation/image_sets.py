@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from scr_live.errors import DataError
 
-IMAGE_TYPES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+IMAGE_TYPES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+HALF_GREY: Final = 127
+"""A mask pixel above this is polyp: masks are often JPEGs, whose edges are not quite black and white."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class Entry:
     def size_mismatch(self, *, image: tuple[int, ...], mask: tuple[int, ...]) -> DataError:
         """The error for a mask that does not have its picture's (height, width)."""
         return DataError(
-            f"{self.mask} is {mask[1]}x{mask[0]}, its picture {image[1]}x{image[0]}; both must have the same size."
+            f"{self.mask} is {mask[1]}x{mask[0]}, its picture {image[1]}x{image[0]}; "
+            "both must have the same size."
         )
 
 
@@ -37,23 +41,22 @@ def find_entries(directory: Path, split: str | None) -> list[Entry]:
     images = directory / "images"
     if not images.is_dir():
         raise DataError(
-            f"{directory} is no image set: expected a folder {images} with pictures, and {directory / 'masks'} "
-            "with one mask of the same name for each (no masks folder at all: no polyps)."
+            f"{directory} is no image set: expected a folder {images} with pictures, and "
+            f"{directory / 'masks'} with one mask of the same name for each "
+            "(no masks folder at all: no polyps)."
+        )
+    pictures = _by_stem(images)
+    if split is not None:
+        pictures = _of_split(pictures, directory, split)
+    if not pictures:
+        raise DataError(
+            f"{images} holds no pictures. Expected files of the types {', '.join(sorted(IMAGE_TYPES))}."
         )
     masks = _by_stem(directory / "masks") if (directory / "masks").is_dir() else None
-    wanted = None if split is None else _split_ids(directory, split)
-    entries = []
-    for stem, image in _by_stem(images).items():
-        if wanted is not None and stem not in wanted:
-            continue
-        if masks is not None and stem not in masks:
-            raise DataError(
-                f"{image} has no mask: expected {directory / 'masks' / stem}.png or another type."
-            )
-        entries.append(Entry(directory.name, image, None if masks is None else masks[stem]))
-    if not entries:
-        raise DataError(f"{directory} holds no pictures for split {split!r}.")
-    return entries
+    return [
+        Entry(directory.name, image, None if masks is None else _mask_of(image, masks, directory))
+        for image in pictures.values()
+    ]
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -69,7 +72,13 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     mask = cv2.imdecode(_bytes(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise DataError(f"{path} cannot be read as a mask; it is damaged or of another type. Replace it.")
-    return cast("NDArray[np.uint8]", np.where(mask > 127, 255, 0).astype(np.uint8))
+    brightest = int(mask.max())
+    if 0 < brightest <= HALF_GREY:
+        raise DataError(
+            f"{path} is no mask of 0 and 255: its brightest pixel is {brightest}, so nothing in it would "
+            "count as polyp. Write it with 255 (white) where the polyp is."
+        )
+    return cast("NDArray[np.uint8]", np.where(mask > HALF_GREY, 255, 0).astype(np.uint8))
 
 
 def _bytes(path: Path) -> NDArray[np.uint8]:
@@ -83,16 +92,64 @@ def _bytes(path: Path) -> NDArray[np.uint8]:
 
 
 def _by_stem(directory: Path) -> dict[str, Path]:
-    found = sorted(path for path in directory.iterdir() if path.suffix.lower() in IMAGE_TYPES)
-    return {path.stem: path for path in found}
+    """The pictures of a folder by name without type, in the order of the names."""
+    found: dict[str, Path] = {}
+    for path in sorted(directory.iterdir()):
+        if path.suffix.lower() not in IMAGE_TYPES or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise DataError(
+                f"{found[path.stem]} and {path.name} differ in nothing but their type, so it is not clear "
+                "which one is meant. Remove one."
+            )
+        found[path.stem] = path
+    return found
 
 
-def _split_ids(directory: Path, split: str) -> set[str]:
+def _mask_of(image: Path, masks: dict[str, Path], directory: Path) -> Path:
+    if image.stem not in masks:
+        raise DataError(
+            f"{image} has no mask: expected {directory / 'masks' / image.stem}.png or another type."
+        )
+    return masks[image.stem]
+
+
+def _of_split(pictures: dict[str, Path], directory: Path, split: str) -> dict[str, Path]:
+    table = _split_table(directory, split)
+    split_of = _read_splits(table, directory.name)
+    wanted = {stem for stem, name in split_of.items() if name == split}
+    missing = sorted(wanted - set(pictures))
+    if not wanted:
+        raise DataError(
+            f"{table} assigns no picture of {directory.name} to the split {split!r}. Splits it has: "
+            f"{', '.join(sorted(set(split_of.values()))) or 'none'}."
+        )
+    if missing:
+        raise DataError(
+            f"{table} names {len(missing)} pictures of the split {split!r} that are not in "
+            f"{directory / 'images'}, such as {missing[0]}. Fetch the whole set, or correct the table."
+        )
+    return {stem: path for stem, path in pictures.items() if stem in wanted}
+
+
+def _read_splits(table: Path, set_name: str) -> dict[str, str]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets write a byte-order mark
+            rows = list(csv.DictReader(stream, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table} cannot be read as a table: {error}.") from error
+    columns = {"dataset", "id", "split"}
+    if rows and not columns <= set(rows[0]):
+        raise DataError(
+            f"{table} must have the columns dataset, id and split; found {', '.join(map(str, rows[0]))}."
+        )
+    return {row["id"]: row["split"] for row in rows if row["dataset"] == set_name}
+
+
+def _split_table(directory: Path, split: str) -> Path:
     for table in (directory / "splits.csv", directory.parent / "splits.csv"):
         if table.is_file():
-            with table.open(newline="", encoding="utf-8") as stream:
-                rows = [row for row in csv.DictReader(stream) if row.get("dataset") == directory.name]
-            return {row["id"] for row in rows if row["split"] == split}
+            return table
     raise DataError(
         f"--split {split} needs a splits.csv in {directory} or {directory.parent} with the columns "
         "dataset, id and split; none was found. Leave --split out to take all pictures."

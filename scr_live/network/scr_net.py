@@ -26,6 +26,7 @@ class NetworkConfig:
     srm: bool = True
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
+        """The fields as they stand in a model card."""
         return asdict(self)
 
 
@@ -80,7 +81,7 @@ class ScrNet(nn.Module):
         return result
 
     def _decoded(self, levels: list[Tensor]) -> list[Tensor]:
-        """Refine each level by its neighbour's context (equation 7), then fuse it with what came from above."""
+        """Refine each level by its neighbour's context (equation 7), then fuse it with what is above."""
         result = [levels[-1]]
         for i in reversed(range(len(levels) - 1)):
             refined = self.refine[i](levels[i + 1], levels[i])
@@ -111,5 +112,6 @@ class Segmenter(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
+        """(b, s, s, 3) uint8 -> (b, s, s)."""
         logits = self.network(image.permute(0, 3, 1, 2).float())
         return functional.sigmoid(logits)[:, 0]

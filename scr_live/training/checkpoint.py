@@ -1,29 +1,43 @@
 """The resumable state of a training run, loaded without running pickled code."""
 
+import contextlib
+import pickle
 from pathlib import Path
 
 import torch
 
-from scr_live.errors import ModelError, ModelNotFoundError
+from scr_live.errors import ModelError, ModelNotFoundError, OutputUnwritableError
 
 
 def save_state(path: Path, state: dict[str, object]) -> None:
-    """Everything a resumed run needs, whole or not at all."""
+    """Everything a resumed run needs, whole or not at all: on an error an older state is left as it was."""
     partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    try:
+        torch.save(state, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError on a full disk
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise OutputUnwritableError(f"Cannot write the training state {path}: {error}.") from error
 
 
 def load_state(path: Path) -> dict[str, object]:
     """The state of `save_state`; tensors and plain values only, no code is run."""
     try:
-        state: dict[str, object] = torch.load(path, weights_only=True, map_location="cpu")
+        state: object = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError as error:
         raise ModelNotFoundError(
             f"Nothing to resume: {path} does not exist. Start without --resume."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except pickle.UnpicklingError as error:  # torch's own text proposes to run the file's code after all
+        raise ModelError(
+            f"{path} is no training state: it is damaged, or holds code instead of tensors and plain values. "
+            "Nothing of it was run. Start again without --resume."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
         raise ModelError(
             f"{path} is damaged and cannot be resumed: {error}. Start again without --resume."
         ) from error
+    if not isinstance(state, dict):
+        raise ModelError(f"{path} is no training state but a {type(state).__name__}. Start without --resume.")
     return state

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.content import find_field
-from scr_live.evaluation.image_sets import Entry, read_image, read_mask
+from scr_live.evaluation.image_sets import HALF_GREY, Entry, read_image, read_mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +23,7 @@ class Sample:
 
     @property
     def has_polyp(self) -> bool:
+        """Whether any pixel is polyp."""
         return bool(self.mask.any())
 
 
@@ -45,5 +46,5 @@ def _load(entry: Entry, size: int) -> Sample:
     return Sample(
         entry.set_name,
         cast("NDArray[np.uint8]", small),
-        np.where(cover > 127, 255, 0).astype(np.uint8),
+        np.where(cover > HALF_GREY, 255, 0).astype(np.uint8),
     )

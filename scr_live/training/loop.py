@@ -1,33 +1,36 @@
-"""The training loop: one step is a pure function of weights, seed and step number, so a run can be resumed."""
+"""The training loop: a step is a pure function of weights, seed and step number, so a run can be resumed."""
 
 import csv
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from statistics import fmean
+from typing import Final, cast
 
 import cv2
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scr_live.errors import DataError, OptionError, ScrLiveError
+from scr_live.errors import ModelError, OptionError, OutputUnwritableError, ScrLiveError
 from scr_live.evaluation.metrics import confusion, score
 from scr_live.network.encoders import Lite0Encoder
 from scr_live.network.scr_net import ScrNet
 from scr_live.network.weights import load_weights, save_weights
-from scr_live.training.augment import augment, resized
+from scr_live.training.augment import resized
+from scr_live.training.batches import Batches, to_tensor
 from scr_live.training.checkpoint import load_state, save_state
 from scr_live.training.data import Sample
 from scr_live.training.loss import segmentation_loss
 from scr_live.training.recipe import Recipe
 
-MARK_AREA_SHARE = 0.0008
-"""A polyp-free picture counts as falsely marked from this share of connected pixels above 0.5."""
+THRESHOLD: Final = 0.5
+
+MARK_AREA_SHARE: Final = 0.0008
+"""A polyp-free picture counts as falsely marked from this share of connected pixels above THRESHOLD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +62,26 @@ class Trainer:
         self.network.to(memory_format=torch.channels_last)  # 1.7x faster on CPUs
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimizer = _optimizer(self.network, recipe)
-        self._batches = _Batches(recipe, train)
+        self._batches = Batches(recipe, train)
         self._validation = validation
         self.best_quality = -math.inf
 
     def run(self, folder: Path, *, log: Callable[[str], None], stop: Callable[[], bool]) -> None:
-        """Train to the recipe's last step or until `stop()`; checkpoints and log.csv in `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        started, losses = time.perf_counter(), [0.0]
+        """Train to the recipe's last step or until `stop()`; checkpoints and log.csv in `folder`.
+
+        ScrLiveError: a loss or gradient is no number; the state saved last, of finite weights, is kept.
+        """
+        _make_folder(folder)
+        self.save(folder)  # a folder that cannot be written shows now, not after the first hour
+        started, losses = time.perf_counter(), list[float]()
         while self.step < self.recipe.steps and not stop():
             losses.append(self._train_step())
             if self.step % 20 == 0:
-                rate = (time.perf_counter() - started) / (len(losses) - 1)
-                mean = sum(losses[-20:]) / 20
+                rate = (time.perf_counter() - started) / len(losses)
+                mean = fmean(losses[-20:])
                 log(f"step {self.step}/{self.recipe.steps}  loss {mean:.4f}  {rate:.2f} s/step")
             if self.step % self.recipe.validate_every == 0 or self.step == self.recipe.steps:
-                self._validate(folder, log, mean_loss=sum(losses[-100:]) / len(losses[-100:]))
+                self._validate(folder, log, mean_loss=fmean(losses[-100:]))
         self.save(folder)
 
     def validate(self) -> Validation:
@@ -84,6 +91,7 @@ class Trainer:
         return validate(network, self._validation, size=self.recipe.final_size)
 
     def save(self, folder: Path) -> None:
+        """Write last.safetensors, the averaged weights, and last.pt, what `resume` needs."""
         save_weights(folder / "last.safetensors", self.average)
         state = {
             "step": self.step,
@@ -95,18 +103,36 @@ class Trainer:
         save_state(folder / "last.pt", state)
 
     def resume(self, folder: Path) -> None:
-        """Continue exactly where `save` left off."""
-        state = load_state(folder / "last.pt")
-        self.step = cast("int", state["step"])
-        self.best_quality = cast("float", state["best_quality"])
-        self.network.load_state_dict(cast("dict[str, Tensor]", state["network"]))
-        self.average = cast("dict[str, Tensor]", state["average"])
-        self.optimizer.load_state_dict(cast("dict[str, Tensor]", state["optimizer"]))
+        """Continue exactly where `save` left off; rates and weight decay are those of this recipe.
+
+        ModelError: the state is damaged or of another network; this trainer is then of no more use.
+        """
+        path = folder / "last.pt"
+        state = load_state(path)
+        own = [{key: group[key] for key in ("peak", "weight_decay")} for group in self.optimizer.param_groups]
+        try:
+            self._restore(state)
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{path} does not belong to this recipe's network, {self.recipe.network}. Resume with the "
+                f"recipe it was made with, or start again without --resume. ({error})"
+            ) from error
+        # The optimiser's state has the old rates in it: a lowered `rate` must take effect.
+        for group, values in zip(self.optimizer.param_groups, own, strict=True):
+            group.update(values)
 
     def start_from(self, weights: Path) -> None:
         """Begin from finished weights of the same network instead of ImageNet's."""
         load_weights(self.network, weights)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def _restore(self, state: Mapping[str, object]) -> None:
+        self.network.load_state_dict(cast("dict[str, Tensor]", state["network"]))
+        average = cast("dict[str, Tensor]", state["average"])
+        self.average = {name: average[name] for name in self.average}
+        self.optimizer.load_state_dict(cast("dict[str, Tensor]", state["optimizer"]))
+        self.step = cast("int", state["step"])
+        self.best_quality = cast("float", state["best_quality"])
 
     def _train_step(self) -> float:
         images, masks = self._batches.draw(self.step)
@@ -120,18 +146,22 @@ class Trainer:
             bce_share=self.recipe.bce_share,
             negative_weight=self.recipe.negative_weight,
         )
-        if not torch.isfinite(loss):
-            raise ScrLiveError(
-                f"The loss became {loss.item()} at step {self.step}; the last good weights are kept. "
-                "Lower `rate` in the recipe and resume."
-            )
+        self._check_finite("loss", loss)
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        # A step along an endless gradient would turn the weights, and their average, into NaN.
+        self._check_finite("gradient", torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0))
         self.optimizer.step()
         self.step += 1
         self._update_average()
         return loss.item()
+
+    def _check_finite(self, what: str, value: Tensor) -> None:
+        if not torch.isfinite(value):
+            raise ScrLiveError(
+                f"The {what} became {value.item()} at step {self.step}. The state saved last is kept. Lower "
+                "`rate` in the recipe and resume."
+            )
 
     def _update_average(self) -> None:
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
@@ -175,9 +205,9 @@ def validate(network: ScrNet, samples: Sequence[Sample], *, size: int) -> Valida
     with torch.inference_mode():
         for sample in samples:
             image, mask = resized(sample, size=size)
-            probability = torch.sigmoid(network(_to_tensor([image])))[0, 0].numpy()
+            probability = torch.sigmoid(network(to_tensor([image])))[0, 0].numpy()
             if sample.has_polyp:
-                result = score(confusion(probability >= 0.5, mask > 0))
+                result = score(confusion(probability >= THRESHOLD, mask > 0))
                 dice.setdefault(sample.set_name, []).append(result.dice)
             else:
                 marked.append(_has_mark(probability))
@@ -185,37 +215,13 @@ def validate(network: ScrNet, samples: Sequence[Sample], *, size: int) -> Valida
     return Validation(means, sum(marked) / len(marked) if marked else math.nan)
 
 
-class _Batches:
-    """Draws each step's batch from (seed, step) alone."""
-
-    def __init__(self, recipe: Recipe, samples: Sequence[Sample]) -> None:
-        self._recipe = recipe
-        weights = dict(recipe.set_weights)
-        self._positives = [sample for sample in samples if sample.has_polyp]
-        self._negatives = [sample for sample in samples if not sample.has_polyp]
-        if not self._positives or (recipe.negatives_per_batch and not self._negatives):
-            raise DataError(
-                f"Training needs pictures with polyps, found {len(self._positives)}, and "
-                f"{recipe.negatives_per_batch} a batch without, found {len(self._negatives)}."
-            )
-        self._odds = [_odds(part, weights) for part in (self._positives, self._negatives)]
-
-    def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """(b, 3, s, s) float 0..255 and (b, 1, s, s) float 0 or 1."""
-        recipe = self._recipe
-        rng = np.random.default_rng((recipe.seed, step))
-        last = step >= recipe.steps * (1 - recipe.final_share)
-        size = recipe.final_size if last else int(rng.choice(recipe.sizes))
-        count = recipe.batch - recipe.negatives_per_batch
-        chosen = self._pick(self._positives, self._odds[0], rng, count)
-        chosen += self._pick(self._negatives, self._odds[1], rng, recipe.negatives_per_batch)
-        pairs = [augment(sample, rng, size=size) for sample in chosen]
-        masks = torch.from_numpy(np.stack([mask for _, mask in pairs])[:, None] > 0).float()
-        return _to_tensor([image for image, _ in pairs]), masks
-
-    @staticmethod
-    def _pick(samples: list[Sample], odds: NDArray[np.float64], rng: Generator, count: int) -> list[Sample]:
-        return [samples[i] for i in rng.choice(len(samples), count, p=odds)] if count else []
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnwritableError(
+            f"Cannot make the folder {folder} for the training run: {error.strerror}. Choose another place."
+        ) from error
 
 
 def _load_imagenet(network: ScrNet) -> None:
@@ -226,18 +232,8 @@ def _load_imagenet(network: ScrNet) -> None:
     network.encoder.load_imagenet()
 
 
-def _odds(samples: list[Sample], weights: dict[str, float]) -> NDArray[np.float64]:
-    odds = np.array([weights.get(sample.set_name, 1.0) for sample in samples], np.float64)
-    return odds / max(odds.sum(), 1e-12)
-
-
-def _to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
-    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
-    return batch.contiguous(memory_format=torch.channels_last)
-
-
 def _has_mark(probability: NDArray[np.float32]) -> bool:
-    _, _, stats, _ = cv2.connectedComponentsWithStats((probability >= 0.5).astype(np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats((probability >= THRESHOLD).astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     return bool(areas.size and areas.max() >= MARK_AREA_SHARE * probability.size)
 
