@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Iterator
+from math import inf
 from time import perf_counter
 from typing import cast
 
 import av
 import av.error
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from scr_live.errors import SourceUnreadableError
+from scr_live.errors import SourceLostError, SourceUnreadableError
 from scr_live.frames import Frame
 from scr_live.sources.convert import Deinterlacer, RgbConverter
 from scr_live.sources.timeline import Timeline
@@ -42,9 +44,10 @@ class Troubles:
 class PacketDecoder:
     """Decodes the packets of one stream; corrupt ones are counted and skipped. One thread at a time."""
 
-    def __init__(self, name: str, troubles: Troubles) -> None:
+    def __init__(self, name: str, troubles: Troubles, *, is_live: bool = False) -> None:
         self._name = name
         self._troubles = troubles
+        self._is_live = is_live
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
         self._errors_in_a_row = 0
@@ -79,22 +82,27 @@ class PacketDecoder:
         if self._size is None:
             self._size = size
         elif size != self._size:
-            raise SourceUnreadableError(
+            # Everything behind (the field, the tracks, the recording) is of one size: a live source is to be
+            # opened again, a file cannot be used as it is.
+            kind = SourceLostError if self._is_live else SourceUnreadableError
+            remedy = "Open it again." if self._is_live else "Split it there, or re-encode it to one size."
+            raise kind(
                 f"Expected {self._size[0]}x{self._size[1]} throughout {self._name}, found "
-                f"{size[0]}x{size[1]} from some frame on: the picture size changes within the video. Split "
-                "it at that point, or re-encode it to one size."
+                f"{size[0]}x{size[1]} from some picture on. {remedy}"
             )
 
 
 class FrameBuilder:
     """Gives decoded frames their index, time and RGB picture."""
 
-    def __init__(self, stream: VideoStream, name: str, troubles: Troubles) -> None:
+    def __init__(
+        self, stream: VideoStream, name: str, *, troubles: Troubles, longest_gap_s: float = inf
+    ) -> None:
         self._name = name
         self._troubles = troubles
         self._fps = assumed_fps(stream)
         self._converter = RgbConverter()
-        self._timeline = Timeline(1 / self._fps)
+        self._timeline = Timeline(1 / self._fps, longest_gap_s)
         self._index = 0
         self._note_pixel_shape(stream)
 
@@ -125,7 +133,7 @@ class FrameBuilder:
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     """Pick the first real video stream; SourceUnreadableError if there is none or no decoder for it."""
-    moving = [s for s in container.streams.video if not s.disposition & s.disposition.__class__.attached_pic]
+    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not moving:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise SourceUnreadableError(

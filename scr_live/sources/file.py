@@ -48,7 +48,7 @@ class FileSource:
         self._container = _open(path)
         try:
             stream = video_stream(self._container, str(path))
-            self._builder = FrameBuilder(stream, path.name, self._troubles)
+            self._builder = FrameBuilder(stream, path.name, troubles=self._troubles)
             decoded = self._decode_all()
             first_frame = self._builder.build(_first(decoded, path))
             self._info = _info(path, stream, self._container, first_frame)
@@ -97,8 +97,10 @@ class FileSource:
     def _decode_all(self) -> Iterator[av.VideoFrame]:
         decoder = PacketDecoder(self._path.name, self._troubles)
         while True:
-            yield from self._decode_once(decoder)
-            if not self._loop:
+            count = 0
+            for count, frame in enumerate(self._decode_once(decoder), 1):  # noqa: B007  it is wanted afterwards
+                yield frame
+            if not self._loop or not count:  # not one: the file was replaced, and would be opened for ever
                 return
             # Opening again works for every container; seeking does not (raw streams, broken indexes).
             self._container.close()

@@ -8,6 +8,7 @@ it behind as a daemon.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from threading import Lock, Thread
 from time import monotonic
 from types import TracebackType
@@ -169,8 +170,14 @@ class LiveSource:
     def _prepare(self, container: InputContainer, stream: VideoStream) -> None:
         self._duration_s = container.duration / av.time_base if container.duration else None
         self._fps = nominal_fps(stream)
-        self._builder = FrameBuilder(stream, self._target.name, self._troubles)
-        if self._duration_s is None:
+        live = self._duration_s is None
+        self._builder = FrameBuilder(
+            stream,
+            self._target.name,
+            troubles=self._troubles,
+            longest_gap_s=self._target.read_timeout_s if live else inf,
+        )
+        if live:
             # Frame threads and waiting for reordered frames that never come each add frames of delay.
             stream.thread_type = "SLICE"
             stream.codec_context.flags |= int(Flags.low_delay)
@@ -179,7 +186,7 @@ class LiveSource:
 
     def _read_all(self, container: InputContainer, stream: VideoStream) -> None:
         live = self._duration_s is None
-        decoder = PacketDecoder(self._target.name, self._troubles)
+        decoder = PacketDecoder(self._target.name, self._troubles, is_live=live)
         for packet in self._packets(container, stream):
             if self._handoff.is_closed():
                 return

@@ -81,6 +81,16 @@ def test_what_is_no_video_is_a_source_error(loopback, answer):
         open_source(f"tcp://127.0.0.1:{server.port}", IMPATIENT)
 
 
+def test_a_live_stream_that_changes_its_size_is_lost(tmp_path, make_clip, transport_stream, loopback):
+    larger = make_clip(tmp_path / "l.ts", 30, width=96, options={"g": "5", "bf": "0"}).read_bytes()
+    with (
+        loopback(transport_stream + larger) as server,
+        open_source(f"tcp://127.0.0.1:{server.port}", IMPATIENT) as source,
+        pytest.raises(SourceLostError, match=r"64x48 .* 96x48"),
+    ):
+        list(source)
+
+
 def test_a_malformed_address_is_refused():
     with pytest.raises(SourceUnreadableError, match="malformed"):
         open_source("rtsp://[oops/x")

@@ -34,6 +34,12 @@ def test_times(container, expected):
     assert times(container) == pytest.approx(expected)
 
 
+def test_a_gap_that_cannot_be_true_is_closed():
+    timeline = Timeline(0.04, longest_gap_s=5)
+    result = [timeline.seconds(t) for t in (0, 4, 90_000, 90_000.04)]
+    assert result == pytest.approx([0, 4, 4.04, 4.08])
+
+
 def test_after_a_restart_times_go_on_one_interval_later():
     timeline = Timeline(0.04)
     first = [timeline.seconds(t) for t in (5.0, 5.04)]
