@@ -76,7 +76,7 @@ class Window:
         self._stopped = True
         with contextlib.suppress(cv2.error):  # closed by the user already
             cv2.destroyWindow(self._title)
-        cv2.waitKeyEx(1)
+            cv2.waitKeyEx(1)
 
     def _take(self, picture: Picture) -> None:
         if self._picture is None:
@@ -156,7 +156,10 @@ class Window:
 
     def _is_visible(self) -> bool:
         """Whether the window has not been closed by its frame."""
-        visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        try:
+            visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:  # with its last window OpenCV's Qt is gone
+            return False
         self._was_visible = self._was_visible or visible
         return visible or not self._was_visible  # some toolkits take a moment to show it
 
