@@ -5,6 +5,7 @@ line; a wall point is (angle, z) and its radius comes from a table.
 """
 
 from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray

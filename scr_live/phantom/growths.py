@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.phantom.anatomy import RING_LENGTH, Tube
-from scr_live.phantom.noise import Field
+from scr_live.phantom.noise import Field, as_field
 
 Vector = NDArray[np.float64]
 
@@ -36,7 +36,8 @@ class Growth:
     @property
     def head(self) -> Vector:
         """(3,) centre of the head."""
-        return self.base + self.centre * self.axes[2]
+        head: Vector = self.base + self.centre * self.axes[2]
+        return head
 
     def distance(self, a: Field, b: Field, c: Field) -> Field:
         """Signed distance (positive outside) at points of the own frame."""
@@ -63,7 +64,7 @@ def smooth_min(a: Field, b: Field, width: np.float32 | float) -> tuple[Field, Fi
 def grow(rng: np.random.Generator, tube: Tube, *, count: int, first_z: float) -> tuple[Growth, ...]:
     """Scatter `count` polyps along the ring, evenly with jitter, the first a good way after `first_z`."""
     spacing = RING_LENGTH / max(count, 1)
-    places = first_z + (np.arange(count) + 0.55 + rng.uniform(-0.12, 0.12, count)) * spacing
+    places = first_z + (np.arange(count) + 0.85 + rng.uniform(-0.12, 0.12, count)) * spacing
     return tuple(_grow_one(rng, tube, number, z=float(z)) for number, z in enumerate(places))
 
 
@@ -132,4 +133,4 @@ def _relief(rng: np.random.Generator, size: float) -> NDArray[np.float64]:
 def _ellipsoid(x: Field, y: Field, z: Field, *, radii: tuple[np.float32, np.float32, np.float32]) -> Field:
     """Bound of the distance to an axis-aligned ellipsoid: exact on it, never too large outside."""
     x, y, z = x * (1 / radii[0]), y * (1 / radii[1]), z * (1 / radii[2])
-    return (np.sqrt(x * x + y * y + z * z) - np.float32(1)) * min(radii)
+    return as_field((np.sqrt(x * x + y * y + z * z) - np.float32(1)) * min(radii))

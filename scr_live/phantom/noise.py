@@ -32,8 +32,8 @@ def smooth_noise(
     y = (np.arange(rows, dtype=np.float32) + 0.5) / scale_y - 0.5 + margin
     x = (np.arange(columns, dtype=np.float32) + 0.5) / scale_x - 0.5 + margin
     map_x, map_y = np.meshgrid(x, y)
-    field = cast("Field", cv2.remap(padded, map_x, map_y, cv2.INTER_CUBIC))
-    return (field - field.mean()) / (field.std() + 1e-6)
+    field = as_field(cv2.remap(padded, map_x, map_y, cv2.INTER_CUBIC))
+    return as_field((field - field.mean()) / (field.std() + 1e-6))
 
 
 def wrap_blur(field: Field, *, sigma_px: float) -> Field:
@@ -48,4 +48,4 @@ def slopes(height: Field) -> tuple[Field, Field]:
     """Central differences (along columns, along rows) of a repeating height field, per pixel."""
     along_x = (np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)) / 2
     along_y = (np.roll(height, -1, axis=0) - np.roll(height, 1, axis=0)) / 2
-    return along_x, along_y
+    return as_field(along_x), as_field(along_y)

@@ -1,4 +1,4 @@
-"""From the traced surface to a picture, at full size and plane by plane (interleaved float is three times slower)."""
+"""From the traced surface to a picture, at full size and plane by plane: interleaved float is far slower."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from scr_live.frames import Image
 from scr_live.phantom import lens
-from scr_live.phantom.flight import Pose
-from scr_live.phantom.noise import Field
+from scr_live.phantom.noise import Field, as_field
 from scr_live.phantom.shade import Patch, Surface
 from scr_live.phantom.textures import (
     SKIN_PER_RADIUS_PX,
@@ -38,7 +37,7 @@ class Palette:
 
 @dataclass(slots=True, eq=False)
 class _Canvas:
-    """Material at full size, before light: uint8 paint planes (128 is 1), gloss, relief, and tone per channel."""
+    """Material at full size, before light: paint (128 is 1), gloss, relief, and reflectance per channel."""
 
     paint: NDArray[np.uint8]  # (h, w, 4): RGB and gloss
     relief: NDArray[np.uint8]  # (h, w, 3): slopes around 128, and 255 / length of the tilted normal
@@ -57,18 +56,16 @@ class _Light:
     shine: Field
 
 
-def paint(
-    palette: Palette, surface: Surface, rays: Rays, pose: Pose, *, size: tuple[int, int]
-) -> list[Field]:
+def paint(palette: Palette, surface: Surface, rays: Rays, *, size: tuple[int, int]) -> list[Field]:
     """Three planes of linear light (R, G, B) at `size` (width, height), before the tone curve."""
-    canvas = _lay_wall(palette, surface, pose, size)
+    canvas = _lay_wall(palette, surface, rays.origin[2], size)
     for patch in surface.patches:
         _lay_skin(palette, canvas, patch, size)
     light = _shine_on(surface, rays, palette.look, size)
     slope_x, slope_y, inverse_length = cv2.split(canvas.relief)
-    turned = light.facing - cv2.multiply(slope_x, light.around, scale=1 / 64, dtype=cv2.CV_32F)
-    turned -= cv2.multiply(slope_y, light.along, scale=1 / 64, dtype=cv2.CV_32F)
-    turned = cv2.multiply(inverse_length, turned, scale=1 / 255, dtype=cv2.CV_32F)
+    tilt = as_field(cv2.multiply(slope_x, light.around, scale=1 / 64, dtype=cv2.CV_32F))
+    tilt += as_field(cv2.multiply(slope_y, light.along, scale=1 / 64, dtype=cv2.CV_32F))
+    turned = as_field(cv2.multiply(inverse_length, light.facing - tilt, scale=1 / 255, dtype=cv2.CV_32F))
     diffuse = light.flat + light.tilted * turned
     glint = np.clip((turned - np.float32(0.98)) * np.float32(60), 0, 1)
     glint *= glint
@@ -77,10 +74,8 @@ def paint(
     glint = cv2.multiply(gloss, glint, scale=palette.look.wetness / 255, dtype=cv2.CV_32F)
     planes = []
     for colour, tone in zip(colours, canvas.tone, strict=True):
-        tone *= diffuse
-        plane = cv2.multiply(colour, tone, scale=1 / 128, dtype=cv2.CV_32F)
-        plane += glint
-        planes.append(cast("Field", plane))
+        lit = cv2.multiply(colour, tone * diffuse, scale=1 / 128, dtype=cv2.CV_32F)
+        planes.append(as_field(cv2.add(lit, glint)))
     return planes
 
 
@@ -114,27 +109,27 @@ def grain_shift(seed: int, index: int) -> tuple[int, int]:
 
 
 def enlarge(patch: Patch, grid: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[slice, slice], Field]:
-    """Give the patch's area and polyp share at full size; `grid` is (rows, columns), `size` (width, height)."""
+    """Bring a patch's area and share to full size; `grid` is (rows, columns), `size` (width, height)."""
     scale_y, scale_x = size[1] / grid[0], size[0] / grid[1]
     y = slice(round(patch.area[0].start * scale_y), round(patch.area[0].stop * scale_y))
     x = slice(round(patch.area[1].start * scale_x), round(patch.area[1].stop * scale_x))
     share = cv2.resize(patch.share, (x.stop - x.start, y.stop - y.start))
-    return (y, x), cast("Field", share)
+    return (y, x), as_field(share)
 
 
-def _lay_wall(palette: Palette, surface: Surface, pose: Pose, size: tuple[int, int]) -> _Canvas:
+def _lay_wall(palette: Palette, surface: Surface, z: float, size: tuple[int, int]) -> _Canvas:
     look = palette.look
     _, angle = cv2.cartToPolar(cv2.resize(surface.dx, size), cv2.resize(surface.dy, size))
     column = angle * np.float32(TILE_PX / (2 * np.pi)) + np.float32(1)
     per_unit = TILE_PX / TILE_LENGTH
-    first = pose.position[2] - BEHIND
+    first = float(z) - BEHIND
     start = np.float32(first * per_unit % TILE_PX - first * per_unit)
     row = cv2.resize(surface.z * np.float32(per_unit) + start, size)
     maps = cv2.convertMaps(column, row, cv2.CV_16SC2)
     colour = cv2.remap(palette.mucosa.colour, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     relief = cv2.remap(palette.mucosa.relief, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     tone = [
-        cast("Field", cv2.resize(base + surface.crest * (pale - base), size))
+        as_field(cv2.resize(base + surface.crest * (pale - base), size))
         for base, pale in zip(look.base, look.pale, strict=True)
     ]
     return _Canvas(cast("Image", colour), cast("Image", relief), tone)
@@ -174,7 +169,7 @@ def _shine_on(surface: Surface, rays: Rays, look: Look, size: tuple[int, int]) -
     lamp = fade / (surface.distance * surface.distance + np.float32(0.3))
     light = (
         lamp
-        * (np.float32(0.14) + np.float32(0.86) * facing)
+        * (np.float32(0.26) + np.float32(0.74) * facing)
         * (np.float32(0.35) + np.float32(0.65) * surface.openness)
     )
     ambient = surface.openness * fade / (1 + surface.distance) * np.float32(look.ambient)
@@ -183,7 +178,7 @@ def _shine_on(surface: Surface, rays: Rays, look: Look, size: tuple[int, int]) -
     tilted = light * (_RELIEF_IN_LIGHT * exposure)
     shine = np.minimum(lamp * (6 * exposure), 6)
     planes = (flat, tilted, facing + 2 * (around + along), around, along, shine)
-    return _Light(*(cast("Field", cv2.resize(plane, size)) for plane in planes))
+    return _Light(*(as_field(cv2.resize(plane, size)) for plane in planes))
 
 
 def _exposure(light: Field, look: Look) -> np.float32:

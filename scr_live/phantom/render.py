@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from scr_live.frames import Image
 from scr_live.phantom import lens
 from scr_live.phantom.anatomy import RING_LENGTH, Tube, build_tube
+from scr_live.phantom.bodies import add_growth
 from scr_live.phantom.flight import LAP_S, Flight, Pose, plan_flight
 from scr_live.phantom.growths import grow
 from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.paint import Palette, develop, enlarge, grain_shift, make_grain, paint
-from scr_live.phantom.shade import Surface, add_growth, meet_wall
-from scr_live.phantom.textures import Look, choose_look, paint_mucosa, paint_skin
+from scr_live.phantom.shade import Surface, meet_wall
+from scr_live.phantom.textures import choose_look, paint_mucosa, paint_skin
 from scr_live.phantom.trace import Rays, aim, near_tube, trace_wall
 from scr_live.phantom.truth import PhantomTruth, read_truth
 
-VISIBLE_DISTANCE = 2.7
+VISIBLE_DISTANCE = 2.4
 """A polyp farther away lies in the dark and does not count as visible."""
 VISIBLE_SHARE = 0.0008
 """Of the frame's pixels: less of a polyp than this is no sight of it."""
@@ -56,7 +57,7 @@ def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
     pose = stage.flight.pose(index / options.fps)
     surface, rays = _look_around(stage, pose, options)
     size = (options.width, options.height)
-    planes = paint(stage.palette, surface, rays, pose, size=size)
+    planes = paint(stage.palette, surface, rays, size=size)
     grain = _grain(options.seed, size)
     image = develop(planes, stage.palette.look, grain=grain, shift=grain_shift(options.seed, index))
     lens.write_caption(image, _caption(options, index))
@@ -90,9 +91,9 @@ def _look_around(stage: Scene, pose: Pose, options: PhantomOptions) -> tuple[Sur
     rows, columns = _grid(options)
     rays = aim(lens.directions(options.width, options.height, columns=columns, rows=rows), pose)
     near = near_tube(stage.tube, pose.position[2])
-    surface = meet_wall(near, rays, pose, trace_wall(near, rays, pose))
+    surface = meet_wall(near, rays, trace_wall(near, rays))
     for growth, shift in stage.flight.growth_places(pose.position[2]):
-        add_growth(surface, near, rays, pose, growth=growth, shift=shift)
+        add_growth(surface, near, rays, growth=growth, shift=shift)
     return surface, rays
 
 

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from math import cos, sin
-from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.phantom.noise import Field, slopes, smooth_noise, wrap_blur
+from scr_live.phantom.noise import Field, as_field, slopes, smooth_noise, wrap_blur
 
 TILE_PX = 1024
 TILE_LENGTH = 6.0
@@ -39,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """`colour`: RGB factors (128 is 1) and gloss; `relief`: two slopes around 128, 255 / length of the normal."""
+    """`colour`: RGB factors (128 is 1), gloss. `relief`: two slopes from 128, 255 / length of the normal."""
 
     colour: NDArray[np.uint8]  # (h, w, 4)
     relief: NDArray[np.uint8]  # (h, w, 3)
@@ -107,7 +106,7 @@ def paint_skin(rng: np.random.Generator) -> Tile:
     height = 2.6 * smooth_noise(rng, shape, cell_px=60) + rng.uniform(0.2, 0.7) * grain
     height += 0.05 * smooth_noise(rng, shape, cell_px=3)
     gloss = 0.75 + 0.25 * np.tanh(smooth_noise(rng, shape, cell_px=60))
-    return _tile(colour, gloss, height.astype(np.float32))
+    return _tile(colour.astype(np.float32), as_field(gloss), as_field(height))
 
 
 def _contrast(gamma: float, bend: float) -> NDArray[np.uint8]:
@@ -126,13 +125,10 @@ def _tile(colour: NDArray[np.float32], gloss: Field, height: Field) -> Tile:
 
 
 def _repeated(tile: Tile) -> Tile:
-    """Three tiles along z and one wrapped column on both sides: no look-up leaves it, however far one sees."""
-    return Tile(
-        *(
-            np.pad(np.concatenate([t] * 3), ((0, 0), (1, 1), (0, 0)), mode="wrap")
-            for t in (tile.colour, tile.relief)
-        )
-    )
+    """Lay three tiles along z and one wrapped column on both sides, so that no look-up leaves them."""
+    margins = ((0, 0), (1, 1), (0, 0))
+    tall = (np.concatenate([image] * 3) for image in (tile.colour, tile.relief))
+    return Tile(*(np.pad(image, margins, mode="wrap") for image in tall))
 
 
 def _vessels(rng: np.random.Generator) -> Field:
@@ -191,5 +187,4 @@ def _add_slime(
             radius = float(rng.gamma(2.0, 1.5)) + 1.5
             cv2.circle(foam, (x * 16, y * 16), round(radius * 16), (0.3, 0.32, 0.16), 1, cv2.LINE_AA, 4)
             cv2.circle(height, (x, y), round(radius * 0.8), float(height[y, x] + radius * 0.5), -1)
-    blurred = cast("NDArray[np.float32]", cv2.GaussianBlur(foam, (0, 0), 0.8))
-    colour += blurred
+    colour += as_field(cv2.GaussianBlur(foam, (0, 0), 0.8))

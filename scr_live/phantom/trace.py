@@ -9,28 +9,35 @@ from numpy.typing import NDArray
 
 from scr_live.phantom.anatomy import ANGLE_STEPS, CLEARANCE, RING_LENGTH, STEPS_PER_UNIT, Tube
 from scr_live.phantom.flight import Pose
-from scr_live.phantom.noise import Field
+from scr_live.phantom.noise import Field, as_field
 
 SIGHT = 9.0
 """Nothing farther away is lit."""
 BEHIND = 1.5
 """How much of the tube behind the tip is kept."""
+PACK_WIDTH = 256
 _STEPS = 40
+_COARSENESS = 4
 _TEAR = 1.2
 """Neighbouring coarse distances that differ by more have an edge between them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rays:
-    """Directions of a grid of pixels in world axes."""
+    """A grid of pixels' directions in world axes, and the point they come from."""
 
     x: Field
     y: Field
     z: Field
+    origin: NDArray[np.float32]  # (3,)
 
-    def at(self, distance: Field, origin: NDArray[np.float64]) -> tuple[Field, Field, Field]:
+    def take(self, places: NDArray[np.intp]) -> "Rays":
+        """Rays at flat places, in the shape of `places`."""
+        return Rays(self.x.take(places), self.y.take(places), self.z.take(places), self.origin)
+
+    def at(self, distance: Field) -> tuple[Field, Field, Field]:
         """World points at a distance along each ray."""
-        ox, oy, oz = origin.astype(np.float32)
+        ox, oy, oz = self.origin
         return self.x * distance + ox, self.y * distance + oy, self.z * distance + oz
 
 
@@ -52,11 +59,11 @@ class NearTube:
         dx = x - self.axis[0].take(nearest)
         dy = y - self.axis[1].take(nearest)
         radius, angle = cv2.cartToPolar(dx, dy)
-        return Polar(dx, dy, cast("Field", radius), cast("Field", angle), row, nearest)
+        return Polar(dx, dy, as_field(radius), as_field(angle), row, nearest)
 
-    def gap(self, rays: Rays, pose: Pose, distance: Field) -> Field:
+    def gap(self, rays: Rays, distance: Field) -> Field:
         """Room between points on the rays and the wall; negative behind the wall."""
-        polar = self.polar(*rays.at(distance, pose.position))
+        polar = self.polar(*rays.at(distance))
         return self.look_up(self.radii, polar) - polar.radius
 
     def look_up(self, table: NDArray[np.float32], polar: "Polar") -> NDArray[np.float32]:
@@ -92,36 +99,36 @@ def aim(directions: NDArray[np.float32], pose: Pose) -> Rays:
     """Turn camera directions (3, h, w) into the world."""
     rows, columns = directions.shape[1:]
     world = pose.axes.T.astype(np.float32) @ directions.reshape(3, -1)
-    return Rays(*world.reshape(3, rows, columns))
+    x, y, z = world.reshape(3, rows, columns)
+    return Rays(x, y, z, pose.position.astype(np.float32))
 
 
-def trace_wall(near: NearTube, rays: Rays, pose: Pose) -> Field:
+def trace_wall(near: NearTube, rays: Rays) -> Field:
     """Distance along each ray to the wall, at most SIGHT.
 
-    A quarter of the rays each way is marched; between them the distance is interpolated and corrected where
+    One ray in _COARSENESS each way is marched; between them the distance is interpolated and corrected where
     the wall is smooth, and marched anew where a fold hides what lies behind it.
     """
     rows, columns = rays.x.shape
-    coarse = Rays(*(cv2.resize(c, (-(-columns // 4), -(-rows // 4))) for c in (rays.x, rays.y, rays.z)))
-    inside = _march(near, coarse, pose, begin=np.full_like(coarse.x, 0.02))
+    size = (-(-columns // _COARSENESS), -(-rows // _COARSENESS))
+    x, y, z = (as_field(cv2.resize(c, size)) for c in (rays.x, rays.y, rays.z))
+    coarse = Rays(x, y, z, rays.origin)
+    inside = _march(near, coarse, begin=np.full_like(coarse.x, 0.02))
     kernel = np.ones((3, 3), np.uint8)
     least, most = cv2.erode(inside, kernel), cv2.dilate(inside, kernel)
-    guess = cast("Field", cv2.resize(inside, (columns, rows)))
-    distance = _correct(near, rays, pose, guess)
-    torn = cv2.resize(
-        (most > least * _TEAR).astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST
-    )
+    distance = _correct(near, rays, as_field(cv2.resize(inside, (columns, rows))))
+    torn = cv2.resize((most > least * _TEAR).view(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST)
     begin = cv2.resize(least, (columns, rows), interpolation=cv2.INTER_NEAREST) * np.float32(0.95)
-    _march_some(near, rays, pose, torn != 0, begin=cast("Field", begin), into=distance)
+    _march_some(near, rays, torn != 0, begin=as_field(begin), into=distance)
     return distance
 
 
-def _correct(near: NearTube, rays: Rays, pose: Pose, guess: Field) -> Field:
+def _correct(near: NearTube, rays: Rays, guess: Field) -> Field:
     """Two secant steps from a guess that is nearly right."""
-    before, gap_before = guess, near.gap(rays, pose, guess)
+    before, gap_before = guess, near.gap(rays, guess)
     here = guess + np.clip(gap_before, -0.1, 0.1) * guess * np.float32(0.5)
     for _ in range(2):
-        gap = near.gap(rays, pose, here)
+        gap = near.gap(rays, here)
         slope = (gap_before - gap) / (here - before + np.float32(1e-6))
         limit = np.float32(0.06) * here
         step = np.clip(gap / np.maximum(slope, np.float32(0.15)), -limit, limit)
@@ -130,26 +137,23 @@ def _correct(near: NearTube, rays: Rays, pose: Pose, guess: Field) -> Field:
     return np.clip(here, 0.02, SIGHT)
 
 
-def _march_some(
-    near: NearTube, rays: Rays, pose: Pose, chosen: NDArray[np.bool_], *, begin: Field, into: Field
-) -> None:
-    """March the chosen rays only, packed into rows of 256."""
+def _march_some(near: NearTube, rays: Rays, chosen: NDArray[np.bool_], *, begin: Field, into: Field) -> None:
+    """March the chosen rays only, packed into rows (OpenCV remaps no row longer than 32767)."""
     places = np.flatnonzero(chosen)
     if not len(places):
         return
-    packed = np.resize(places, (-(-len(places) // 256), 256))
-    some = Rays(rays.x.take(packed), rays.y.take(packed), rays.z.take(packed))
-    into.put(packed, _march(near, some, pose, begin=begin.take(packed)))
+    packed = np.resize(places, (-(-len(places) // PACK_WIDTH), PACK_WIDTH))
+    into.put(packed, _march(near, rays.take(packed), begin=begin.take(packed)))
 
 
-def _march(near: NearTube, rays: Rays, pose: Pose, *, begin: Field) -> Field:
+def _march(near: NearTube, rays: Rays, *, begin: Field) -> Field:
     """Step along the rays until they leave the lumen, then bisect."""
     inside = begin
     outside = np.full_like(begin, SIGHT)
     crossed = np.zeros(begin.shape, np.bool_)
     here = begin
     for _ in range(_STEPS):
-        polar = near.polar(*rays.at(here, pose.position))
+        polar = near.polar(*rays.at(here))
         bounds = near.look_up(near.room, polar)
         gap = bounds[..., 0] - polar.radius
         out = gap <= 0
