@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from fractions import Fraction
 from math import inf
 from time import perf_counter
 from typing import cast
@@ -19,6 +20,9 @@ from scr_live.sources.timeline import Timeline
 
 DEFAULT_FPS = 25.0
 """Assumed where neither the container nor the codec names a rate."""
+
+MAX_FPS = 1000
+"""Above this, what a container calls its frame rate is its clock (DV says 60000)."""
 
 MAX_ERRORS_IN_A_ROW = 500
 """Undecodable packets after which a video counts as unreadable."""
@@ -151,8 +155,8 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
 
 def nominal_fps(stream: VideoStream) -> float | None:
     """Frames a second as the container has it; None if unknown or variable."""
-    average, base = stream.average_rate, stream.base_rate
-    if not average:
+    average, base = _average(stream), stream.base_rate
+    if average is None:
         return None
     if base and min(abs(base / (average * n) - 1) for n in (1, 2)) > _VARIABLE_RATE:  # 2: fields
         return None
@@ -161,4 +165,9 @@ def nominal_fps(stream: VideoStream) -> float | None:
 
 def assumed_fps(stream: VideoStream) -> float:
     """Return the best guess at a rate, for frames that carry no time."""
-    return float(stream.average_rate or stream.guessed_rate or stream.base_rate or DEFAULT_FPS)
+    return float(_average(stream) or DEFAULT_FPS)
+
+
+def _average(stream: VideoStream) -> Fraction | None:
+    rates = (stream.average_rate, stream.guessed_rate)
+    return next((rate for rate in rates if rate and rate <= MAX_FPS), None)

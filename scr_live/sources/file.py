@@ -16,7 +16,14 @@ from av.video.stream import VideoStream
 from scr_live.errors import SourceLostError, SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import Frame
 from scr_live.sources import SourceInfo
-from scr_live.sources.decode import FrameBuilder, PacketDecoder, Troubles, nominal_fps, video_stream
+from scr_live.sources.decode import (
+    FrameBuilder,
+    PacketDecoder,
+    Troubles,
+    assumed_fps,
+    nominal_fps,
+    video_stream,
+)
 
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,flv,asf,ogg,mxf,dv,nut,"
@@ -146,7 +153,7 @@ class FileSource:
         announced_s = (self._container.duration or 0) / av.time_base
         start_s = float((stream.start_time or 0) * (stream.time_base or 0))
         missing_s = announced_s - (end_s - start_s)
-        interval_s = 1 / float(stream.average_rate or 1)
+        interval_s = 1 / assumed_fps(stream)
         by_index = packets < stream.frames and missing_s > 2 * interval_s
         by_clock = not stream.frames and len(self._container.streams) == 1 and missing_s > 1 + 2 * interval_s
         if by_index or by_clock:
@@ -213,8 +220,8 @@ def _reason(error: Exception) -> str:
 def _info(path: Path, stream: VideoStream, container: InputContainer, first: Frame) -> SourceInfo:
     duration_s = container.duration / av.time_base if container.duration else None
     count = stream.frames
-    if not count and duration_s and stream.average_rate:
-        count = round(duration_s * stream.average_rate)
+    if not count and duration_s:
+        count = round(duration_s * assumed_fps(stream))
     height, width = first.image.shape[:2]
     return SourceInfo(
         kind="file",

@@ -138,6 +138,13 @@ def test_interlaced_video_is_woven_one_frame_for_one(tmp_path, make_clip):
     assert np.mean([np.abs(np.diff(m, axis=0)).mean() for m in middles]) < 40  # 160 in the picture as coded
 
 
+def test_a_clock_is_not_taken_for_a_rate(tmp_path, make_clip):
+    path = make_clip(tmp_path / "a.dv", 3, width=720, height=576, codec="dvvideo", container_format="dv")
+    frames, source = read(path)
+    assert [f.pts_s for f in frames] == pytest.approx([0, 0.04, 0.08])
+    assert (source.info.fps, source.info.frame_count) == (25, 3)
+
+
 def test_pixels_that_are_not_square_are_mentioned(tmp_path, make_clip):
     path = make_clip(tmp_path / "a.mp4", 2, tags={"sample_aspect_ratio": Fraction(16, 15)})
     frames, source = read(path)
