@@ -115,6 +115,32 @@ class Crew:
         """Wait until all stages have ended; False if they have not in that time."""
         return self._all_ended.wait(timeout_s)
 
+    def join(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Wait for all stages and cut off those that are stuck, calling `tick` now and then.
+
+        Leaving the crew does this too; call it before that to do something while waiting.
+        """
+        seen, moved_at = None, time.monotonic()
+        interrupted = False
+        while not self.wait(_LOOK_EVERY_S):
+            tick()
+            now = [(stage.watch.steps, stage.ended) for stage in self._stages]
+            if now != seen or not self.winding_down:
+                seen, moved_at = now, time.monotonic()
+                continue
+            still_s = time.monotonic() - moved_at
+            if still_s > min(_INTERRUPT_AFTER_S, self._grace_s / 2):
+                if not interrupted:
+                    interrupted = self._interrupt_head()
+                if all(stage.cut_off for stage in self._alive()):
+                    break
+            if still_s > self._grace_s:
+                self._cut_off_stuck()
+                moved_at = time.monotonic()
+        for stage in self._stages:
+            if stage.ended:
+                stage.thread.join()
+
     def __enter__(self) -> Self:
         return self
 
@@ -124,7 +150,7 @@ class Crew:
         if error is not None:
             self.stop.set()
             self._keep(self._main, error)
-        self._join()
+        self.join()
         if self._first is not None and self._first is not error:
             raise self._first
 
@@ -146,28 +172,6 @@ class Crew:
                 error.add_note(f"Pipeline stage: {name}")
             elif self._first is not error and not isinstance(error, StarvedError):
                 self._first.add_note(f"Then pipeline stage {name}: {type(error).__name__}: {error}")
-
-    def _join(self) -> None:
-        """Wait for all stages, cut off those that are stuck."""
-        seen, moved_at = None, time.monotonic()
-        interrupted = False
-        while not self.wait(_LOOK_EVERY_S):
-            now = [(stage.watch.steps, stage.ended) for stage in self._stages]
-            if now != seen or not self.winding_down:
-                seen, moved_at = now, time.monotonic()
-                continue
-            still_s = time.monotonic() - moved_at
-            if still_s > min(_INTERRUPT_AFTER_S, self._grace_s / 2):
-                if not interrupted:
-                    interrupted = self._interrupt_head()
-                if all(stage.cut_off for stage in self._alive()):
-                    break
-            if still_s > self._grace_s:
-                self._cut_off_stuck()
-                moved_at = time.monotonic()
-        for stage in self._stages:
-            if stage.ended:
-                stage.thread.join()
 
     def _alive(self) -> "list[_Stage]":
         return [stage for stage in self._stages if not stage.ended]

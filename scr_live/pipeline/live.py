@@ -21,9 +21,11 @@ from scr_live.frames import Frame, Picture
 from scr_live.geometry import MIN_AREA
 from scr_live.overlays import Overlay
 from scr_live.pipeline.board import Board
-from scr_live.pipeline.channel import Channel, Closed, FanOut, Overflow
+from scr_live.pipeline.channel import Closed, FanOut
 from scr_live.pipeline.crew import Crew
-from scr_live.pipeline.stages import Backoff, Capture, Compose, Inference, NamedSink, Output
+from scr_live.pipeline.inference import Backoff, Inference
+from scr_live.pipeline.routes import STAGES, Routes
+from scr_live.pipeline.stages import Capture, Compose, NamedSink, Output
 from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
 from scr_live.sinks import Screen
@@ -36,7 +38,6 @@ RECORDER = "recorder"
 
 _TICK_S = 0.03  # how often keys are handled and the stop is looked at while no picture comes
 _USUAL_FPS = 25.0
-_ROOM_BYTES = 400_000_000  # of pictures waiting in one channel: 64 at 1080p, 4 at 8K
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,8 @@ class _Pipeline:
         self._shown = 0
         self._started_at = time.perf_counter()
         self._crew = Crew(grace_s=options.stage_grace_s, main="screen" if screen else "main")
-        self._timings = Timings(*_STAGES, *(named.name for named in sinks), *(["screen"] if screen else []))
-        self._to = _Channels(info, sinks, has_screen=screen is not None)
+        self._timings = Timings(*STAGES, *(named.name for named in sinks), *(["screen"] if screen else []))
+        self._to = Routes(info, sinks, has_screen=screen is not None)
         # Inference can be ahead of compose by what waits for it and by what the threads have in hand.
         self._board = Board(self._to.compose.capacity + 4)
         self._capture = Capture(source, self._timings, is_over=self._is_over, max_frames=options.max_frames)
@@ -161,6 +162,7 @@ class _Pipeline:
                     self._attend(reporter)
                 else:
                     self._present(self._screen, reporter)
+                self._crew.join(reporter.tick)
         finally:
             # A stuck stage may still be inside the engine: closing it there would crash the process.
             if self._crew.wait(0):
@@ -221,10 +223,8 @@ class _Pipeline:
 
     def _attend(self, reporter: Reporter) -> None:
         """Without a screen: report until the run ends (seen at once) or has to end (seen within a tick)."""
-        while not self._crew.wait(_TICK_S):
+        while not self._crew.wait(_TICK_S) and not self._has_to_end():
             reporter.tick()
-            if self._has_to_end():
-                return
 
     def _present(self, screen: Screen, reporter: Reporter) -> None:
         """Show every picture that comes, and let the screen handle its keys while none does.
@@ -271,31 +271,6 @@ class _Pipeline:
         return self._crew.winding_down
 
 
-class _Channels:
-    """All channels of one run, by what reads them."""
-
-    def __init__(self, info: SourceInfo, sinks: Sequence[NamedSink], *, has_screen: bool) -> None:
-        overflow = Overflow.DROP_OLDEST if info.is_live else Overflow.BLOCK
-        # Live: the model gets the newest frame; a disk that hesitates for two seconds loses nothing.
-        model_room, room, sink_room = (1, 4, 64) if info.is_live else (8, 8, 8)
-        self.model: Channel[Frame] = Channel("to-model", _fit(model_room, info), overflow)
-        self.compose: Channel[Frame] = Channel("to-compose", _fit(room, info), overflow)
-        self.screen: Channel[Picture] = Channel("to-screen", 2, overflow)
-        self.sinks: dict[str, Channel[Picture]] = {
-            named.name: Channel(named.channel_name, _fit(sink_room, info), overflow) for named in sinks
-        }
-        self.pictures = [*self.sinks.values(), *([self.screen] if has_screen else [])]
-        self.all: list[Channel[Frame] | Channel[Picture]] = [self.model, self.compose, *self.pictures]
-        names = [*_STAGES, "screen", *(named.name for named in sinks)]
-        if len(set(names)) < len(names):
-            raise ValueError(f"every sink needs a name of its own, different from the stages': {names}")
-
-
-def _fit(room: int, info: SourceInfo) -> int:
-    """Return how many pictures a channel may hold: `room`, or fewer if they are large."""
-    return max(1, min(room, _ROOM_BYTES // (3 * info.width * info.height)))
-
-
 def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
     if not info.is_live:
         return None
@@ -306,7 +281,3 @@ def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
 
 def _as_it_is(frame: Frame) -> Frame:
     return frame
-
-
-_STAGES = ("capture", "infer", "engine", "await-prediction", "compose")
-"""What is timed in every run, and so no name for a sink."""

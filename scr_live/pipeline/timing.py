@@ -100,7 +100,11 @@ class Timings:
         """Record how long the block takes, if it succeeds."""
         started = time.perf_counter()
         yield
-        self._stages[stage].record(time.perf_counter() - started)
+        self.record(stage, time.perf_counter() - started)
+
+    def record(self, stage: str, duration_s: float) -> None:
+        """Count one duration of a stage."""
+        self._stages[stage].record(duration_s)
 
     def stages(self) -> dict[str, Latency]:
         """Summarise every stage."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from scr_live.errors import InferenceError
-from scr_live.pipeline.stages import Backoff, NamedSink, check_probability
+from scr_live.pipeline.inference import Backoff, check_probability
+from scr_live.pipeline.stages import NamedSink
 from scr_live.pipeline.stats import Progress, Reporter
 
 

@@ -1,0 +1,145 @@
+"""What the inference stage does to one frame, and what it does when the model fails."""
+
+import time
+from collections.abc import Callable
+
+from scr_live.content import FieldFinder
+from scr_live.controls import Controls
+from scr_live.engines import Engine
+from scr_live.errors import EngineError, InferenceError, ModelError
+from scr_live.frames import Frame, Mask, Prediction
+from scr_live.geometry import Placement, polyps_from_probability
+from scr_live.pipeline.board import Board
+from scr_live.pipeline.timing import Timings
+
+_RANGE_SLACK = 1e-3  # what rounding in half precision may add to a probability
+
+
+class Backoff:
+    """When to try again after a failure: waits that double up to a limit, and start anew after a success."""
+
+    def __init__(
+        self, first_s: float, longest_s: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._clock = clock
+        self._wait_s = first_s
+        self._due_at: float | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next attempt may be made."""
+        return self._due_at is None or self._clock() >= self._due_at
+
+    def failed(self) -> None:
+        """Begin the next, longer wait."""
+        self._due_at = self._clock() + self._wait_s
+        self._wait_s = min(2 * self._wait_s, self._longest_s)
+
+    def succeeded(self) -> None:
+        """Forget the failures."""
+        self._due_at = None
+        self._wait_s = self._first_s
+
+
+class Inference:
+    """Frame to prediction: find the field, run the engine, check its answer, find the contours.
+
+    Without a back-off a failure ends the stage. With one (live) it is counted and told to the board, frames
+    are skipped until the next attempt, and that uses a new engine if there is a way to open one.
+    """
+
+    def __init__(  # noqa: PLR0913  all that it works with, named at its one call
+        self,
+        engine: Engine,
+        board: Board,
+        timings: Timings,
+        *,
+        controls: Controls,
+        min_area: float,
+        backoff: Backoff | None = None,
+        reopen_engine: Callable[[], Engine] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._owned: Engine | None = None
+        self._board = board
+        self._timings = timings
+        self._controls = controls
+        self._min_area = min_area
+        self._backoff = backoff
+        self._reopen_engine = reopen_engine
+        self._finder = FieldFinder()
+        self._is_broken = False
+        self.inferred = 0
+        self.polyp_frames = 0
+        self.failures = 0
+        self.skipped = 0
+        self.last_failure = ""
+
+    def __call__(self, frame: Frame) -> Prediction | None:
+        """Predict one frame; None while the model does not work. Raises InferenceError without a back-off."""
+        if self._backoff is None:
+            return self._predict(frame)
+        if not self._backoff.is_due:
+            self.skipped += 1
+            return None
+        try:
+            if self._is_broken:
+                self._replace_engine()
+            prediction = self._predict(frame)
+        except (EngineError, ModelError) as error:
+            self._is_broken = True
+            self.failures += 1
+            self.last_failure = str(error)
+            self._board.fail()
+            self._backoff.failed()
+            return None
+        self._is_broken = False
+        self._backoff.succeeded()
+        return prediction
+
+    def close(self) -> None:
+        """Close the engine that was reopened, if any. The first one belongs to the caller."""
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            owned.__exit__(None, None, None)
+
+    def _replace_engine(self) -> None:
+        if self._reopen_engine is None:
+            return
+        self.close()
+        self._engine = self._owned = self._reopen_engine().__enter__()
+
+    def _predict(self, frame: Frame) -> Prediction:
+        with self._timings.measure("infer"):
+            placement = Placement(self._finder.update(frame.image), self._engine.info.input_size)
+            network_input = placement.to_network(frame.image)
+            started = time.perf_counter()
+            with self._timings.measure("engine"):
+                probability = self._engine.infer(network_input)
+            infer_ms = 1000 * (time.perf_counter() - started)
+            check_probability(probability, placement.size, frame_index=frame.index)
+            polyps = polyps_from_probability(
+                probability, placement, threshold=self._controls.threshold, min_area=self._min_area
+            )
+        self.inferred += 1
+        self.polyp_frames += bool(polyps)
+        self._timings.annotation_delay.record(time.perf_counter() - frame.captured_at)
+        return Prediction(frame.index, polyps, probability, placement, infer_ms, frame.captured_at)
+
+
+def check_probability(probability: Mask, size: int, *, frame_index: int) -> None:
+    """Raise InferenceError unless it is a (size, size) float map of numbers from 0 to 1."""
+    if probability.shape != (size, size) or probability.dtype.kind != "f":
+        raise InferenceError(
+            f"The engine should answer frame {frame_index} with a ({size}, {size}) float map, and answered "
+            f"{probability.shape} {probability.dtype}. The model file does not fit its card: check them."
+        )
+    lowest, highest = float(probability.min()), float(probability.max())
+    # Written so that NaN, which compares false with everything, fails too.
+    if not (lowest >= -_RANGE_SLACK and highest <= 1 + _RANGE_SLACK):
+        raise InferenceError(
+            f"The engine should answer frame {frame_index} with probabilities from 0 to 1, and answered "
+            f"values from {lowest:g} to {highest:g}. Try another precision (--precision f32) or engine."
+        )
