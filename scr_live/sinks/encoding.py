@@ -31,6 +31,8 @@ _HARDWARE: Final = (
     "h264_mf",
 )
 _FPS_IF_UNKNOWN: Final = 25.0
+_HIGHEST_FPS: Final = 1000.0
+"""Some containers call their clock a rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class RecorderOptions:
     @property
     def fps(self) -> float:
         """The nominal rate, or a usual one where the source has none."""
-        return self.nominal_fps if self.nominal_fps and self.nominal_fps > 0 else _FPS_IF_UNKNOWN
+        known = self.nominal_fps is not None and 1 <= self.nominal_fps <= _HIGHEST_FPS
+        return self.nominal_fps if self.nominal_fps and known else _FPS_IF_UNKNOWN
 
 
 _X264_PRESETS: Final = (
@@ -143,7 +146,7 @@ class Converter:
             src_color_range=_FULL,
             dst_color_range=_LIMITED,
         )
-        frame.color_primaries = frame.color_trc = frame.colorspace = _BT709
+        frame.colorspace = _BT709
         frame.color_range = _LIMITED
         return frame
 

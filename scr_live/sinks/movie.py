@@ -95,7 +95,7 @@ class Clock:
     """Turns frame times into ticks since the first frame, always increasing."""
 
     def __init__(self, *, nominal_fps: float | None) -> None:
-        self._nominal = round(TICKS_PER_S / nominal_fps) if nominal_fps and nominal_fps > 0 else None
+        self._nominal = max(1, round(TICKS_PER_S / nominal_fps)) if nominal_fps and nominal_fps > 0 else None
         self._offset_s = 0.0
         self._last_s = 0.0
         self._last_ticks: int | None = None

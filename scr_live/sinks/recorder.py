@@ -32,7 +32,7 @@ class Recorder:
         self._path = path
         self._encoder = choose_encoder(self._options.encoder)
         self._movie: Movie | None = None
-        self._failed = False
+        self._ended = False
         self.frames_written = 0
 
     @property
@@ -42,6 +42,8 @@ class Recorder:
 
     def write(self, picture: Picture) -> None:
         """Encode one picture. OutputUnwritableError: the disk failed; what it holds is readable."""
+        if self._ended:
+            raise SinkError(f"The recording {self._path} has ended already; open another one.")
         try:
             if self._movie is None:
                 self._movie = Movie(self._path, self._encoder, self._options, image=picture.image)
@@ -57,21 +59,21 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the recording, whatever the reason for leaving."""
-        movie, self._movie = self._movie, None
-        if movie is None or self._failed:
+        if self._ended:
             return
+        self._ended = True
         try:
-            movie.finish()
+            if self._movie is not None:
+                self._movie.finish()
         except (OSError, av.FFmpegError) as cause:
-            self._movie = movie
             raise self._fail(cause) from cause
 
     def _fail(self, error: OSError | av.FFmpegError) -> SinkError:
         """Cut the file back to what is readable, and return the error to raise."""
         if isinstance(error, SinkError):
             return error
-        self._failed = True
-        movie, self._movie = self._movie, None
+        self._ended = True
+        movie = self._movie
         if movie is None:
             return OutputUnwritableError(f"Recording to {self._path} cannot begin: {_reason(error)}.")
         movie.abandon()

@@ -64,6 +64,13 @@ def test_ntsc_rate_keeps_its_times_and_duration(tmp_path, suffix):
     assert duration_s(path) == pytest.approx(45 * NTSC_S, abs=0.002)
 
 
+@pytest.mark.parametrize("nominal_fps", [None, 0.0, 0.0001, 90_000.0, 1e9])
+def test_a_rate_that_is_none_does_no_harm(tmp_path, nominal_fps):
+    path = tmp_path / "out.mp4"
+    record(path, [0.0, 0.04, 0.08], nominal_fps=nominal_fps)
+    assert frame_times(path) == pytest.approx([0.0, 0.04, 0.08], abs=0.001)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_variable_rate_keeps_its_times(tmp_path, suffix):
     path = tmp_path / f"out{suffix}"
@@ -297,6 +304,23 @@ def test_the_source_is_never_overwritten(tmp_path):
     with pytest.raises(OptionError, match="source itself"):
         Recorder(link, RecorderOptions(force=True), source_path=path)
     assert path.read_bytes() == b"precious"
+
+
+def test_a_recording_that_has_ended_takes_no_more(tmp_path):
+    path = tmp_path / "out.mp4"
+    recorder = record(path, [0.0, 0.04])
+    with pytest.raises(SinkError, match="ended already"):
+        recorder.write(picture(2, pts_s=0.08))
+    assert len(frame_times(path)) == 2
+
+
+def test_without_hybrid_mp4_it_is_fragmented_and_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.movie._FIRST_HYBRID", (99, 0, 0))  # an FFmpeg before 7.1
+    path = tmp_path / "out.mp4"
+    times = [index * NTSC_S for index in range(45)]
+    record(path, times)
+    assert "moof" in top_level_boxes(path)
+    assert frame_times(path) == pytest.approx(times, abs=0.001)
 
 
 # --- encoders -------------------------------------------------------------------------------------------
