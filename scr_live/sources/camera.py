@@ -1,6 +1,5 @@
 """A camera or frame grabber, through FFmpeg's device inputs; all else is live.py's."""
 
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from scr_live.errors import OptionError, SourceError, SourceNotFoundError, Sourc
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.options import SourceOptions
 
-_SIZE = re.compile(r"\d{1,5}x\d{1,5}")
 _COMPRESSED = ("mjpeg", "h264")  # FFmpeg calls these the input's codec, not its pixel format
 
 
@@ -69,10 +67,6 @@ def device_for(spec: str, options: SourceOptions, platform: str) -> Device:
 
 
 def _settings(options: SourceOptions) -> tuple[tuple[str, str], ...]:
-    if options.size is not None and not _SIZE.fullmatch(options.size):
-        raise OptionError(
-            f"Expected a camera size as WIDTHxHEIGHT, such as 1280x720, found {options.size!r}."
-        )
     # Without nonblock, a grabber that has lost its signal would hold the reader in the driver for ever.
     settings = {"fflags": "nonblock"}
     if options.size:

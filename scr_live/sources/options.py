@@ -1,10 +1,16 @@
 """What may be asked of a source, and the words that name one."""
 
+import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
+
+from scr_live.errors import OptionError
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "srt", "tcp")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+_SIZE = re.compile(r"[1-9]\d{0,4}x[1-9]\d{0,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +31,15 @@ class SourceOptions:
     read_timeout_s: float = 5.0
     transport: Literal["tcp", "udp"] = "tcp"
     """RTSP only."""
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not _SIZE.fullmatch(self.size):
+            raise OptionError(
+                f"Expected a camera size as WIDTHxHEIGHT, such as 1280x720, found {self.size!r}."
+            )
+        for name in ("fps", "open_timeout_s", "read_timeout_s"):
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value > 0):
+                raise OptionError(f"Expected {name} to be a number above 0, found {value}.")
+        if self.transport not in ("tcp", "udp"):
+            raise OptionError(f"Expected the transport tcp or udp, found {self.transport!r}.")

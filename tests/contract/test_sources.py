@@ -16,7 +16,7 @@ from scr_live.sources import VideoSource
 from scr_live.sources.opening import SourceOptions, open_source
 
 KINDS = {"file", "camera", "stream", "images", "phantom"}
-IMPATIENT = SourceOptions(open_timeout_s=2, read_timeout_s=0.4)
+IMPATIENT = SourceOptions(open_timeout_s=10, read_timeout_s=0.4)
 
 
 @dataclass
