@@ -24,13 +24,14 @@ VISIBLE_DISTANCE = 2.4
 """A polyp farther away lies in the dark and does not count as visible."""
 VISIBLE_SHARE = 0.0008
 """Of the frame's pixels: less of a polyp than this is no sight of it."""
+SKINS = 3
+"""Kinds of polyp skin in one colon."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """All that does not change during a flight."""
 
-    tube: Tube
     flight: Flight
     palette: Palette
 
@@ -38,17 +39,12 @@ class Scene:
 @lru_cache(maxsize=4)
 def scene(seed: int, polyps: int) -> Scene:
     """Build (or remember) the colon of a seed; anatomy and colours do not depend on `polyps`."""
-    rng = np.random.default_rng([seed, 1])
-    tube = build_tube(rng)
-    start = float(rng.uniform(0, RING_LENGTH))
-    look = choose_look(np.random.default_rng([seed, 2]))
+    tube, palette = _colon(seed)
+    start = float(np.random.default_rng([seed, 1]).uniform(0, RING_LENGTH))
     count = round(polyps * LAP_S / 10)
     growths = grow(np.random.default_rng([seed, 3]), tube, count=count, first_z=start)
     flight = plan_flight(np.random.default_rng([seed, 4]), tube, growths, start_z=start)
-    brush = np.random.default_rng([seed, 5])
-    mucosa = paint_mucosa(brush, look)
-    skins = tuple(paint_skin(brush) for _ in range(3)) if count else ()
-    return Scene(tube, flight, Palette(look, mucosa, skins))
+    return Scene(flight, palette)
 
 
 def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
@@ -72,6 +68,16 @@ def truth(options: PhantomOptions, index: int) -> PhantomTruth:
 
 
 @lru_cache(maxsize=2)
+def _colon(seed: int) -> tuple[Tube, Palette]:
+    """Grow and paint; takes about a second and 80 MB."""
+    tube = build_tube(np.random.default_rng([seed, 0]))
+    look = choose_look(np.random.default_rng([seed, 2]))
+    brush = np.random.default_rng([seed, 5])
+    mucosa = paint_mucosa(brush, look)
+    return tube, Palette(look, mucosa, tuple(paint_skin(brush) for _ in range(SKINS)))
+
+
+@lru_cache(maxsize=2)
 def _grain(seed: int, size: tuple[int, int]) -> NDArray[np.int8]:
     look = choose_look(np.random.default_rng([seed, 2]))
     return make_grain(np.random.default_rng([seed, 8]), look, size=size)
@@ -90,7 +96,7 @@ def _grid(options: PhantomOptions) -> tuple[int, int]:
 def _look_around(stage: Scene, pose: Pose, options: PhantomOptions) -> tuple[Surface, Rays]:
     rows, columns = _grid(options)
     rays = aim(lens.directions(options.width, options.height, columns=columns, rows=rows), pose)
-    near = near_tube(stage.tube, pose.position[2])
+    near = near_tube(stage.flight.tube, pose.position[2])
     surface = meet_wall(near, rays, trace_wall(near, rays))
     for growth, shift in stage.flight.growth_places(pose.position[2]):
         add_growth(surface, near, rays, growth=growth, shift=shift)

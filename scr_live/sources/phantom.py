@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import count
 from threading import Event
 from types import TracebackType
 from typing import Self
@@ -18,8 +19,9 @@ __all__ = ["PhantomOptions", "PhantomSource", "PhantomTruth", "PolypTruth", "par
 class PhantomSource:
     """Renders frames on demand. `pts_s` is exactly index / fps.
 
-    Live: frame i is handed out at i / fps after the first; a frame whose time has passed is skipped, and its
-    index with it, as a camera would. `close()` from any thread ends the iteration within one rendering.
+    Live: a frame is handed out 1 / fps after the one before. None is skipped, so that `truth(frame.index)`
+    holds; rendering or a reader that takes longer slows the flight down instead. `close()` from any thread
+    ends the iteration within one rendering.
     """
 
     def __init__(self, options: PhantomOptions | None = None) -> None:
@@ -30,7 +32,7 @@ class PhantomSource:
     def info(self) -> SourceInfo:
         """What is known beforehand: everything."""
         options = self.options
-        count = options.frame_count
+        total = options.frame_count
         return SourceInfo(
             kind="phantom",
             name=f"phantom:seed={options.seed}",
@@ -38,22 +40,22 @@ class PhantomSource:
             height=options.height,
             fps=options.fps,
             is_live=options.is_live,
-            frame_count=count,
-            duration_s=None if count is None else count / options.fps,
+            frame_count=total,
+            duration_s=None if total is None else total / options.fps,
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        begin = time.perf_counter()
-        index = 0
-        count = self.options.frame_count
-        while (count is None or index < count) and not self._closed.is_set():
+        total, fps = self.options.frame_count, self.options.fps
+        due = 0.0
+        for index in count() if total is None else range(total):
+            if self._closed.is_set():
+                return
             image, _ = render(self.options, index)
             if self.options.is_live:
-                due = begin + index / self.options.fps
                 if self._closed.wait(max(0.0, due - time.perf_counter())):
                     return
-            yield Frame(image, index, index / self.options.fps, time.perf_counter())
-            index = self._following(index, begin)
+                due = max(due, time.perf_counter()) + 1 / fps
+            yield Frame(image, index, index / fps, time.perf_counter())
 
     def truth(self, index: int) -> PhantomTruth:
         """The visible polyps of any frame, without rendering those before it."""
@@ -70,9 +72,3 @@ class PhantomSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _following(self, index: int, begin: float) -> int:
-        if not self.options.is_live:
-            return index + 1
-        current = int((time.perf_counter() - begin) * self.options.fps)
-        return max(index + 1, current)
