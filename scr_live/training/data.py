@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.content import find_field
 from scr_live.evaluation.image_sets import HALF_GREY, Entry, read_image, read_mask
+from scr_live.geometry import Placement, shrink
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +37,9 @@ def _load(entry: Entry, size: int) -> Sample:
     mask = np.zeros(image.shape[:2], np.uint8) if entry.mask is None else read_mask(entry.mask)
     if mask.shape != image.shape[:2]:
         raise entry.size_mismatch(image=image.shape[:2], mask=mask.shape)
-    box = find_field(image)
-    rows, columns = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
-    # INTER_AREA for both: no aliasing, and the mask's half-covered pixels are decided at 50 %.
-    small = cv2.resize(image[rows, columns], (size, size), interpolation=cv2.INTER_AREA)
-    cover = cv2.resize(mask[rows, columns], (size, size), interpolation=cv2.INTER_AREA)
+    # Cut and resized as in a run: the network must not see in training what it will never see again.
+    placement = Placement(find_field(image), size)
+    cover = shrink(placement.box.crop(mask)[..., None], size)[..., 0]
     return Sample(
-        entry.set_name,
-        cast("NDArray[np.uint8]", small),
-        np.where(cover > HALF_GREY, 255, 0).astype(np.uint8),
+        entry.set_name, placement.to_network(image), np.where(cover > HALF_GREY, 255, 0).astype(np.uint8)
     )

@@ -70,7 +70,7 @@ class Recipe:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise DataError(
-                f"No recipe at {path}. Expected a TOML file such as recipes/lite0.toml."
+                f"No recipe at {path}. Expected a TOML file such as models/scr-net-lite0/recipe.toml."
             ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{path} is no valid TOML: {error}.") from error
