@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 
 from scr_live.errors import SourceUnreadableError
 from scr_live.frames import Image
@@ -22,14 +22,15 @@ HD_LINES = 720
 """From this height on, video that does not name its colour matrix is taken for BT.709, below for BT.601."""
 
 _UNSPECIFIED_MATRIX = 2  # AVCOL_SPC_UNSPECIFIED
+_SWS_709, _SWS_FCC, _SWS_601, _SWS_240M, _SWS_2020 = 1, 4, 5, 7, 9  # SWS_CS_*; PyAV 17 names not all of them
 _MATRICES = {  # AVCOL_SPC_* -> what swscale calls it; anything else swscale has to know by itself
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
+    1: _SWS_709,
+    4: _SWS_FCC,
+    5: _SWS_601,
+    6: _SWS_601,
+    7: _SWS_240M,
+    9: _SWS_2020,
+    10: _SWS_2020,
 }
 _YUV_COMPONENTS = 3
 _LEAST_DEINTERLACED = 4  # lines and columns: the filter refuses smaller pictures
@@ -118,9 +119,9 @@ class Deinterlacer:
                 return ready
 
 
-def _matrix(frame: av.VideoFrame) -> Colorspace | None:
+def _matrix(frame: av.VideoFrame) -> int | None:
     if frame.colorspace == _UNSPECIFIED_MATRIX:
-        return Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
+        return _SWS_709 if frame.height >= HD_LINES else _SWS_601
     return _MATRICES.get(frame.colorspace)
 
 

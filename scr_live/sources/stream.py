@@ -73,7 +73,7 @@ def _refusal(name: str, error: Exception) -> SourceError:
             "the stream as RTSP, UDP or HTTP, or install a PyAV that is built against a fuller FFmpeg "
             "(pip install --no-binary av av)."
         )
-    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
+    if isinstance(error, ValueError):
         return SourceUnreadableError(
             f"Expected a video stream at {name}, found something that is none ({reason}). Check the address."
         )
