@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
@@ -117,6 +118,7 @@ class _Pipeline:
         stop: threading.Event,
         reopen_engine: Callable[[], Engine] | None,
     ) -> None:
+        self._source = source
         self._info = info = source.info
         self._engine_info = engine.info
         self._screen = screen
@@ -190,6 +192,7 @@ class _Pipeline:
             stages=self._timings.stages(),
             channels={channel.name: channel.counts() for channel in self._to.all},
             written=written,
+            source_dropped=self._source.dropped if isinstance(self._source, _CountsDrops) else None,
         )
 
     def progress(self, fps: float) -> Progress:
@@ -277,6 +280,14 @@ def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
     if options.annotation_budget_s is not None:
         return options.annotation_budget_s
     return 1 / (info.fps or _USUAL_FPS)
+
+
+@runtime_checkable
+class _CountsDrops(Protocol):
+    """A live source that tells how many frames nobody took in time."""
+
+    @property
+    def dropped(self) -> int: ...
 
 
 def _as_it_is(frame: Frame) -> Frame:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scr_live.controls import Controls
 from scr_live.errors import SourceError
@@ -39,30 +39,39 @@ class Capture:
         self._timings = timings
         self._is_over = is_over
         self._max_frames = max_frames
-        self._abandoned = False
+        self._began_at = time.perf_counter()
+        self._is_reading = False
+        self._interrupted = False
         self.captured = 0
 
     def __iter__(self) -> Iterator[Frame]:
         frames = iter(self._source)
         while not self._is_over() and self.captured != self._max_frames:
             started = time.perf_counter()
+            self._is_reading = True
             try:
                 frame = next(frames, None)
             except SourceError:
-                if self._abandoned:  # our own close() made the read fail
+                if self._interrupted:  # our own close() made the read fail
                     return
                 raise
+            finally:
+                self._is_reading = False
             if frame is None:
                 return
             self._timings.record("capture", time.perf_counter() - started)
+            if frame.captured_at < self._began_at:
+                # Read while the source was opened, then kept while the model was loaded: that is no delay.
+                frame = replace(frame, captured_at=started)
             self.captured += 1
             yield frame
             del frame
 
     def abandon(self) -> None:
-        """Close the source, which also wakes a blocked read."""
-        self._abandoned = True
-        self._source.close()
+        """Wake a blocked read by closing the source. Else nothing is to be done: the caller closes it."""
+        if self._is_reading:
+            self._interrupted = True
+            self._source.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class RunStats:
     channels: dict[str, Counts]
     written: dict[str, int] = field(default_factory=dict)
     """Pictures each sink took, by its name."""
+    source_dropped: int | None = None
+    """Frames that a live source dropped before the pipeline saw them; None if it does not say."""
     model: str = ""
     model_sha256: str = ""
 
@@ -73,8 +75,12 @@ class RunStats:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Items dropped at each channel because its reader was slower than its writer."""
-        return {name: counts.dropped for name, counts in self.channels.items()}
+        """Items dropped at each channel because its reader was slower than its writer.
+
+        "source" is the hand-over inside a live source, from its reader to the capture stage.
+        """
+        dropped = {name: counts.dropped for name, counts in self.channels.items()}
+        return dropped if self.source_dropped is None else {"source": self.source_dropped, **dropped}
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--stats` writes; see the README for the meaning of every key."""

@@ -318,6 +318,14 @@ def test_quitting_at_the_screen_records_the_tail():
     assert rig.recorder.indexes == list(range(stats.captured))
 
 
+def test_what_a_source_drops_itself_is_counted_too():
+    rig = paced_by_recorder()
+    assert "source" not in rig.run().dropped
+    rig = paced_by_recorder()
+    rig.source.dropped = 7
+    assert rig.run().dropped["source"] == 7
+
+
 def test_a_pause_is_for_files_only():
     rig = paced_by_screen()
     rig.controls.paused = True
