@@ -16,7 +16,7 @@ from scr_live.files import check_writable, write_json, write_text
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import Progress, RunStats
 from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
-from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources import SourceInfo, VideoSource, decode_errors_of, warnings_of
 from scr_live.sources.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def run_video(
         finally:
             stats = [_with_model(entry, config, model) for entry in finished]
             if stats and config.stats is not None:
-                write_json(config.stats, {**stats[0].as_dict(), "machine": machine_facts()})
-    notes += tuple(getattr(source, "warnings", ()))
+                write_json(config.stats, _report(stats[0], source))
+    notes += tuple(warnings_of(source))
     return Outcome(stats[0], config.record if stats[0].recorded else None, notes)
 
 
@@ -229,6 +229,12 @@ def _open_screen(
         return stack.enter_context(window), ()
     except NoDisplayError as error:
         return None, (f"{error} The run goes on without a window.",)
+
+
+def _report(stats: RunStats, source: VideoSource) -> dict[str, object]:
+    """What `--stats` holds: the figures, what the source had to say, and the machine they are of."""
+    notes = {"decode_errors": decode_errors_of(source), "warnings": warnings_of(source)}
+    return {**stats.as_dict(), "input": notes, "machine": machine_facts()}
 
 
 def _with_model(stats: RunStats, config: RunConfig, model: Model | None) -> RunStats:
