@@ -2,9 +2,9 @@
 
     python scripts/measure_phantom.py --flights 6 --seed 20000
 
-The training set uses other seeds (1000 and following), so other colons. A polyp counts if at some time it covers
-0.5 % of the frame, and as marked if at some time a marked region covers at least 30 % of its visible pixels.
-Every second flight has no polyp: anything marked there is a false alarm.
+The training set uses other seeds (1000 and following), so other colons. A polyp counts if at some time it
+covers 0.5 % of the frame, and as marked if at some time a marked region covers at least 30 % of its visible
+pixels. Every second flight has no polyp: anything marked there is a false alarm.
 """
 
 import argparse
