@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from scr_live.card import ModelCard
@@ -38,9 +38,9 @@ def save_weights(path: Path, state: Mapping[str, Tensor], *, half: bool = False)
     }
     partial = path.with_name(path.name + ".partial")
     try:
-        save_file(tensors, partial)
+        partial.write_bytes(save(tensors))  # safetensors' own file writer makes it unreadable to other users
         partial.replace(path)
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise OutputUnwritableError(f"Cannot write the weights {path}: {error}.") from error

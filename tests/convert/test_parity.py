@@ -1,0 +1,55 @@
+"""Figures on arrays made by hand. Needs no torch."""
+
+import math
+
+import numpy as np
+import pytest
+
+from scr_live.convert.parity import Parity, compare
+
+
+def maps(*rows):
+    return [np.array([row], np.float32) for row in rows]
+
+
+def test_equal_maps_differ_in_nothing():
+    assert compare(maps([0.25, 0.75]), maps([0.25, 0.75])) == Parity(1, 0.0, 0.0, 0.0)
+
+
+def test_errors_are_over_all_pictures():
+    parity = compare(maps([0.5, 0.25], [0.75, 0.0]), maps([0.5, 0.5], [0.25, 0.0]))
+    assert parity.images == 2
+    assert parity.max_error == 0.5
+    assert parity.mean_error == 0.75 / 4
+    assert parity.flipped_share == 2 / 4  # 0.25 -> 0.5 and 0.75 -> 0.25; 0.5 itself counts as polyp
+
+
+def test_the_worst_picture_counts_whichever_it_is():
+    good, bad = maps([0.5, 0.5]), maps([0.5, 1.0])
+    assert compare(good * 3, [*good, *bad, *good]).max_error == 0.5
+
+
+def test_a_nan_makes_the_errors_nan():
+    parity = compare(maps([0.5, 0.5], [0.5, 0.5]), maps([0.5, 0.5], [math.nan, 0.5]))
+    assert math.isnan(parity.max_error)
+    assert math.isnan(parity.mean_error)
+    assert not parity.max_error <= 1.0  # so that no limit lets it pass
+
+
+@pytest.mark.parametrize(
+    ("reference", "other"),
+    [([], []), (maps([0.5]), maps([0.5], [0.5])), (maps([0.5, 0.5]), maps([0.5]))],
+    ids=["none", "another number", "another shape"],
+)
+def test_what_cannot_be_compared_is_refused(reference, other):
+    with pytest.raises(ValueError, match=r"at least one picture|shorter|longer|shape"):
+        compare(reference, other)
+
+
+def test_the_figures_go_into_the_manifest_by_name():
+    assert Parity(2, 0.1, 0.05, 0.0).as_dict() == {
+        "images": 2,
+        "max_error": 0.1,
+        "mean_error": 0.05,
+        "flipped_share": 0.0,
+    }
