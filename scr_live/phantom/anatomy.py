@@ -16,7 +16,7 @@ RING_LENGTH = 48.0
 """The colon repeats after this length."""
 ANGLE_STEPS = 384
 STEPS_PER_UNIT = 80
-REACH = 10.5
+REACH = 8.0
 """Longest stretch that one frame looks at."""
 CLEARANCE = 0.3
 """How far a ray may jump where the table says that nothing is near."""

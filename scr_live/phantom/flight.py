@@ -60,7 +60,7 @@ class Flight:
         near = []
         for growth in self.growths:
             turns = round((z + 1.5 - growth.base[2]) / RING_LENGTH)
-            if -1.2 < growth.base[2] + turns * RING_LENGTH - z < 6:  # noqa: PLR2004 - sight
+            if -1.2 < growth.base[2] + turns * RING_LENGTH - z < 5:  # noqa: PLR2004 - sight
                 near.append((growth, np.array([0, 0, turns * RING_LENGTH])))
         return near
 

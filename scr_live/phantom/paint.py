@@ -165,7 +165,8 @@ def _shine_on(surface: Surface, rays: Rays, look: Look, size: tuple[int, int]) -
     facing = np.clip(facing, 0, 1)
     rows, columns = facing.shape
     glass = lens.vignette(columns, rows)
-    fade = np.clip((np.float32(SIGHT) - surface.distance) / np.float32(SIGHT), 0, 1) * glass
+    fade = np.maximum(1 - surface.distance * np.float32(1 / SIGHT), 0)
+    fade *= np.sqrt(fade) * glass
     lamp = fade / (surface.distance * surface.distance + np.float32(0.3))
     light = (
         lamp

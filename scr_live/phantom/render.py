@@ -20,7 +20,7 @@ from scr_live.phantom.textures import choose_look, paint_mucosa, paint_skin
 from scr_live.phantom.trace import Rays, aim, near_tube, trace_wall
 from scr_live.phantom.truth import PhantomTruth, read_truth
 
-VISIBLE_DISTANCE = 2.4
+VISIBLE_DISTANCE = 2.8
 """A polyp farther away lies in the dark and does not count as visible."""
 VISIBLE_SHARE = 0.0008
 """Of the frame's pixels: less of a polyp than this is no sight of it."""

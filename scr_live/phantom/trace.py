@@ -11,7 +11,7 @@ from scr_live.phantom.anatomy import ANGLE_STEPS, CLEARANCE, RING_LENGTH, STEPS_
 from scr_live.phantom.flight import Pose
 from scr_live.phantom.noise import Field, as_field
 
-SIGHT = 9.0
+SIGHT = 6.0
 """Nothing farther away is lit."""
 BEHIND = 1.5
 """How much of the tube behind the tip is kept."""
