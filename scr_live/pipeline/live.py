@@ -214,9 +214,8 @@ class _Pipeline:
 
     def _start(self) -> None:
         to, crew = self._to, self._crew
-        # Live, the video goes on without the model; a file's run ends with it.
-        to_model = FanOut(to.model, needed=0 if self._info.is_live else 1)
-        crew.start("capture", self._capture, _as_it_is, to_model, to.compose)
+        # Live, the video goes on without the model; in a file's run compose ends for want of a prediction.
+        crew.start("capture", self._capture, _as_it_is, FanOut(to.model, needed=0), to.compose)
         crew.start("infer", to.model, self._inference, self._board)
         crew.start(
             "compose", to.compose, self._compose, FanOut(*to.pictures, needed=min(1, len(to.pictures)))
@@ -254,7 +253,7 @@ class _Pipeline:
 
     def _next_picture(self) -> Picture | None:
         """Take the next picture; None if none came within a tick, or nothing is to be taken: a pause."""
-        if self._controls.paused and not self._info.is_live and not self._is_over():
+        if self._controls.paused and not self._info.is_live:
             self._stop.wait(_TICK_S)  # everything before the screen fills up and waits too
             return None
         try:

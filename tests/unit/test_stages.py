@@ -1,12 +1,18 @@
 """The parts of stages that can be looked at alone."""
 
+import time
+
 import numpy as np
 import pytest
 
+from scr_live.controls import Controls
 from scr_live.errors import InferenceError
+from scr_live.frames import Frame
+from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, check_probability
-from scr_live.pipeline.stages import NamedSink
+from scr_live.pipeline.stages import AI_STARTING, Compose, NamedSink
 from scr_live.pipeline.stats import Progress, Reporter
+from scr_live.pipeline.timing import Timings
 
 
 class Clock:
@@ -63,6 +69,22 @@ def test_a_map_of_another_shape_or_type_is_refused(answer):
 @pytest.mark.parametrize(("given", "expected"), [("", "to-web"), ("to-disk", "to-disk")])
 def test_a_sinks_channel_is_named_after_it_unless_told(given, expected):
     assert NamedSink("web", None, given).channel_name == expected
+
+
+def test_the_annotation_budget_counts_from_the_capture_of_the_frame():
+    """A frame that is older than its budget leaves at once: otherwise one late frame would delay all."""
+    hour_s = 3600.0
+    compose = Compose(
+        Board(4),
+        Timings("await-prediction", "compose"),
+        overlays=(),
+        controls=Controls(),
+        budget_s=hour_s,
+        max_overlay_age_s=0.1,
+        outputs={},
+    )
+    frame = Frame(np.zeros((32, 48, 3), np.uint8), 0, 0.0, captured_at=time.perf_counter() - 2 * hour_s)
+    assert compose(frame).status == AI_STARTING
 
 
 def progress(fps):
