@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scr_live.phantom.growths import Growth, Vector, smooth_min
 from scr_live.phantom.noise import Field, as_field
 from scr_live.phantom.shade import Patch, Surface, meet_wall
-from scr_live.phantom.trace import PACK_WIDTH, SIGHT, NearTube, Rays
+from scr_live.phantom.trace import SIGHT, NearTube, Rays, packed
 
 _STEPS = 14
 _LEAST_SHARE = 0.02
@@ -132,15 +132,15 @@ def _approach(near: NearTube, rays: Rays, own: _OwnFrame, limit: Field) -> tuple
     distance, hit = limit.copy(), np.zeros(limit.shape, np.bool_)
     if not len(places):
         return distance, hit
-    packed = np.resize(places, (-(-len(places) // PACK_WIDTH), PACK_WIDTH))
-    some, mine, end = rays.take(packed), own.take(packed), limit.take(packed)
-    here = entry.take(packed)
+    at = packed(places)
+    some, mine, end = rays.take(at), own.take(at), limit.take(at)
+    here = entry.take(at)
     for _ in range(_STEPS):
         gap, _ = mine.blend(near, some, here)
         here = np.minimum(here + gap * np.float32(0.95), end)
     gap, share = mine.blend(near, some, here)
-    distance.put(packed, here)
-    hit.put(packed, (gap < np.float32(0.02) + np.float32(0.004) * here) & (share > _LEAST_SHARE))
+    distance.put(at, here)
+    hit.put(at, (gap < np.float32(0.02) + np.float32(0.004) * here) & (share > _LEAST_SHARE))
     cleaned = cv2.morphologyEx(hit.view(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     return distance, np.asarray(cleaned != 0)
 

@@ -12,14 +12,14 @@ HALF_ANGLE = 1.18
 
 @lru_cache(maxsize=8)
 def directions(width: int, height: int, *, columns: int, rows: int) -> NDArray[np.float32]:
-    """(3, rows, columns) unit camera directions (right, down, forward) on a coarser grid of the frame."""
+    """(rows, columns, 3) unit camera directions (right, down, forward) on a coarser grid of the frame."""
     centre_x, centre_y, half_width, _ = field_box(width, height)
     x = ((np.arange(columns) + 0.5) * width / columns - 0.5 - centre_x) / half_width * HALF_ANGLE
     y = ((np.arange(rows) + 0.5) * height / rows - 0.5 - centre_y) / half_width * HALF_ANGLE
     right, down = np.meshgrid(x, y)
     angle = np.hypot(right, down)
     sine = np.sinc(np.minimum(angle, 1.6) / np.pi)
-    return np.stack([right * sine, down * sine, np.cos(np.minimum(angle, 1.6))]).astype(np.float32)
+    return np.dstack([right * sine, down * sine, np.cos(np.minimum(angle, 1.6))]).astype(np.float32)
 
 
 def field_box(width: int, height: int) -> tuple[float, float, float, float]:

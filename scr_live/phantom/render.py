@@ -22,6 +22,8 @@ from scr_live.phantom.truth import PhantomTruth, read_truth
 
 VISIBLE_DISTANCE = 2.8
 """A polyp farther away lies in the dark and does not count as visible."""
+POLYP_SHARE = 0.35
+"""Where a polyp melts into the wall, it ends where less than this is left: so does its colour."""
 VISIBLE_SHARE = 0.0008
 """Of the frame's pixels: less of a polyp than this is no sight of it."""
 SKINS = 3
@@ -110,7 +112,7 @@ def _truth(surface: Surface, options: PhantomOptions, index: int) -> PhantomTrut
     for label, patch in enumerate(surface.patches, start=1):
         area, share = enlarge(patch, _grid(options), (options.width, options.height))
         lit = cv2.resize(surface.distance[patch.area], share.shape[::-1]) < VISIBLE_DISTANCE
-        seen = (share > 0.5) & lit & field[area]  # noqa: PLR2004 - more polyp than wall
+        seen = (share > POLYP_SHARE) & lit & field[area]
         if seen.sum() >= VISIBLE_SHARE * field.size:
             labels[area][seen] = label
             identities[label] = patch.growth.polyp_id

@@ -1,7 +1,7 @@
 """Rays against the tube: coarse march, then refinement, all pixels at once."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -15,8 +15,10 @@ SIGHT = 6.0
 """Nothing farther away is lit."""
 BEHIND = 1.5
 """How much of the tube behind the tip is kept."""
-PACK_WIDTH = 256
-_STEPS = 40
+_PACK_WIDTH = 256
+_ROUNDS, _STEPS = 7, 6
+_CLOSE = np.float32(0.002)
+_NOWHERE = np.float32(2 * SIGHT)
 _COARSENESS = 4
 _TEAR = 1.2
 """Neighbouring coarse distances that differ by more have an edge between them."""
@@ -96,11 +98,9 @@ def near_tube(tube: Tube, z: float) -> NearTube:
 
 
 def aim(directions: NDArray[np.float32], pose: Pose) -> Rays:
-    """Turn camera directions (3, h, w) into the world."""
-    rows, columns = directions.shape[1:]
-    world = pose.axes.T.astype(np.float32) @ directions.reshape(3, -1)
-    x, y, z = world.reshape(3, rows, columns)
-    return Rays(x, y, z, pose.position.astype(np.float32))
+    """Turn camera directions (h, w, 3) into the world."""
+    x, y, z = cv2.split(cv2.transform(directions, pose.axes.T.astype(np.float32)))
+    return Rays(as_field(x), as_field(y), as_field(z), pose.position.astype(np.float32))
 
 
 def trace_wall(near: NearTube, rays: Rays) -> Field:
@@ -112,15 +112,22 @@ def trace_wall(near: NearTube, rays: Rays) -> Field:
     rows, columns = rays.x.shape
     size = (-(-columns // _COARSENESS), -(-rows // _COARSENESS))
     x, y, z = (as_field(cv2.resize(c, size)) for c in (rays.x, rays.y, rays.z))
-    coarse = Rays(x, y, z, rays.origin)
-    inside = _march(near, coarse, begin=np.full_like(coarse.x, 0.02))
+    inside = np.full_like(x, 0.02)
+    _march(near, Rays(x, y, z, rays.origin), np.arange(x.size), inside)
     kernel = np.ones((3, 3), np.uint8)
     least, most = cv2.erode(inside, kernel), cv2.dilate(inside, kernel)
     distance = _correct(near, rays, as_field(cv2.resize(inside, (columns, rows))))
     torn = cv2.resize((most > least * _TEAR).view(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST)
-    begin = cv2.resize(least, (columns, rows), interpolation=cv2.INTER_NEAREST) * np.float32(0.95)
-    _march_some(near, rays, torn != 0, begin=as_field(begin), into=distance)
+    places = np.flatnonzero(torn)
+    begin = cv2.resize(least, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    distance.put(places, begin.take(places) * np.float32(0.95))
+    _march(near, rays, places, distance)
     return distance
+
+
+def packed(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Flat places as rows of _PACK_WIDTH, the last one filled up: OpenCV remaps no row above 32767."""
+    return np.resize(places, (-(-len(places) // _PACK_WIDTH), _PACK_WIDTH))
 
 
 def _correct(near: NearTube, rays: Rays, guess: Field) -> Field:
@@ -137,31 +144,44 @@ def _correct(near: NearTube, rays: Rays, guess: Field) -> Field:
     return np.clip(here, 0.02, SIGHT)
 
 
-def _march_some(near: NearTube, rays: Rays, chosen: NDArray[np.bool_], *, begin: Field, into: Field) -> None:
-    """March the chosen rays only, packed into rows (OpenCV remaps no row longer than 32767)."""
-    places = np.flatnonzero(chosen)
-    if not len(places):
-        return
-    packed = np.resize(places, (-(-len(places) // PACK_WIDTH), PACK_WIDTH))
-    into.put(packed, _march(near, rays.take(packed), begin=begin.take(packed)))
+class _March(NamedTuple):
+    """How far rays have come: where they were last inside and first outside, and where to look next."""
+
+    inside: Field
+    outside: Field
+    here: Field
+
+    def take(self, at: NDArray[np.intp]) -> "_March":
+        return _March(self.inside.take(at), self.outside.take(at), self.here.take(at))
 
 
-def _march(near: NearTube, rays: Rays, *, begin: Field) -> Field:
-    """Step along the rays until they leave the lumen, then bisect."""
-    inside = begin
-    outside = np.full_like(begin, SIGHT)
-    crossed = np.zeros(begin.shape, np.bool_)
-    here = begin
+def _march(near: NearTube, rays: Rays, places: NDArray[np.intp], distance: Field) -> None:
+    """Take the rays at flat `places` from the distances given to the last ones inside the lumen."""
+    whole = _March(distance, np.full_like(distance, _NOWHERE), distance.copy())
+    for _ in range(_ROUNDS):
+        if not len(places):
+            return
+        at = packed(places)
+        part = _step(near, rays.take(at), whole.take(at))
+        for all_rays, some in zip(whole, part, strict=True):
+            all_rays.put(at, some)
+        inside = distance.take(places)
+        places = places[whole.outside.take(places) - inside > _CLOSE * inside]
+
+
+def _step(near: NearTube, rays: Rays, march: _March) -> _March:
+    """Step _STEPS times along the rays until they leave the lumen, and bisect from then on."""
+    inside, outside, here = march
     for _ in range(_STEPS):
         polar = near.polar(*rays.at(here))
         bounds = near.look_up(near.room, polar)
         gap = bounds[..., 0] - polar.radius
         out = gap <= 0
-        crossed |= out
         outside = np.where(out, here, outside)
         inside = np.where(out, inside, here)
         free = np.minimum(bounds[..., 1] - polar.radius, np.float32(CLEARANCE))
         least = here * np.float32(0.03) + np.float32(0.004)
         step = np.maximum(np.maximum(free, gap * np.float32(0.35)), least)
-        here = np.where(crossed, (inside + outside) * np.float32(0.5), np.minimum(here + step, SIGHT))
-    return inside
+        bisected = (inside + outside) * np.float32(0.5)
+        here = np.where(outside < _NOWHERE, bisected, np.minimum(here + step, SIGHT))
+    return _March(inside, outside, here)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from itertools import islice, pairwise
 from threading import Event, Thread
@@ -10,6 +11,7 @@ from scr_live.errors import OptionError
 from scr_live.phantom import lens
 from scr_live.phantom.flight import LAP_S
 from scr_live.phantom.render import VISIBLE_DISTANCE, _colon, _look_around, scene
+from scr_live.shipped import sample_clip
 from scr_live.sources.phantom import PhantomOptions, PhantomSource, parse_phantom, render
 
 TINY = PhantomOptions(width=96, height=80, seed=3)
@@ -208,3 +210,35 @@ def test_a_spec_is_read():
 def test_a_wrong_spec_is_refused(spec, says):
     with pytest.raises(OptionError, match=says):
         parse_phantom(spec)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """The shipped clip's ground truth: (JSON, masks)."""
+    folder = sample_clip().parent
+    truth = json.loads((folder / "phantom.json").read_text(encoding="utf-8"))
+    with np.load(folder / "phantom_masks.npz") as data:
+        masks = np.unpackbits(data["packed"], axis=2)[:, :, : int(data["width"])] > 0
+    return truth, masks
+
+
+def test_the_sample_clips_tables_and_masks_agree(sample):
+    truth, masks = sample
+    areas = np.zeros(truth["frame_count"], int)
+    for polyp in truth["polyps"]:
+        assert polyp["visible"][0][0] == polyp["rows"][0][0]
+        for frame, x, y, width, height, area in polyp["rows"]:
+            areas[frame] += area
+            assert masks[frame, y : y + height, x : x + width].sum() >= area
+    assert np.array_equal(areas, masks.sum(axis=(1, 2)))
+    empty = [i for first, last in truth["frames_without_polyp"] for i in range(first, last + 1)]
+    assert empty == np.flatnonzero(areas == 0).tolist()
+
+
+def test_the_sample_clip_is_what_the_code_renders_now(sample):
+    """Fails when the look or the anatomy changed and scripts/make_sample_clip.py was not run."""
+    truth, masks = sample
+    source = PhantomSource(parse_phantom(truth["source"]))
+    for index in (60, 120):
+        now = source.truth(index).mask
+        assert (now & masks[index]).sum() / (now | masks[index]).sum() > 0.97
