@@ -78,6 +78,7 @@ class CountingSource(Closable):
         self._count = count
         self.before = before
         self.closed = threading.Event()
+        self.exhausted = threading.Event()
         self.on_close: Hook = ignore
 
     def __iter__(self) -> Iterator[Frame]:
@@ -87,6 +88,7 @@ class CountingSource(Closable):
                 return
             image = np.full((HEIGHT, WIDTH, 3), 60 + index % 190, np.uint8)
             yield Frame(image, index, index / 25, perf_counter())
+        self.exhausted.set()  # the consumer came back for more, so it has passed the last one on
 
     def close(self) -> None:
         self.closed.set()
@@ -175,6 +177,8 @@ class Rig:
     engine: HookedEngine = field(default_factory=HookedEngine)
     recorder: Keeper | None = field(default_factory=Keeper)
     screen: FakeScreen | None = None
+    others: dict[str, Keeper] = field(default_factory=dict)
+    """More sinks, by name."""
     overlay: Hook = ignore
     controls: Controls = field(default_factory=Controls)
     options: PipelineOptions = PATIENT
@@ -193,10 +197,11 @@ class Rig:
             image[HEIGHT // 2, :, 1] = 255
 
         with contextlib.ExitStack() as stack:
-            for part in (self.source, self.engine, self.recorder, self.screen):
+            for part in (self.source, self.engine, self.recorder, self.screen, *self.others.values()):
                 if part is not None:
                     stack.enter_context(part)
             sinks = [] if self.recorder is None else [NamedSink("recorder", self.recorder, "to-disk")]
+            sinks += [NamedSink(name, sink) for name, sink in self.others.items()]
             return run(
                 self.source,
                 self.engine,

@@ -179,6 +179,29 @@ def test_a_failing_recorder_ends_a_run_without_other_outputs():
     assert rig.stats.captured < 100
 
 
+def test_a_failing_sink_leaves_the_other_sinks_going_and_is_raised_at_the_end():
+    rig = Rig(CountingSource(FRAMES), recorder=Keeper(fail_at(3)), others={"web": Keeper()})
+    with pytest.raises(FaultError) as caught:
+        rig.run()
+    assert notes(caught.value) == "Pipeline stage: recorder"
+    assert rig.others["web"].indexes == list(range(FRAMES))
+    assert rig.stats.written == {"recorder": 3, "web": FRAMES}
+
+
+def test_two_failing_sinks_are_both_told():
+    rig = Rig(CountingSource(ENDLESS), recorder=Keeper(fail_at(3)), others={"web": Keeper(fail_at(5))})
+    with pytest.raises(FaultError) as caught:
+        rig.run()
+    assert "recorder" in notes(caught.value)
+    assert "web" in notes(caught.value)
+
+
+@pytest.mark.parametrize("name", ["infer", "screen", "await-prediction"])
+def test_a_sink_named_like_a_stage_is_refused(name):
+    with pytest.raises(ValueError, match="a name of its own"):
+        Rig(CountingSource(1), others={name: Keeper()}).run()
+
+
 @pytest.mark.parametrize("value", [np.nan, 2.0])
 def test_an_answer_that_is_no_probability_is_an_inference_error(value):
     class Nonsense(HookedEngine):
@@ -298,12 +321,13 @@ def test_progress_is_reported_from_the_calling_thread_and_at_the_end():
     assert (last.captured, last.recorded, last.frame_count) == (FRAMES, FRAMES, FRAMES)
 
 
-def test_an_error_in_the_progress_callback_ends_the_run_cleanly():
+@pytest.mark.parametrize("error", [FaultError, KeyboardInterrupt])
+def test_an_error_in_the_calling_thread_ends_the_run_cleanly(error):
     def progress(report):
-        raise FaultError("no terminal")
+        raise error
 
     rig = Rig(CountingSource(ENDLESS), progress=progress)
-    with pytest.raises(FaultError):
+    with pytest.raises(error):
         rig.run()
     assert rig.recorder.indexes == list(range(rig.stats.captured))
 

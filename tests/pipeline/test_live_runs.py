@@ -250,6 +250,21 @@ def test_a_disk_that_hangs_for_long_costs_the_screen_nothing_and_drops_are_exact
     assert stats.recorded == 65
 
 
+def test_a_compose_that_is_held_up_drops_the_oldest_frames_and_counts_them():
+    entered = threading.Event()
+
+    def hold_up(index):
+        if index == 0:
+            entered.set()
+            assert rig.source.exhausted.wait(20)
+
+    rig = Rig(CountingSource(FRAMES, is_live=True), overlay=hold_up)
+    before(rig.source, lambda index: index != 1 or entered.wait(20))
+    stats = rig.run()
+    assert rig.recorder.indexes == [0, *range(FRAMES - 4, FRAMES)]
+    assert stats.dropped["to-compose"] == FRAMES - 5
+
+
 def test_a_slow_screen_costs_the_recording_nothing():
     release = threading.Event()
     rig = paced_by_recorder(screen=FakeScreen(lambda index: release.wait(20)))
