@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.errors import CardError, InferenceError
+from scr_live.errors import CardError, InferenceError, ModelError
 from scr_live.frames import Mask
 
 Triple: TypeAlias = tuple[float, float, float]
@@ -21,6 +23,10 @@ CHOICES: Final = {
     "color": ("RGB", "BGR"),
     "output": ("probability", "logits", "class_logits"),
 }
+LARGEST_INPUT: Final = 4096
+
+_SHA256 = re.compile(r"[0-9a-f]{64}|")
+_RANGE_SLACK = 1e-3  # what rounding in half precision may add to a probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,9 @@ class ModelCard:
                     f"{key} of a model card must be one of {', '.join(allowed)}; "
                     f"found {getattr(self, key)!r}."
                 )
-        if not isinstance(self.input_size, int) or not 1 <= self.input_size <= 4096:  # noqa: PLR2004 - see text
-            raise CardError(f"input_size must be a whole number from 1 to 4096; found {self.input_size!r}.")
-        if not 0 < self.threshold < 1:
-            raise CardError(f"threshold must lie between 0 and 1; found {self.threshold!r}.")
-        if not all(self.std):
-            raise CardError(f"std must not be zero; found {self.std!r}.")
+        for key, value, fits, expected in self._facts():
+            if not fits:
+                raise CardError(f"{key} of a model card must be {expected}; found {value!r}.")
 
     @classmethod
     def from_dict(cls, values: object, *, origin: str) -> Self:
@@ -83,8 +86,34 @@ class ModelCard:
         """Return the card as it stands in its JSON file."""
         return asdict(self)
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the model's input, with the leading batch of one."""
+        size = self.input_size
+        return (1, 3, size, size) if self.layout == "NCHW" else (1, size, size, 3)
+
+    def check_inputs(self, inputs: Sequence[tuple[Sequence[int | None], str]]) -> None:
+        """Raise a CardError unless the file's inputs, (shape, dtype) each, are the one of this card.
+
+        None in a shape is a side that the file leaves open. Some runtimes would convert without a word.
+        """
+        shape = inputs[0][0] if len(inputs) == 1 else ()
+        same_sides = (found in (None, wanted) for found, wanted in zip(shape, self.input_shape, strict=False))
+        if len(shape) == len(self.input_shape) and all(same_sides) and inputs[0][1] == self.dtype:
+            return
+        found = " and ".join(f"{kind} of {_shape_text(sides)}" for sides, kind in inputs) or "nothing"
+        raise CardError(
+            f"Model {self.name} takes {found}; its card promises one input, {self.dtype} of "
+            f"{_shape_text(self.input_shape)}. Correct input_size, layout or dtype in the card."
+        )
+
     def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
-        """(s, s, 3) uint8 RGB -> the model's input, with a leading batch of one."""
+        """(s, s, 3) uint8 RGB -> the model's input, with a leading batch of one. InferenceError: not so."""
+        if image.shape != (self.input_size, self.input_size, 3) or image.dtype != np.uint8:
+            raise InferenceError(
+                f"Model {self.name} takes ({self.input_size}, {self.input_size}, 3) uint8, got {image.shape} "
+                f"{image.dtype}; this is a mistake in the program that calls it."
+            )
         ordered = image[..., ::-1] if self.color == "BGR" else image
         if self.dtype == "uint8":
             return np.ascontiguousarray(self._arranged(ordered), np.uint8)
@@ -92,7 +121,10 @@ class ModelCard:
         return np.ascontiguousarray(self._arranged(scaled), np.float32)
 
     def to_probability(self, output: NDArray[np.floating[Any]]) -> Mask:
-        """Turn the model's output into (s, s) float32 probability, own memory. InferenceError: it is none."""
+        """Turn the model's output into (s, s) float32 probability, own memory. InferenceError: it is none.
+
+        What is not a number, or far from 0..1, is none: no mark is better than a mark drawn from nonsense.
+        """
         values = np.asarray(output, np.float32)
         planes = values.reshape(-1, *values.shape[-2:]) if values.ndim > 1 else values[None, None]
         if planes.shape[1:] != (self.input_size, self.input_size) or self.output_channel >= planes.shape[0]:
@@ -104,9 +136,33 @@ class ModelCard:
         if self.output == "logits":
             plane = _sigmoid(plane)
         elif self.output == "class_logits":
-            powers = np.exp(planes - planes.max(axis=0))
-            plane = powers[self.output_channel] / powers.sum(axis=0)
+            plane = _softmax(planes, self.name)[self.output_channel]
+        lowest, highest = float(plane.min()), float(plane.max())
+        if not (lowest >= -_RANGE_SLACK and highest <= 1 + _RANGE_SLACK):  # so written, NaN fails too
+            raise InferenceError(
+                f"Model {self.name} should answer probabilities from 0 to 1, and answered values from "
+                f"{lowest:g} to {highest:g}. Try --precision f32; if the model ends before its sigmoid, its "
+                "card must say so (output: logits)."
+            )
         return np.array(plane, np.float32)
+
+    def _facts(self) -> tuple[tuple[str, object, bool, str], ...]:
+        """Key, value, whether it fits, and what was expected."""
+        size, channel, network = self.input_size, self.output_channel, self.network
+        numbers = all(map(_is_real, (*self.mean, *self.std)))
+        is_threshold = _is_share(self.threshold)
+        is_plain = self.dtype == "float32" or (not any(self.mean) and set(self.std) == {1})
+        return (
+            ("name", self.name, _is_text(self.name), "a text"),
+            ("input_size", size, _is_whole(size, 1, LARGEST_INPUT), f"whole, from 1 to {LARGEST_INPUT}"),
+            ("output_channel", channel, _is_whole(channel, 0, 4095), "whole, from 0"),
+            ("threshold", self.threshold, is_threshold, "between 0 and 1"),
+            ("mean", self.mean, numbers, "three numbers"),
+            ("std", self.std, numbers and min(self.std) > 0, "three numbers above zero"),
+            ("mean and std", (self.mean, self.std), is_plain, "left out for uint8, which goes in as it is"),
+            ("sha256", self.sha256, _is_sha256(self.sha256), "64 hexadecimal digits, or empty"),
+            ("network", network, network is None or _is_mapping(network), "an object"),
+        )
 
     def _arranged(self, pixels: NDArray[Any]) -> NDArray[Any]:
         return (pixels.transpose(2, 0, 1) if self.layout == "NCHW" else pixels)[None]
@@ -141,15 +197,18 @@ def read_json(path: Path) -> object:
 
 
 def file_sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Hex digest of a file; one that cannot be read is a ModelError."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def check_hash(model: Path, card: ModelCard) -> str:
     """Return the file's sha256; a CardError if the card states another one."""
     found = file_sha256(model)
-    if card.sha256 and card.sha256 != found:
+    if card.sha256 and card.sha256.lower() != found:
         raise CardError(
             f"{model} is not the file its card describes: the card states sha256 {card.sha256[:16]}..., the "
             f"file has {found[:16]}... It was damaged or exchanged; restore it, or correct the card if you "
@@ -160,10 +219,48 @@ def check_hash(model: Path, card: ModelCard) -> str:
 
 def _plain(key: str, value: object) -> Any:  # noqa: ANN401 - JSON values; ModelCard checks them
     if key in ("mean", "std"):
-        if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - one a colour
-            raise CardError(f"{key} must be a list of three numbers; found {value!r}.")
+        if not isinstance(value, list) or len(value) != 3 or not all(map(_is_real, value)):  # noqa: PLR2004 - RGB
+            raise CardError(f"{key} of a model card must be a list of three numbers; found {value!r}.")
         return tuple(float(entry) for entry in value)
     return value
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < 1
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value.lower()) is not None
+
+
+def _shape_text(sides: Sequence[int | None]) -> str:
+    return " x ".join("any" if side is None else str(side) for side in sides) or "one number"
+
+
+def _softmax(planes: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    if len(planes) < 2:  # noqa: PLR2004 - one class among others
+        raise InferenceError(
+            f"Model {name} answered a single plane; its card promises class_logits, which have one for each "
+            "class. If it is the polyp's, its card must say output: logits."
+        )
+    powers = np.exp(planes - planes.max(axis=0))
+    return np.asarray(powers / powers.sum(axis=0), np.float32)
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,6 +11,15 @@ from scr_live.errors import OutputUnwritableError
 
 def check_writable(path: Path) -> None:
     """Raise OutputUnwritableError now rather than after an hour's work."""
+    try:
+        _check_writable(path)
+    except OutputUnwritableError:
+        raise
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise OutputUnwritableError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def _check_writable(path: Path) -> None:
     if path.is_dir():
         raise OutputUnwritableError(f"{path} is a folder; expected the name of a file to write.")
     if not path.parent.is_dir():
@@ -27,11 +36,19 @@ def write_json(path: Path, values: Mapping[str, object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file. OutputUnwritableError: an older file of that name is left as it was."""
-    partial = path.with_name(path.name + ".partial")
+    """Write a UTF-8 text file. OutputUnwritableError: an older file of that name is left as it was.
+
+    A device or pipe is written to, not replaced. File names that are no UTF-8 are written with escapes.
+    """
+    data = text.encode("utf-8", errors="backslashreplace")
+    target = Path(os.path.realpath(path))  # a link stays a link
+    partial = target.with_name(target.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        partial.write_bytes(data)
+        partial.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

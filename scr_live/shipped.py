@@ -41,7 +41,12 @@ def find_model(name_or_path: str) -> Model:
     path = data_dir() / "export" / name_or_path / f"{name_or_path}.onnx"
     if name_or_path not in model_names():
         path = Path(name_or_path)
-        if not path.is_file():
+        if path.suffix == ".safetensors":
+            raise ModelNotFoundError(
+                f"{name_or_path} holds weights, which --engine pytorch runs; the other engines take an ONNX "
+                "file. Give --engine pytorch, or the path of the exported .onnx."
+            )
+        if not _is_file(path):
             raise ModelNotFoundError(
                 f"No model {name_or_path!r}. Expected the path of an ONNX file, or one of the shipped "
                 f"models: {', '.join(model_names()) or 'none are installed'}."
@@ -52,9 +57,9 @@ def find_model(name_or_path: str) -> Model:
 def find_weights(name_or_path: str) -> Model:
     """Trained weights by the name of a model in `models`, or a .safetensors file by path, for PyTorch."""
     path = Path(name_or_path)
-    if not path.is_file():
+    if not _is_file(path):
         path = data_dir() / "models" / name_or_path / "weights.safetensors"
-    if path.suffix != ".safetensors" or not path.is_file():
+    if path.suffix != ".safetensors" or not _is_file(path):
         raise ModelNotFoundError(
             f"No weights for {name_or_path!r}: PyTorch runs a .safetensors file with its card.json beside "
             "it, or a model of the folder `models` of a checkout. Give the path of one with --model."
@@ -66,3 +71,10 @@ def read_model(path: Path) -> Model:
     """A model file with its card; a CardError if there is none or it describes another file."""
     card = read_card(find_card(path))
     return Model(path, card, check_hash(path, card))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False

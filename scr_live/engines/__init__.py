@@ -34,8 +34,14 @@ class Engine(Protocol):
     """
 
     @property
-    def info(self) -> EngineInfo: ...
-    def infer(self, image: NDArray[np.uint8]) -> Mask: ...
+    def info(self) -> EngineInfo:
+        """What it is; it does not change."""
+        ...
+
+    def infer(self, image: NDArray[np.uint8]) -> Mask:
+        """One picture in, its probability out."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -20,14 +20,19 @@ except ImportError as missing:
     ) from missing
 
 
+onnxruntime.disable_telemetry_events()  # on Windows its builds report to the vendor unless told not to
+
+_DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+
+
 class OnnxRuntimeEngine:
     """One session; CUDA is taken if it really works, not if it is merely listed."""
 
     def __init__(self, model: Model, *, precision: str = "auto", threads: int = 0, reason: str = "") -> None:
         if precision not in ("auto", "f32"):
             raise EngineUnavailableError(
-                f"onnxruntime computes in the precision of the file, f32; --precision {precision} is not to be "
-                "had. Use --precision auto, or --engine openvino."
+                f"onnxruntime computes in the precision of the file, f32, not in {precision}. "
+                "Use --precision auto, or --engine openvino."
             )
         self._card = model.card
         options = onnxruntime.SessionOptions()
@@ -42,7 +47,9 @@ class OnnxRuntimeEngine:
                 f"ONNX Runtime cannot load {model.path}: {str(error).strip()} Expected a valid ONNX file; "
                 "export it again, or restore the shipped one."
             ) from error
-        self._input = self._session.get_inputs()[0].name
+        inputs = self._session.get_inputs()
+        model.card.check_inputs([_described(entry) for entry in inputs])
+        self._input = inputs[0].name
         # Asking for CUDA without its libraries falls back without a word: say what is really used.
         provider = self._session.get_providers()[0].removesuffix("ExecutionProvider").lower()
         if provider == "cpu" and len(wanted) > 1:
@@ -58,8 +65,9 @@ class OnnxRuntimeEngine:
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """See `Engine.infer`."""
+        network_input = self._card.to_input(image)
         try:
-            outputs = self._session.run(None, {self._input: self._card.to_input(image)})
+            outputs = self._session.run(None, {self._input: network_input})
         except Exception as error:  # its exceptions share no public base
             raise InferenceError(f"ONNX Runtime failed on a frame: {error}") from error
         return self._card.to_probability(np.asarray(outputs[0]))
@@ -70,4 +78,10 @@ class OnnxRuntimeEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._session
+        vars(self).pop("_session", None)  # twice is once
+
+
+def _described(entry: "onnxruntime.NodeArg") -> tuple[tuple[int | None, ...], str]:
+    """Shape and dtype of an input, None for open sides, in numpy's words."""
+    sides = tuple(side if isinstance(side, int) else None for side in entry.shape)
+    return sides, _DTYPES.get(entry.type, entry.type)

@@ -24,25 +24,31 @@ def open_engine(name: str, model: Model | None, *, precision: str = "auto", thre
     threads: 0 lets the engine decide. Raises UnknownEngineError, EngineUnavailableError (with the install
     command) or a ModelError.
     """
-    if precision not in PRECISIONS:
-        raise OptionError(f"Unknown precision {precision!r}. Expected one of: {', '.join(PRECISIONS)}.")
+    check_names(name, precision)
     if name == "auto":
         return _first_that_works(model, precision, threads)
     return _open(name, model, precision=precision, threads=threads, reason="named by --engine")
 
 
+def check_names(engine: str, precision: str) -> None:
+    """Raise UnknownEngineError or OptionError for a name that does not exist, before anything is opened."""
+    if engine not in ("auto", *ENGINES):
+        raise UnknownEngineError(f"Unknown engine {engine!r}. Expected auto or one of: {', '.join(ENGINES)}.")
+    if precision not in PRECISIONS:
+        raise OptionError(f"Unknown precision {precision!r}. Expected one of: {', '.join(PRECISIONS)}.")
+
+
 def _first_that_works(model: Model | None, precision: str, threads: int) -> Engine:
-    failures: list[str] = []
+    failures: dict[str, str] = {}
     for name in AUTO_ORDER:
-        reason = "the fastest here on a CPU" if not failures else "; ".join(failures)
+        reason = f"{' and '.join(failures)} did not work" if failures else "the fastest here on a CPU"
         try:
             return _open(name, model, precision=precision, threads=threads, reason=reason)
         except EngineUnavailableError as error:
-            failures.append(f"{name} is not available")
+            failures[name] = str(error)
             log.info("engine %s: %s", name, error)
     raise EngineUnavailableError(
-        "No engine works here: neither openvino nor onnxruntime could be imported. Reinstall with "
-        "`pip install scr-live`, which brings OpenVINO."
+        f"No engine works here in precision {precision}. {' '.join(failures.values())}"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.engines import EngineInfo
-from scr_live.errors import EngineUnavailableError, InferenceError, ModelError
+from scr_live.errors import CardError, EngineUnavailableError, InferenceError, ModelError
 from scr_live.frames import Mask
 from scr_live.shipped import Model
 
@@ -18,6 +18,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 try:
     import openvino
     from openvino import properties
+    from openvino.frontend import FrontEndManager
 except ImportError as missing:
     raise EngineUnavailableError(
         "The openvino engine needs the package openvino, which a base install brings. Install it with "
@@ -47,11 +48,15 @@ class OpenVinoEngine:
         if threads:
             settings[properties.inference_num_threads] = threads
         try:
-            compiled = core.compile_model(core.read_model(model.path), device, settings)
-        except RuntimeError as error:
+            graph = _read_onnx(model)
+            model.card.check_inputs([_described(entry) for entry in graph.inputs])
+            compiled = core.compile_model(graph, device, settings)
+        except CardError:
+            raise
+        except Exception as error:  # its exceptions share no public base
             raise ModelError(
-                f"OpenVINO cannot load {model.path}: {_last_line(error)} Expected a valid ONNX file; export it "
-                "again, or restore the shipped one."
+                f"OpenVINO cannot load {model.path}: {_last_line(error)} Expected a valid ONNX file; export "
+                "it again, or restore the shipped one."
             ) from error
         self._request = compiled.create_infer_request()
         self.info = EngineInfo(
@@ -65,8 +70,9 @@ class OpenVinoEngine:
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """See `Engine.infer`."""
+        network_input = self._card.to_input(image)
         try:
-            result = self._request.infer([self._card.to_input(image)])
+            result = self._request.infer([network_input])
         except RuntimeError as error:
             raise InferenceError(f"OpenVINO failed on a frame: {_last_line(error)}") from error
         return self._card.to_probability(result[0])
@@ -77,7 +83,21 @@ class OpenVinoEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._request
+        vars(self).pop("_request", None)  # twice is once
+
+
+def _read_onnx(model: Model) -> "openvino.Model":
+    """Read by the ONNX reader alone: asked for any format, OpenVINO takes a damaged file for others too."""
+    reader = FrontEndManager().load_by_framework("onnx")
+    return reader.convert(reader.load(model.path))
+
+
+def _described(entry: "openvino.Output") -> tuple[tuple[int | None, ...], str]:
+    """Shape and dtype of an input, None for open sides, in numpy's words."""
+    shape = entry.partial_shape
+    sides = () if shape.rank.is_dynamic else shape
+    kind = str(np.dtype(entry.element_type.to_dtype()))
+    return tuple(None if side.is_dynamic else side.get_length() for side in sides), kind
 
 
 def _precision(core: "openvino.Core", device: str, wanted: str) -> str:
@@ -89,7 +109,8 @@ def _precision(core: "openvino.Core", device: str, wanted: str) -> str:
     if names[wanted] not in able:
         offered = [name for name, token in names.items() if token in able]
         raise EngineUnavailableError(
-            f"This {device} does not compute in {wanted}; it offers {', '.join(offered)}. Use --precision auto."
+            f"OpenVINO on this {device} does not compute in {wanted}, but in {', '.join(offered)}. "
+            "Use --precision auto."
         )
     return wanted
 

@@ -49,9 +49,10 @@ class PyTorchEngine:
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """See `Engine.infer`."""
+        network_input = self._card.to_input(image)
         try:
             with torch.inference_mode():
-                batch = torch.from_numpy(self._card.to_input(image)).to(self._device)
+                batch = torch.from_numpy(network_input).to(self._device)
                 output = self._segmenter(batch).cpu().numpy()
         except RuntimeError as error:
             raise InferenceError(f"PyTorch failed on a frame: {error}") from error
@@ -63,4 +64,4 @@ class PyTorchEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._segmenter
+        vars(self).pop("_segmenter", None)  # twice is once

@@ -1,0 +1,82 @@
+"""ONNX files of a few hundred bytes whose answer is a weighted mean of the colours, for every card."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from scr_live.card import ModelCard, file_sha256
+
+WEIGHTS = np.array([0.5, 0.3, 0.2], np.float32)
+"""Of the first, second and third channel as the model gets them: a swapped colour order shows."""
+
+SIZE = 16
+
+
+def write_model(folder: Path, *, name: str = "tiny", fill: float | None = None, **options: object) -> Path:
+    """Write NAME.onnx and NAME.json; `options` are those of ModelCard. `fill`: answer this everywhere."""
+    card = ModelCard(name=name, input_size=SIZE, **options)
+    path = folder / f"{name}.onnx"
+    onnx.save(_graph(card, fill), path)
+    write_card(path, {**card.as_dict(), "sha256": file_sha256(path)})
+    return path
+
+
+def write_card(model: Path, values: dict[str, object]) -> Path:
+    """Write the card beside the model, whatever it says."""
+    path = model.with_suffix(".json")
+    path.write_text(json.dumps(values), encoding="utf-8")
+    return path
+
+
+def expected(image: NDArray[np.uint8], card: ModelCard) -> NDArray[np.float64]:
+    """What a tiny model of this card answers, by plain numpy in float64."""
+    pixels = image.astype(np.float64)
+    if card.color == "BGR":
+        pixels = np.stack([pixels[..., 2], pixels[..., 1], pixels[..., 0]], axis=-1)
+    if card.dtype == "float32":
+        pixels = (pixels - card.mean) / card.std
+    value = pixels @ WEIGHTS.astype(np.float64) * _gain(card)[0] + _gain(card)[1]
+    return value if card.output == "probability" else 1 / (1 + np.exp(-value))
+
+
+def _gain(card: ModelCard) -> tuple[float, float]:
+    """Factor and offset that bring 0..255, or what mean and std make of it, well into what is answered."""
+    low = [(0 - mean) / std for mean, std in zip(card.mean, card.std, strict=True)]
+    high = [(255 - mean) / std for mean, std in zip(card.mean, card.std, strict=True)]
+    low, high = (min(low), max(high)) if card.dtype == "float32" else (0.0, 255.0)
+    bottom, top = (0.0, 1.0) if card.output == "probability" else (-4.0, 4.0)
+    factor = (top - bottom) / (high - low)
+    return factor, bottom - factor * low
+
+
+def _graph(card: ModelCard, fill: float | None) -> onnx.ModelProto:
+    size = card.input_size
+    nchw = card.layout == "NCHW"
+    kind = TensorProto.UINT8 if card.dtype == "uint8" else TensorProto.FLOAT
+    factor, offset = _gain(card) if fill is None else (0.0, fill)
+    planes = max(2, card.output_channel + 1) if card.output == "class_logits" else 1
+    weights, bias = np.zeros((3, planes), np.float32), np.zeros(planes, np.float32)
+    weights[:, card.output_channel], bias[card.output_channel] = WEIGHTS * factor, offset
+    for other in range(planes):
+        if other not in (card.output_channel, 1 - min(card.output_channel, 1)):
+            bias[other] = -1000.0  # a class that is never meant
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["real"], ["pixels"], perm=[0, 2, 3, 1] if nchw else [0, 1, 2, 3]),
+        helper.make_node("MatMul", ["pixels", "weights"], ["mixed"]),
+        helper.make_node("Add", ["mixed", "bias"], ["biased"]),
+        helper.make_node("Transpose", ["biased"], ["answer"], perm=[0, 3, 1, 2]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        card.name,
+        [helper.make_tensor_value_info("image", kind, [1, 3, size, size] if nchw else [1, size, size, 3])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1, planes, size, size])],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")],
+    )
+    # The lowest versions that have what is needed: older runtimes refuse what is newer than they are.
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
