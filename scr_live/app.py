@@ -1,8 +1,11 @@
 """The composition root: one frozen config becomes the objects of a run; below it nobody sees options."""
 
 import contextlib
+import csv
+import io
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
-from scr_live.engines.opening import open_engine
+from scr_live.engines.opening import check_names, open_engine
 from scr_live.errors import NoDisplayError, OptionError
 from scr_live.files import check_writable, write_json, write_text
 from scr_live.machine import machine_facts
@@ -79,6 +82,7 @@ def run_video(
 
     Raises a ScrLiveError; the recording is finished and `--stats` written even then.
     """
+    # First what imports cv2, then what imports av: see scr_live.sinks.display.
     from scr_live.overlays import ContourOverlay, ScoreLabel  # noqa: PLC0415 - imports cv2
     from scr_live.pipeline.live import RECORDER, NamedSink, PipelineOptions, run  # noqa: PLC0415 - imports cv2
     from scr_live.sources.opening import open_source  # noqa: PLC0415 - beside the others
@@ -148,10 +152,9 @@ def evaluate_images(
     """Measure the model on an image set, write the files asked for and return the means."""
     from scr_live.evaluation.images import csv_rows, evaluate_set  # noqa: PLC0415 - imports cv2
 
-    for path in (config.json, config.csv):
-        if path is not None:
-            check_writable(path)
+    check_names(config.engine, config.precision)
     _check_threshold(config.threshold)
+    _check_results({"--json": config.json, "--csv": config.csv})
     model = _find_model(config.engine, config.model)
     threshold = config.threshold or (model.card.threshold if model else 0.5)
     with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
@@ -169,18 +172,40 @@ def evaluate_images(
     if config.json is not None:
         write_json(config.json, report)
     if config.csv is not None:
-        write_text(config.csv, "".join(",".join(row) + "\n" for row in csv_rows(result)))
+        write_text(config.csv, _as_csv(csv_rows(result)))
     return report
 
 
 def _check(config: RunConfig) -> None:
+    check_names(config.engine, config.precision)
     _check_threshold(config.threshold)
+    if not 0 <= config.max_overlay_age_s < float("inf"):
+        raise OptionError(
+            f"--max-overlay-age must be a number of seconds from 0; found {config.max_overlay_age_s}."
+        )
     if config.max_frames is not None and config.max_frames < 1:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
-    if config.stats is not None:
-        check_writable(config.stats)
-        if config.record is not None and config.stats.absolute() == config.record.absolute():
-            raise OptionError(f"--stats and --record name the same file, {config.stats}. Give two names.")
+    _check_results({"--stats": config.stats})
+    _check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})
+
+
+def _check_results(paths: Mapping[str, Path | None]) -> None:
+    """Refuse result files that cannot be written, or that would overwrite each other."""
+    for path in paths.values():
+        if path is not None:
+            check_writable(path)
+    _check_distinct(paths)
+
+
+def _check_distinct(paths: Mapping[str, Path | None]) -> None:
+    seen: dict[str, str] = {}
+    for option, path in paths.items():
+        real = None if path is None else os.path.realpath(path)
+        if real is None or real == os.devnull:
+            continue
+        other = seen.setdefault(real, option)
+        if other != option:
+            raise OptionError(f"{other} and {option} name the same file, {path}. Give two names.")
 
 
 def _check_threshold(threshold: float | None) -> None:
@@ -235,6 +260,12 @@ def _report(stats: RunStats, source: VideoSource) -> dict[str, object]:
     """What `--stats` holds: the figures, what the source had to say, and the machine they are of."""
     notes = {"decode_errors": decode_errors_of(source), "warnings": warnings_of(source)}
     return {**stats.as_dict(), "input": notes, "machine": machine_facts()}
+
+
+def _as_csv(rows: Iterable[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _with_model(stats: RunStats, config: RunConfig, model: Model | None) -> RunStats:

@@ -152,7 +152,7 @@ def tell_checks(checks: Sequence["Check"]) -> None:
 def tell_error(error: ScrLiveError) -> None:
     """Print an error as one paragraph on stderr."""
     notes = [note for note in getattr(error, "__notes__", []) if note]
-    text = " ".join([str(error), *(f"({note})" for note in notes)])
+    text = " ".join(" ".join([str(error), *(f"({note})" for note in notes)]).splitlines())
     _err.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=not sys.stderr.isatty())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import scr_live
 from scr_live.engines.opening import ENGINES, open_engine
-from scr_live.errors import ScrLiveError
+from scr_live.errors import InferenceError, ScrLiveError
 from scr_live.machine import installed_version
 from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
 
@@ -50,15 +50,16 @@ def diagnose() -> Iterator[Check]:
     yield _check("model", _shipped_model, needed=True)
     for name in ENGINES:
         yield _check(f"engine {name}", partial(_one_frame, name), needed=name in NEEDED_ENGINES)
+    yield _check("window", _display)  # before the encoders: no window opens once PyAV is loaded before OpenCV
     yield _check("recording", _encoder, needed=True)
-    yield _check("window", _display)
 
 
 def _check(name: str, attempt: Callable[[], str], *, needed: bool = False) -> Check:
     try:
         return Check(name, attempt(), works=True, needed=needed)
-    except (ScrLiveError, ImportError, OSError) as error:
-        return Check(name, str(error), works=False, needed=needed)
+    except Exception as error:  # noqa: BLE001 - whatever a driver throws is what there is to tell
+        found = str(error) if isinstance(error, ScrLiveError) else f"{type(error).__name__}: {error}"
+        return Check(name, " ".join(found.split()), works=False, needed=needed)
 
 
 def _shipped_model() -> str:
@@ -74,16 +75,15 @@ def _one_frame(name: str) -> str:
         size = engine.info.input_size
         probability = engine.infer(np.full((size, size, 3), 90, np.uint8))
     versions = ", ".join(" ".join(pair) for pair in engine.info.versions)
-    finite = bool(np.isfinite(probability).all())
-    if not finite or probability.shape != (size, size):
-        raise OSError(f"answered nonsense on a grey frame: shape {probability.shape}, finite: {finite}")
+    if probability.shape != (size, size):
+        raise InferenceError(f"it answered a grey frame with an array of shape {probability.shape}")
     return f"{engine.info.device} in {engine.info.precision}, one frame inferred. {versions}".strip()
 
 
 def _encoder() -> str:
-    from scr_live.sinks.encoding import choose_encoder  # noqa: PLC0415 - imports av
+    from scr_live.sinks.encoding import choose_encoder, working_encoders  # noqa: PLC0415 - imports av
 
-    return f"H.264 by {choose_encoder('auto')}"
+    return f"H.264 by {choose_encoder('auto')}; encoders that work: {', '.join(working_encoders())}"
 
 
 def _display() -> str:
