@@ -166,7 +166,7 @@ class Crew:
 
     def _keep(self, name: str, error: BaseException) -> None:
         with self._lock:
-            # What starved a stage may be reported after it: a stage closes its outlets before it is kept.
+            # A stage closes its outlets before its error is kept, so the starved one may be heard first.
             if self._first is None or isinstance(self._first, StarvedError):
                 self._first = error
                 error.add_note(f"Pipeline stage: {name}")
@@ -177,10 +177,11 @@ class Crew:
         return [stage for stage in self._stages if not stage.ended]
 
     def _interrupt_head(self) -> bool:
-        """Wake a head that is blocked in a read and so has not seen the stop."""
+        """Wake a head that is blocked in a read and so has not seen the stop; False if it is not."""
         head = self._stages[0]
-        if not head.ended and head.watch.activity is Activity.READING:
-            head.inlet.abandon()
+        if head.ended or head.watch.activity is not Activity.READING:
+            return False
+        head.inlet.abandon()
         return True
 
     def _cut_off_stuck(self) -> None:
