@@ -177,6 +177,8 @@ def evaluate_images(
 
 
 def _check(config: RunConfig) -> None:
+    if not config.source:
+        raise OptionError("--source is empty. Give a file, a camera, an address, a folder or phantom.")
     check_names(config.engine, config.precision)
     _check_threshold(config.threshold)
     if not 0 <= config.max_overlay_age_s < float("inf"):

@@ -4,9 +4,10 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -14,6 +15,9 @@ import scr_live
 from scr_live import console
 from scr_live.errors import OptionError, ScrLiveError
 from scr_live.shipped import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from scr_live.app import Started
 
 app = typer.Typer(
     name="scr-live",
@@ -129,8 +133,18 @@ def run(  # noqa: PLR0913 - the options of the command
         max_frames=max_frames,
         max_overlay_age_s=max_overlay_age,
     )
-    with _stop_on_signals() as stop, console.RunView() as view:
-        outcome = run_video(config, started=view.started, progress=view.progress, stop=stop)
+    with _stop_on_signals() as signals, console.RunView() as view:
+
+        def started(facts: "Started") -> None:
+            signals.started.set()
+            view.started(facts)
+
+        outcome = run_video(
+            config,
+            started=started,
+            progress=view.progress,
+            stop=signals.stop,
+        )
     console.tell_outcome(outcome)
 
 
@@ -180,20 +194,31 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    started: threading.Event = field(default_factory=threading.Event)
+    """Set by the run once there is something to be finished."""
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """The first Ctrl-C or SIGTERM asks for the end and lets the recording be finished, the second insists."""
-    stop = threading.Event()
+def _stop_on_signals() -> Iterator[_Signals]:
+    """The first Ctrl-C or SIGTERM asks for the end and lets the recording be finished.
+
+    The second interrupts, as the first does before anything has started; the third ends the process.
+    """
+    signals = _Signals()
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        insists = signals.stop.is_set() or not signals.started.is_set()
+        signals.stop.set()
+        if insists:
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt
-        stop.set()
 
     previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield signals
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """Pictures in a folder, of a glob, or a single one, played like a video."""
 
 import glob
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,14 +86,14 @@ class ImagesSource:
 def find_pictures(spec: str) -> list[Path]:
     """List the pictures of a folder, a glob or a path, in natural order; a SourceError if there are none."""
     path = Path(spec)
-    if path.is_dir():
+    if os.path.isdir(spec):  # noqa: PTH112  see below
         found = [entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES]
         if not found:
             raise SourceUnreadableError(
                 f"Expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {spec}, found none. Give a "
                 "folder that has some directly inside, or a video file."
             )
-    elif path.exists():
+    elif os.path.exists(spec):  # noqa: PTH110  Path.exists raises for a name that is too long
         found = [path]
     else:
         found = [Path(name) for name in glob.glob(spec)]  # noqa: PTH207  Path.glob takes no absolute patterns

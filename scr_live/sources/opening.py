@@ -1,5 +1,6 @@
 """Choosing a source by what the user wrote."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -37,10 +38,10 @@ def kind_of(spec: str) -> str:
         return "camera"
     if scheme := _SCHEME.match(spec):
         return "stream" if scheme[1].lower() in STREAM_SCHEMES else "unknown"
-    path = Path(spec)
-    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+    # os.path and not Path: a name that is too long is no directory, and no reason to raise.
+    if os.path.isdir(spec) or Path(spec).suffix.lower() in PICTURE_SUFFIXES:  # noqa: PTH112
         return "images"
-    if _GLOB.search(spec) and not path.exists():
+    if _GLOB.search(spec) and not os.path.exists(spec):  # noqa: PTH110
         return "images"
     return "file"
 
