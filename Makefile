@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Modules are compiled when they are first used: that keeps 40 MB off the disk.
+PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 
 .PHONY: demo test check format test-train clean
 
@@ -35,13 +37,13 @@ clean:
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "scr-live needs Python 3.11 or newer, this is %d.%d; name one with: make PYTHON=python3.12 ..." % sys.version_info[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,train]'
 	touch $@
