@@ -52,7 +52,7 @@ class PyTorchEngine:
         network_input = self._card.to_input(image)
         try:
             with torch.inference_mode():
-                batch = torch.from_numpy(network_input).to(self._device)
+                batch = torch.tensor(network_input, device=self._device)  # a copy: frames are read-only
                 output = self._segmenter(batch).cpu().numpy()
         except RuntimeError as error:
             raise InferenceError(f"PyTorch failed on a frame: {error}") from error

@@ -1,0 +1,364 @@
+"""What every engine promises, whatever runs the network. A new engine is one more entry of ENGINES."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import SIZE, expected, write_card, write_model
+
+import scr_live
+from scr_live.card import ModelCard
+from scr_live.engines.opening import ENGINES as NAMES
+from scr_live.engines.opening import check_names, open_engine
+from scr_live.errors import (
+    CardError,
+    EngineUnavailableError,
+    InferenceError,
+    ModelError,
+    OptionError,
+    UnknownEngineError,
+)
+from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights, read_model
+
+ROOT = Path(scr_live.__file__).parents[1]
+PACKAGE_OF = {"openvino": "openvino", "onnxruntime": "onnxruntime", "pytorch": "torch"}
+ONNX_ENGINES = ("openvino", "onnxruntime")
+
+
+def installed(engine):
+    return engine not in PACKAGE_OF or importlib.util.find_spec(PACKAGE_OF[engine]) is not None
+
+
+def model_for(engine, folder):
+    """Something the engine runs: a tiny ONNX file, or untrained weights."""
+    if not installed(engine):
+        pytest.skip(f"{PACKAGE_OF[engine]} is not installed")
+    if engine == "constant":
+        return None
+    return read_model(write_model(folder) if engine != "pytorch" else write_weights(folder))
+
+
+def write_weights(folder):
+    """Untrained weights of the plain network, which needs no other package than torch."""
+    import torch  # noqa: PLC0415 - an extra
+
+    from scr_live.network.scr_net import PLAIN, ScrNet  # noqa: PLC0415
+    from scr_live.network.weights import save_weights  # noqa: PLC0415
+
+    torch.manual_seed(1)
+    path = folder / "untrained.safetensors"
+    save_weights(path, ScrNet(PLAIN).state_dict())
+    write_card(path, {"name": "untrained", "input_size": 64, "network": PLAIN.as_dict()})
+    return path
+
+
+@pytest.fixture(params=NAMES)
+def engine(request, tmp_path):
+    model = model_for(request.param, tmp_path)
+    with open_engine(request.param, model) as opened:
+        yield opened
+
+
+def noise(engine, seed=0):
+    size = engine.info.input_size
+    return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+
+
+# --- the contract ---------------------------------------------------------------------------------------
+
+
+def test_the_info_is_complete_and_stays(engine):
+    info = engine.info
+    assert info.backend in NAMES
+    assert info.device
+    assert info.precision in ("f32", "bf16", "f16", "int8")
+    assert info.input_size > 0
+    assert info.reason
+    assert all(name and version for name, version in info.versions)
+    engine.infer(noise(engine))
+    assert engine.info == info
+
+
+def test_the_answer_is_a_probability_map(engine):
+    size = engine.info.input_size
+    answer = engine.infer(noise(engine))
+    assert answer.shape == (size, size)
+    assert answer.dtype == np.float32
+    assert 0 <= answer.min() <= answer.max() <= 1
+
+
+def test_the_answer_belongs_to_the_caller(engine):
+    first = engine.infer(noise(engine, 1))
+    kept = first.copy()
+    engine.infer(noise(engine, 2))
+    assert np.array_equal(first, kept)
+    first[:] = 0.25
+    assert np.array_equal(engine.infer(noise(engine, 1)), kept)
+
+
+def test_the_image_is_only_read_and_may_be_any_view(engine):
+    image = noise(engine, 3)
+    image.flags.writeable = False
+    turned = np.ascontiguousarray(image[::-1])[::-1]
+    assert not turned.flags.c_contiguous
+    assert np.array_equal(engine.infer(image), engine.infer(turned))
+
+
+def test_what_is_no_input_is_refused(engine):
+    image = noise(engine)
+    for wrong in (image[:-1], image[..., :2], image[None], image.astype(np.float32)):
+        with pytest.raises(InferenceError, match=r"takes \(\d+, \d+, 3\) uint8"):
+            engine.infer(wrong)
+
+
+def test_closing_twice_is_closing_once(engine):
+    engine.__exit__(None, None, None)
+    engine.__exit__(None, None, None)
+
+
+# --- the same numbers -----------------------------------------------------------------------------------
+
+
+CARDS = [
+    ModelCard(
+        "tiny",
+        SIZE,
+        layout=layout,
+        dtype=dtype,
+        color=color,
+        output=output,
+        mean=(100.0, 110.0, 120.0) if dtype == "float32" else (0.0, 0.0, 0.0),
+        std=(50.0, 60.0, 70.0) if dtype == "float32" else (1.0, 1.0, 1.0),
+        output_channel=channel,
+    )
+    for layout, dtype, color, (output, channel) in product(
+        ("NHWC", "NCHW"),
+        ("uint8", "float32"),
+        ("RGB", "BGR"),
+        (("probability", 0), ("logits", 0), ("class_logits", 0), ("class_logits", 2)),
+    )
+]
+
+
+def card_id(card):
+    return "-".join((card.layout, card.dtype, card.color, card.output, str(card.output_channel)))
+
+
+@pytest.mark.parametrize("card", CARDS, ids=card_id)
+@pytest.mark.parametrize("name", ONNX_ENGINES)
+def test_every_card_is_prepared_as_plain_numpy_does(name, card, tmp_path, rng):
+    model_for(name, tmp_path)
+    options = {**card.as_dict(), "name": "other"}
+    model = read_model(write_model(tmp_path, **{k: v for k, v in options.items() if k != "input_size"}))
+    image = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    with open_engine(name, model, precision="f32") as engine:
+        answer = engine.infer(image)
+    assert np.abs(answer - expected(image, card)).max() < 1e-5
+
+
+def picture_of(model):
+    """A smooth picture: what networks answer to noise says little."""
+    size = model.card.input_size
+    y, x = np.mgrid[:size, :size] / size
+    planes = (0.6 + 0.3 * np.sin(5 * x + 2 * y), 0.35 + 0.2 * np.cos(4 * y), 0.3 + 0.1 * x)
+    return (np.stack(planes, axis=-1) * 255).astype(np.uint8)
+
+
+def answer_of(name, precision, model):
+    try:
+        engine = open_engine(name, model, precision=precision)
+    except EngineUnavailableError as error:
+        pytest.skip(str(error))
+    with engine:
+        return engine.infer(picture_of(model))
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "tolerance"),
+    [("onnxruntime", "f32", 1e-4), ("openvino", "bf16", 0.1), ("openvino", "auto", 0.1)],
+)
+def test_the_shipped_model_answers_alike_everywhere(name, precision, tolerance):
+    model = find_model(DEFAULT_MODEL)
+    reference = answer_of("openvino", "f32", model)
+    difference = np.abs(answer_of(name, precision, model) - reference)
+    assert difference.max() < tolerance
+    assert difference.mean() < tolerance / 10
+
+
+def test_the_weights_answer_like_the_export():
+    pytest.importorskip("torch")
+    try:
+        weights = find_weights(DEFAULT_MODEL)
+    except ModelError as error:
+        pytest.skip(str(error))
+    exported = find_model(DEFAULT_MODEL)
+    difference = np.abs(answer_of("pytorch", "auto", weights) - answer_of("openvino", "f32", exported))
+    assert difference.max() < 0.01
+
+
+# --- choosing -------------------------------------------------------------------------------------------
+
+
+def test_auto_takes_the_fastest_and_says_so(tmp_path):
+    with open_engine("auto", read_model(write_model(tmp_path))) as engine:
+        assert engine.info.backend == "openvino"
+        assert "fastest" in engine.info.reason
+
+
+def test_a_named_engine_says_who_named_it(tmp_path):
+    with open_engine("openvino", read_model(write_model(tmp_path)), threads=1) as engine:
+        assert "--engine" in engine.info.reason
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "", "OpenVINO"])
+def test_an_unknown_engine_is_named_with_those_that_exist(name):
+    for ask in (lambda: check_names(name, "auto"), lambda: open_engine(name, None)):
+        with pytest.raises(UnknownEngineError, match="openvino, onnxruntime, pytorch, constant") as caught:
+            ask()
+        assert caught.value.exit_code == 2
+
+
+def test_an_unknown_precision_is_named_with_those_that_exist():
+    with pytest.raises(OptionError, match=r"'int4'.*auto, f32, bf16, f16"):
+        open_engine("constant", None, precision="int4")
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "pytorch"])
+def test_a_precision_the_engine_does_not_have_is_refused(name, tmp_path):
+    with pytest.raises(EngineUnavailableError, match=r"not in bf16.*--precision auto"):
+        open_engine(name, model_for(name, tmp_path), precision="bf16")
+
+
+def test_a_precision_the_processor_does_not_have_is_refused_with_those_it_has(tmp_path):
+    model = read_model(write_model(tmp_path))
+    refusals = []
+    for precision in ("f32", "bf16", "f16"):
+        try:
+            with open_engine("openvino", model, precision=precision) as engine:
+                assert engine.info.precision == precision
+        except EngineUnavailableError as error:
+            refusals.append(str(error))
+    assert len(refusals) < 3
+    assert all("f32" in text and "--precision auto" in text for text in refusals)
+
+
+def test_without_a_model_there_is_a_sentence():
+    with pytest.raises(OptionError, match="--model"):
+        open_engine("openvino", None)
+
+
+BLOCKED = """
+import sys
+for package in {blocked!r}:
+    sys.modules[package] = None
+from scr_live.engines.opening import open_engine
+from scr_live.errors import EngineUnavailableError
+from scr_live.shipped import read_model
+from pathlib import Path
+try:
+    with open_engine({name!r}, read_model(Path({model!r}))) as engine:
+        print(engine.info.backend, engine.info.reason, sep="|")
+except EngineUnavailableError as error:
+    print(error)
+"""
+
+
+def without(blocked, name, model):
+    code = BLOCKED.format(blocked=blocked, name=name, model=str(model))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=50
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "command"),
+    [
+        ("openvino", "openvino", "`pip install openvino`"),
+        ("onnxruntime", "onnxruntime", '`pip install "scr-live[onnxruntime]"`'),
+        ("pytorch", "torch", '`pip install "scr-live[train]"`'),
+    ],
+)
+def test_an_engine_without_its_package_gives_the_command_that_installs_it(name, package, command, tmp_path):
+    text = without([package], name, write_model(tmp_path))
+    assert command in text
+    assert "\n" not in text
+
+
+def test_auto_falls_back_and_says_why(tmp_path):
+    model_for("onnxruntime", tmp_path)
+    backend, reason = without(["openvino"], "auto", write_model(tmp_path)).split("|")
+    assert backend == "onnxruntime"
+    assert "openvino" in reason
+
+
+def test_auto_without_any_engine_gives_both_commands(tmp_path):
+    text = without(["openvino", "onnxruntime"], "auto", write_model(tmp_path))
+    assert "No engine works here" in text
+    assert "`pip install openvino`" in text
+    assert "scr-live[onnxruntime]" in text
+    assert "\n" not in text
+
+
+# --- models that do not fit -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ONNX_ENGINES)
+@pytest.mark.parametrize(
+    "content", [b"", b"rubbish " * 50, "half of a real one"], ids=["empty", "rubbish", "cut short"]
+)
+def test_a_damaged_file_is_a_model_error_and_nothing_else_is_said(name, content, tmp_path, capfd):
+    card = model_for(name, tmp_path).card
+    path = tmp_path / "damaged.onnx"
+    whole = (tmp_path / "tiny.onnx").read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if isinstance(content, str) else content)
+    with pytest.raises(ModelError, match=r"cannot load .*damaged\.onnx") as caught:
+        open_engine(name, Model(path, card, ""))
+    assert "valid ONNX file" in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ONNX_ENGINES)
+@pytest.mark.parametrize(
+    ("real", "claimed"),
+    [
+        ({}, {"dtype": "float32"}),
+        ({"dtype": "float32"}, {"dtype": "uint8"}),
+        ({"layout": "NCHW"}, {"layout": "NHWC"}),
+        ({}, {"input_size": 2 * SIZE}),
+    ],
+    ids=["float claimed", "uint8 claimed", "layout", "size"],
+)
+def test_a_card_that_describes_another_input_is_refused_when_opened(name, real, claimed, tmp_path):
+    model_for(name, tmp_path)
+    path = write_model(tmp_path, **real)
+    card = {**read_model(path).card.as_dict(), **claimed}
+    write_card(path, card)
+    with pytest.raises(CardError, match=r"takes .*its card promises one input"):
+        open_engine(name, read_model(path))
+
+
+@pytest.mark.parametrize("name", ONNX_ENGINES)
+@pytest.mark.parametrize(
+    ("real", "claimed", "words"),
+    [
+        ({}, {"output_channel": 1}, "polyps in channel 1"),
+        ({"output": "logits"}, {"output": "probability"}, "output: logits"),
+        ({}, {"output": "class_logits"}, "single plane"),
+        ({"fill": float("nan")}, {}, "from nan to nan"),
+        ({"fill": float("inf")}, {}, "to inf"),
+    ],
+    ids=["channel", "logits called probability", "one class", "nan", "inf"],
+)
+def test_an_answer_that_is_no_probability_is_an_inference_error(name, real, claimed, words, tmp_path):
+    model_for(name, tmp_path)
+    path = write_model(tmp_path, **real)
+    write_card(path, {**read_model(path).card.as_dict(), **claimed})
+    with open_engine(name, read_model(path)) as engine, pytest.raises(InferenceError, match=words):
+        engine.infer(np.full((SIZE, SIZE, 3), 250, np.uint8))

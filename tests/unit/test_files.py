@@ -1,0 +1,87 @@
+import json
+import math
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from scr_live.errors import OutputUnwritableError
+from scr_live.files import check_writable, write_json, write_text
+
+ON_LINUX = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+def test_a_result_is_written_whole(tmp_path):
+    path = tmp_path / "r.json"
+    write_json(path, {"a": [1, None, "ä"]})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"a": [1, None, "ä"]}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nan_is_not_json_and_leaves_the_old_result(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": math.nan})
+    assert path.read_text() == "old"
+
+
+def test_a_failed_write_leaves_the_old_result_and_no_half_one(tmp_path):
+    path = tmp_path / "r.txt"
+    path.write_text("old")
+    (tmp_path / "r.txt.partial").mkdir()
+    with pytest.raises(OutputUnwritableError, match="Cannot write"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to("real.txt")
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_names_that_are_no_utf8_are_written_with_escapes(tmp_path):
+    write_text(tmp_path / "r.csv", "bad\udcff.png\n")
+    assert (tmp_path / "r.csv").read_text(encoding="utf-8") == "bad\\udcff.png\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices are no files there")
+def test_a_device_is_written_to_and_not_replaced():
+    check_writable(Path("/dev/null"))
+    write_text(Path("/dev/null"), "text")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+@ON_LINUX
+def test_a_full_disk_is_one_sentence():
+    with pytest.raises(OutputUnwritableError, match=r"^Cannot write /dev/full: No space left on device\.$"):
+        write_text(Path("/dev/full"), "text")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "is a folder"),
+        ("nix/r.json", "no folder"),
+        ("a" * 300, "too long"),
+        ("nix/" + "a" * 300, "no folder"),
+    ],
+    ids=["folder", "no folder", "long", "long in no folder"],
+)
+def test_what_cannot_be_written_is_said_before_the_work(name, words, tmp_path):
+    with pytest.raises(OutputUnwritableError, match=words):
+        check_writable(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
+    tmp_path.chmod(0o555)
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(OutputUnwritableError, match="permission denied"):
+        check_writable(tmp_path / "r.json")
+    tmp_path.chmod(0o755)
