@@ -61,7 +61,7 @@ def find_entries(directory: Path, split: str | None) -> list[Entry]:
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """(h, w, 3) RGB."""
-    image = cv2.imdecode(_bytes(path), cv2.IMREAD_COLOR)
+    image = _decoded(path, cv2.IMREAD_COLOR)
     if image is None:
         raise DataError(f"{path} cannot be read as a picture; it is damaged or of another type. Replace it.")
     return cast("NDArray[np.uint8]", cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
@@ -69,7 +69,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """(h, w), 0 or 255."""
-    mask = cv2.imdecode(_bytes(path), cv2.IMREAD_GRAYSCALE)
+    mask = _decoded(path, cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise DataError(f"{path} cannot be read as a mask; it is damaged or of another type. Replace it.")
     brightest = int(mask.max())
@@ -79,6 +79,13 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
             "count as polyp. Write it with 255 (white) where the polyp is."
         )
     return cast("NDArray[np.uint8]", np.where(mask > HALF_GREY, 255, 0).astype(np.uint8))
+
+
+def _decoded(path: Path, mode: int) -> NDArray[np.uint8] | None:
+    try:
+        return cast("NDArray[np.uint8] | None", cv2.imdecode(_bytes(path), mode))
+    except cv2.error:  # such as a header that announces more pixels than OpenCV takes
+        return None
 
 
 def _bytes(path: Path) -> NDArray[np.uint8]:
