@@ -17,7 +17,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from scr_live.errors import ScrLiveError
 
@@ -111,42 +110,35 @@ def tell_outcome(outcome: "Outcome") -> None:
     """Print the summary of a run."""
     stats = outcome.stats
     share = stats.polyp_frames / stats.inferred if stats.inferred else 0.0
-    table = Table.grid(padding=(0, 2))
-    table.add_row("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")
+    rows = [("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")]
     dropped = {name: count for name, count in stats.dropped.items() if count}
-    table.add_row("dropped", ", ".join(f"{count} at {name}" for name, count in dropped.items()) or "none")
-    table.add_row("polyps", f"marked in {stats.polyp_frames} frames ({share:.1%})")
-    table.add_row("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s")
-    table.add_row("inference", _latency(stats.stages.get("engine")))
-    table.add_row("annotation delay", _latency(stats.annotation_delay))
-    table.add_row("video delay", _latency(stats.video_delay))
+    rows += [
+        ("dropped", ", ".join(f"{count} at {name}" for name, count in dropped.items()) or "none"),
+        ("polyps", f"marked in {stats.polyp_frames} frames ({share:.1%})"),
+        ("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s"),
+        ("inference", _latency(stats.stages.get("engine"))),
+        ("annotation delay", _latency(stats.annotation_delay)),
+        ("video delay", _latency(stats.video_delay)),
+    ]
     if stats.ai_failures:
-        table.add_row("model failures", f"{stats.ai_failures}, the last: {escape(stats.last_ai_failure)}")
+        rows.append(("model failures", f"{stats.ai_failures}, the last: {stats.last_ai_failure}"))
     if outcome.recording is not None:
-        table.add_row("recording", escape(str(outcome.recording)))
-    for note in outcome.notes:
-        table.add_row("note", escape(note))
-    _out.print(table)
+        rows.append(("recording", str(outcome.recording)))
+    _tell_rows([*rows, *(("note", note) for note in outcome.notes)])
 
 
 def tell_values(title: str, values: dict[str, object]) -> None:
     """Print names and numbers; what is nested is for files."""
-    table = Table.grid(padding=(0, 2))
-    for name, value in values.items():
-        if isinstance(value, dict) or value is None:
-            continue
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
-    _out.print(escape(title), style="bold")
-    _out.print(table)
+    _out.print(escape(title), style="bold", soft_wrap=True)
+    plain = {name: value for name, value in values.items() if not isinstance(value, dict | None)}
+    _tell_rows([(name, f"{v:.4f}" if isinstance(v, float) else str(v)) for name, v in plain.items()])
 
 
 def tell_checks(checks: Sequence["Check"]) -> None:
     """Print what works here and what does not."""
-    table = Table.grid(padding=(0, 2))
     for check in checks:
-        mark = "[green]ok[/]" if check.works else "[red]fails[/]" if check.needed else "[yellow]no[/]"
-        table.add_row(mark, escape(check.name), escape(check.found))
-    _out.print(table)
+        mark = "[green]ok   [/]" if check.works else "[red]fails[/]" if check.needed else "[yellow]no   [/]"
+        _out.print(f"{mark}  {check.name:<24}  {escape(check.found)}", soft_wrap=True)
 
 
 def tell_error(error: ScrLiveError) -> None:
@@ -154,6 +146,13 @@ def tell_error(error: ScrLiveError) -> None:
     notes = [note for note in getattr(error, "__notes__", []) if note]
     text = " ".join(" ".join([str(error), *(f"({note})" for note in notes)]).splitlines())
     _err.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=not sys.stderr.isatty())
+
+
+def _tell_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Print one line a row; nothing is cut off, wherever the output goes."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        _say(f"{name:<{width}}  {' '.join(value.splitlines())}")
 
 
 def _say(line: str) -> None:
