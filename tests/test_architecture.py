@@ -1,0 +1,129 @@
+"""Imports go one way, and what is heavy is imported only where it is at home."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import scr_live
+
+PACKAGE = Path(scr_live.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = (
+    ("errors", "frames", "controls", "machine"),
+    ("files", "card", "geometry"),
+    ("content", "shipped", "phantom", "network"),
+    ("engines", "sources", "sinks", "overlays"),
+    ("pipeline", "evaluation"),
+    ("app", "convert", "training"),
+    ("console", "diagnosis"),
+    ("cli",),
+    ("__main__",),
+)
+"""From the lowest up. A room imports from lower layers and from itself, never from a room beside it."""
+
+AT_HOME = {
+    "torch": ("engines/pytorch.py", "network/", "convert/", "training/"),
+    "safetensors": ("network/",),
+    "onnx": ("convert/",),
+    "openvino": ("engines/openvino.py",),
+    "onnxruntime": ("engines/onnx_runtime.py",),
+    "av": ("sources/", "sinks/"),
+    "typer": ("cli.py", "training/__main__.py", "convert/__main__.py"),
+    "rich": ("console.py",),
+}
+"""The only places that import these."""
+
+STANDARD_LIBRARY_ONLY = (
+    "errors.py",
+    "controls.py",
+    "pipeline/channel.py",
+    "pipeline/crew.py",
+    "sources/handoff.py",
+)
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(name):
+    """engines/opening.py -> engines; the `__main__` of a room is an entry like the command line."""
+    first = name.removesuffix(".py").split("/")
+    return first[-1] if first[-1] == "__main__" else first[0]
+
+
+def imports_of(path, *, for_types=False):
+    """Names of all imported modules, those within functions included; `for_types`: also those for types."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    unseen = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not for_types:
+            unseen.update(map(id, ast.walk(node)))
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def rooms_imported_by(path):
+    parts = [name.split(".") for name in imports_of(path) if name.startswith("scr_live.")]
+    return {part[1] for part in parts} - {"__version__"}
+
+
+def level_of(room):
+    levels = [level for level, rooms in enumerate(LAYERS) if room in rooms]
+    assert len(levels) == 1, f"{room} needs one place among the layers"
+    return levels[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_one_way(path):
+    room = room_of(name_of(path))
+    if room == "__init__":
+        assert rooms_imported_by(path) == set()
+        return
+    own = {room, name_of(path).split("/")[0]}
+    too_high = {other for other in rooms_imported_by(path) - own if level_of(other) >= level_of(room)}
+    assert not too_high, f"{name_of(path)} is below or beside {too_high}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_what_is_heavy_is_imported_at_home_only(path):
+    vendors = {name.split(".")[0] for name in imports_of(path, for_types=True)}
+    astray = {vendor for vendor in vendors & set(AT_HOME) if not name_of(path).startswith(AT_HOME[vendor])}
+    assert not astray
+
+
+@pytest.mark.parametrize("name", STANDARD_LIBRARY_ONLY)
+def test_these_need_the_standard_library_only(name):
+    roots = {imported.split(".")[0] for imported in imports_of(PACKAGE / name, for_types=True)}
+    assert roots <= set(sys.stdlib_module_names) | {"scr_live"}
+
+
+def test_what_travels_knows_no_vendor():
+    roots = {imported.split(".")[0] for imported in imports_of(PACKAGE / "frames.py", for_types=True)}
+    assert roots <= set(sys.stdlib_module_names) | {"scr_live", "numpy"}
+
+
+def test_a_package_and_its_command_line_load_nothing_heavy():
+    packages = [f"scr_live.{path.parent.name}" for path in PACKAGE.glob("*/__init__.py")]
+    code = f"""
+import importlib, sys
+for name in ["scr_live.cli", "scr_live.app", *{packages!r}]:
+    importlib.import_module(name)
+print([name for name in ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50
+    )
+    assert done.stdout.strip() == "[]"
