@@ -127,6 +127,14 @@ def polyps_from_probability(
     return tuple(sorted(polyps, key=lambda polyp: polyp.area_px, reverse=True))
 
 
+def large_regions(mask: NDArray[np.bool_], min_area_px: float) -> NDArray[np.bool_]:
+    """Keep the connected regions of a mask that have at least so many pixels: what a run would mark."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    keep = stats[:, cv2.CC_STAT_AREA] >= min_area_px
+    keep[0] = False  # the background
+    return cast("NDArray[np.bool_]", keep[labels])
+
+
 _MAX_HALVINGS = 3  # beyond 12 times the size (4K at 352) memory would grow faster than the picture gains
 _LINEAR_REACH = 1.5  # a bilinear step that skips more than every third pixel shows aliasing
 

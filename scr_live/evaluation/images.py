@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
-from typing import cast
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ from scr_live.engines import Engine
 from scr_live.evaluation.image_sets import Entry, find_entries, read_image, read_mask
 from scr_live.evaluation.metrics import Score, confusion, score
 from scr_live.frames import Image, Mask
-from scr_live.geometry import MIN_AREA, Placement, polyps_from_probability
+from scr_live.geometry import MIN_AREA, Placement, large_regions, polyps_from_probability
 
 METRICS = tuple(entry.name for entry in fields(Score))
 
@@ -98,20 +97,12 @@ def _evaluate(engine: Engine, entry: Entry, threshold: float) -> ImageResult:
     image = read_image(entry.image)
     truth = _truth(entry, image)
     probability, placement = predict(engine, image)
-    polyps = polyps_from_probability(probability, placement, threshold=threshold, min_area=MIN_AREA)
+    polyps = polyps_from_probability(probability, placement, threshold=threshold)
     in_frame = probability_in_frame(probability, placement, shape=truth.shape)
-    marked = _large_regions(in_frame >= threshold, MIN_AREA * placement.box.width * placement.box.height)
+    marked = large_regions(in_frame >= threshold, MIN_AREA * placement.box.width * placement.box.height)
     return ImageResult(
         entry.image.name, score(confusion(marked, truth)), has_polyp=bool(truth.any()), marked=bool(polyps)
     )
-
-
-def _large_regions(mask: NDArray[np.bool_], min_area_px: float) -> NDArray[np.bool_]:
-    """Drop what a run would not mark either."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    keep = stats[:, cv2.CC_STAT_AREA] >= min_area_px
-    keep[0] = False  # the background
-    return cast("NDArray[np.bool_]", keep[labels])
 
 
 def _truth(entry: Entry, image: Image) -> NDArray[np.bool_]:

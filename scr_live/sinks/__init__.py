@@ -9,7 +9,10 @@ from scr_live.frames import Picture
 class Sink(Protocol):
     """A context manager that takes every picture, in order, from its own worker thread."""
 
-    def write(self, picture: Picture) -> None: ...
+    def write(self, picture: Picture) -> None:
+        """Take the next picture; a SinkError ends this output."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

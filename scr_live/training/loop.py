@@ -9,14 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final, cast
 
-import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from scr_live.errors import ModelError, OptionError, OutputUnwritableError, ScrLiveError
 from scr_live.evaluation.metrics import confusion, score
+from scr_live.geometry import MIN_AREA, large_regions
 from scr_live.network.encoders import Lite0Encoder
 from scr_live.network.scr_net import ScrNet
 from scr_live.network.weights import load_weights, save_weights
@@ -28,9 +26,6 @@ from scr_live.training.loss import segmentation_loss
 from scr_live.training.recipe import Recipe
 
 THRESHOLD: Final = 0.5
-
-MARK_AREA_SHARE: Final = 0.0008
-"""A polyp-free picture counts as falsely marked from this share of connected pixels above THRESHOLD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +205,8 @@ def validate(network: ScrNet, samples: Sequence[Sample], *, size: int) -> Valida
                 result = score(confusion(probability >= THRESHOLD, mask > 0))
                 dice.setdefault(sample.set_name, []).append(result.dice)
             else:
-                marked.append(_has_mark(probability))
+                regions = large_regions(probability >= THRESHOLD, MIN_AREA * probability.size)
+                marked.append(bool(regions.any()))
     means = tuple((name, sum(values) / len(values)) for name, values in sorted(dice.items()))
     return Validation(means, sum(marked) / len(marked) if marked else math.nan)
 
@@ -230,12 +226,6 @@ def _load_imagenet(network: ScrNet) -> None:
             f"There are no ImageNet weights for encoder {network.config.encoder!r}; set imagenet = false."
         )
     network.encoder.load_imagenet()
-
-
-def _has_mark(probability: NDArray[np.float32]) -> bool:
-    _, _, stats, _ = cv2.connectedComponentsWithStats((probability >= THRESHOLD).astype(np.uint8))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return bool(areas.size and areas.max() >= MARK_AREA_SHARE * probability.size)
 
 
 def _optimizer(network: ScrNet, recipe: Recipe) -> torch.optim.AdamW:

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from scr_live.geometry import MIN_AREA, Box, Placement, polyps_from_probability, shrink
+from scr_live.geometry import MIN_AREA, Box, Placement, large_regions, polyps_from_probability, shrink
 
 SIZE = 96
 
@@ -158,3 +158,14 @@ def test_nothing_above_the_threshold_gives_no_polyps():
 def test_a_map_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"\(96, 96\).*\(64, 64\)"):
         polyps_from_probability(disc(32, 32, 9, size=64), square_placement(), threshold=0.5)
+
+
+def test_regions_are_kept_by_their_own_size():
+    mask = np.zeros((20, 20), bool)
+    mask[2:4, 2:6] = True  # 8 pixels
+    mask[10:12, 10:12] = mask[12, 12] = True  # 5, the last one joined at a corner
+    mask[17, 3:7] = True  # 4
+    kept = large_regions(mask, 5)
+    assert kept[:13].sum() == 13
+    assert not kept[13:].any()
+    assert not large_regions(np.zeros((5, 5), bool), 0).any()
