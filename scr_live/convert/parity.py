@@ -1,5 +1,6 @@
 """Compare probabilities of two implementations of one network."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -20,6 +21,25 @@ class Parity:
     def as_dict(self) -> dict[str, float]:
         """The figures as they stand in a manifest."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far an implementation may be from the reference. infinity: not limited."""
+
+    max_error: float = math.inf
+    mean_error: float = math.inf
+    flipped_share: float = math.inf
+
+    def breach(self, parity: Parity) -> str:
+        """Say what is beyond the tolerance, with both numbers; empty if nothing is. NaN is beyond any."""
+        figures = (
+            ("largest difference of the probability", parity.max_error, self.max_error),
+            ("mean difference of the probability", parity.mean_error, self.mean_error),
+            ("share of pixels that change sides", parity.flipped_share, self.flipped_share),
+        )
+        beyond = [(name, found, limit) for name, found, limit in figures if not found <= limit]
+        return "; ".join(f"{name} {found:.2g}, allowed {limit:g}" for name, found, limit in beyond)
 
 
 def compare(reference: Sequence[NDArray[np.float32]], other: Sequence[NDArray[np.float32]]) -> Parity:

@@ -12,7 +12,7 @@ import torch
 
 import scr_live
 from scr_live.card import ModelCard, file_sha256
-from scr_live.convert.parity import Parity, compare
+from scr_live.convert.parity import Parity, Tolerance, compare
 from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
 from scr_live.network.scr_net import ScrNet, Segmenter
@@ -21,8 +21,12 @@ from scr_live.shipped import Model
 OPSET: Final = 18
 """GridSample of opset 20 gave wrong results in TensorRT; 18 is right everywhere."""
 
-TOLERANCE: Final = {"f32": 1e-4, "bf16": 0.1}
-"""Largest difference of the probability from PyTorch that an export may show, by arithmetic of the engine."""
+TOLERANCE: Final = {
+    "f32": Tolerance(max_error=1e-4),
+    # With 8 bits of mantissa single pixels on a steep border move far: the border as a whole must not.
+    "bf16": Tolerance(mean_error=5e-3, flipped_share=1e-2),
+}
+"""How far from PyTorch an export may be, by the arithmetic of the engine."""
 
 
 def export_onnx(
@@ -106,12 +110,8 @@ def _verify(network: ScrNet, model: Model, images: list[np.ndarray]) -> dict[str
             continue
     results.update(_onnxruntime_parity(model, images, reference))
     for name, parity in results.items():
-        limit = TOLERANCE[name.split()[-1]]
-        if not parity.max_error <= limit:
-            raise ModelError(
-                f"The export differs from PyTorch on {name}: largest difference of the probability "
-                f"{parity.max_error:.2g}, allowed {limit:g}. Nothing was written."
-            )
+        if breach := TOLERANCE[name.split()[-1]].breach(parity):
+            raise ModelError(f"The export differs from PyTorch on {name}: {breach}. Nothing was written.")
     return results
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from scr_live.convert.parity import Parity, compare
+from scr_live.convert.parity import Parity, Tolerance, compare
 
 
 def maps(*rows):
@@ -53,3 +53,20 @@ def test_the_figures_go_into_the_manifest_by_name():
         "mean_error": 0.05,
         "flipped_share": 0.0,
     }
+
+
+def test_a_tolerance_names_what_is_beyond_it_and_lets_the_rest_pass():
+    parity = Parity(images=1, max_error=0.2, mean_error=0.001, flipped_share=0.01)
+    assert Tolerance(mean_error=0.001, flipped_share=0.01).breach(parity) == ""
+    assert Tolerance().breach(parity) == ""
+    breach = Tolerance(max_error=0.1, mean_error=0.01, flipped_share=0.005).breach(parity)
+    assert breach == (
+        "largest difference of the probability 0.2, allowed 0.1; share of pixels that change sides 0.01, "
+        "allowed 0.005"
+    )
+
+
+@pytest.mark.parametrize("name", ["max_error", "mean_error", "flipped_share"])
+def test_no_tolerance_allows_nan(name):
+    figures = {"max_error": 0.0, "mean_error": 0.0, "flipped_share": 0.0, name: float("nan")}
+    assert "nan" in Tolerance(1.0, 1.0, 1.0).breach(Parity(images=1, **figures))
