@@ -205,7 +205,8 @@ class _Signals:
 def _stop_on_signals() -> Iterator[_Signals]:
     """The first Ctrl-C or SIGTERM asks for the end and lets the recording be finished.
 
-    The second interrupts, as the first does before anything has started; the third ends the process.
+    The second interrupts, as the first does before anything has started; the third ends the process. The
+    exit code is then 128 and the signal's number, as in a shell.
     """
     signals = _Signals()
 
@@ -214,11 +215,13 @@ def _stop_on_signals() -> Iterator[_Signals]:
         signals.stop.set()
         if insists:
             signal.signal(number, signal.SIG_DFL)
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(128 + number)  # no Exception: nobody on the way may take it for his own
 
     previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield signals
+    except KeyboardInterrupt as interrupt:
+        raise typer.Exit(*interrupt.args) from interrupt
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
