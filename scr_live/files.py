@@ -26,7 +26,11 @@ def _check_writable(path: Path) -> None:
         raise OutputUnwritableError(
             f"Cannot write {path}: there is no folder {path.parent}. Create it first."
         )
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    target = Path(os.path.realpath(path))
+    needed = [target] if target.exists() else []
+    if target.is_file() or not target.exists():  # `write_text` makes a new file in any case
+        needed.append(target.parent)
+    if not all(os.access(place, os.W_OK) for place in needed):
         raise OutputUnwritableError(f"Cannot write {path}: permission denied. Choose another place.")
 
 

@@ -79,9 +79,18 @@ def test_what_cannot_be_written_is_said_before_the_work(name, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
-    tmp_path.chmod(0o555)
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
+@pytest.mark.parametrize("place", ["", "r.json"], ids=["the folder", "the file"])
+def test_a_place_without_permission_is_refused(place, tmp_path, monkeypatch):
+    (tmp_path / "r.json").touch()
+    closed = (tmp_path / place).resolve()
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != closed)  # root may write anywhere
     with pytest.raises(OutputUnwritableError, match="permission denied"):
         check_writable(tmp_path / "r.json")
-    tmp_path.chmod(0o755)
+
+
+def test_a_link_into_a_closed_folder_is_refused(tmp_path, monkeypatch):
+    (closed := tmp_path / "closed").mkdir()
+    (link := tmp_path / "link.json").symlink_to(closed / "r.json")
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != closed.resolve())
+    with pytest.raises(OutputUnwritableError, match="permission denied"):
+        check_writable(link)
