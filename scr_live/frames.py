@@ -5,7 +5,7 @@ border.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ Mask: TypeAlias = NDArray[np.float32]
 
 Contour: TypeAlias = NDArray[np.float32]
 """(n, 2) closed polygon of (x, y) in frame pixels; pixel centres lie on integers."""
+
+USUAL_FPS: Final = 25.0
+"""Assumed where nothing names a frame rate."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
-from scr_live.frames import Frame, Picture
+from scr_live.frames import USUAL_FPS, Frame, Picture
 from scr_live.geometry import MIN_AREA
 from scr_live.overlays import Overlay
 from scr_live.pipeline.board import Board
@@ -38,7 +38,6 @@ RECORDER = "recorder"
 """The name of the sink whose pictures count as recorded."""
 
 _TICK_S = 0.03  # how often keys are handled and the stop is looked at while no picture comes
-_USUAL_FPS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +277,7 @@ def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
         return None
     if options.annotation_budget_s is not None:
         return options.annotation_budget_s
-    return 1 / (info.fps or _USUAL_FPS)
+    return 1 / (info.fps or USUAL_FPS)
 
 
 @runtime_checkable

@@ -83,7 +83,7 @@ class RunStats:
         return dropped if self.source_dropped is None else {"source": self.source_dropped, **dropped}
 
     def as_dict(self) -> dict[str, object]:
-        """Return what `--stats` writes; see the README for the meaning of every key."""
+        """Return what `--stats` writes."""
         return {
             "source": {
                 "kind": self.source.kind,

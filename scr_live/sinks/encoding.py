@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from scr_live.errors import OptionError
-from scr_live.frames import Image
+from scr_live.frames import USUAL_FPS, Image
 
 TICKS_PER_S: Final = 90_000
 """Every usual frame interval (24 to 60 fps, and the NTSC ones) is a whole number of these."""
@@ -30,7 +30,6 @@ _HARDWARE: Final = (
     "h264_v4l2m2m",
     "h264_mf",
 )
-_FPS_IF_UNKNOWN: Final = 25.0
 _HIGHEST_FPS: Final = 1000.0
 """Some containers call their clock a rate."""
 
@@ -62,7 +61,7 @@ class RecorderOptions:
     def fps(self) -> float:
         """The nominal rate, or a usual one where the source has none."""
         known = self.nominal_fps is not None and 1 <= self.nominal_fps <= _HIGHEST_FPS
-        return self.nominal_fps if self.nominal_fps and known else _FPS_IF_UNKNOWN
+        return self.nominal_fps if self.nominal_fps and known else USUAL_FPS
 
 
 _X264_PRESETS: Final = (

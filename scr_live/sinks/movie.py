@@ -9,7 +9,7 @@ import av
 
 from scr_live import __version__
 from scr_live.errors import SinkError
-from scr_live.frames import Frame, Image, Picture
+from scr_live.frames import USUAL_FPS, Frame, Image, Picture
 from scr_live.sinks.crash_safe import CrashSafeFile
 from scr_live.sinks.encoding import TICKS_PER_S, Converter, RecorderOptions, configure, padded_to_even
 
@@ -100,7 +100,7 @@ class Clock:
         self._last_s = 0.0
         self._last_ticks: int | None = None
         self._by_container = True
-        self.interval = self._nominal or TICKS_PER_S // 25
+        self.interval = self._nominal or round(TICKS_PER_S / USUAL_FPS)
         """How long a frame lasts whose successor is not known."""
 
     def ticks(self, frame: Frame) -> int:

@@ -14,12 +14,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from scr_live.errors import SourceLostError, SourceUnreadableError
-from scr_live.frames import Frame
+from scr_live.frames import USUAL_FPS, Frame
 from scr_live.sources.convert import Deinterlacer, RgbConverter
 from scr_live.sources.timeline import Timeline
-
-DEFAULT_FPS = 25.0
-"""Assumed where neither the container nor the codec names a rate."""
 
 MAX_FPS = 1000
 """Above this, what a container calls its frame rate is its clock (DV says 60000)."""
@@ -165,7 +162,7 @@ def nominal_fps(stream: VideoStream) -> float | None:
 
 def assumed_fps(stream: VideoStream) -> float:
     """Return the best guess at a rate, for frames that carry no time."""
-    return float(_average(stream) or DEFAULT_FPS)
+    return float(_average(stream) or USUAL_FPS)
 
 
 def _average(stream: VideoStream) -> Fraction | None:

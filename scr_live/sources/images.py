@@ -14,14 +14,12 @@ import cv2
 import numpy as np
 
 from scr_live.errors import SourceNotFoundError, SourceUnreadableError
-from scr_live.frames import Frame, Image
+from scr_live.frames import USUAL_FPS, Frame, Image
 from scr_live.sources import SourceInfo
 from scr_live.sources.options import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-DEFAULT_FPS = 25.0
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -31,7 +29,7 @@ class ImagesSource:
 
     def __init__(self, spec: str, *, fps: float | None = None, loop: bool = False) -> None:
         self._paths = find_pictures(spec)
-        self._fps = fps or DEFAULT_FPS
+        self._fps = fps or USUAL_FPS
         self._loop = loop
         self._index = 0
         self._closed = Event()
