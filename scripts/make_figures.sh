@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Measure everything the README states, write figures/*.json, and put the tables into the README.
+# DATA: folder of the image sets; CLIPS: folder of the two real clips. Both are not part of the repository.
+# Run it on a quiet machine: it times.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${DATA:?the folder with kvasir-seg, cvc-clinicdb and negatives}"
+: "${CLIPS:?the folder with polyp_behind_fold.mp4 and normal_colon.mp4}"
+SCR_LIVE=${SCR_LIVE:-.venv/bin/scr-live}
+PYTHON=${PYTHON:-.venv/bin/python}
+mkdir -p figures out
+
+run() { # name, then options
+  local name=$1
+  shift
+  "$SCR_LIVE" run --no-display --force --record "out/$name.mp4" --stats "figures/run-$name.json" "$@"
+}
+
+run sample --source assets/sample_videos/phantom.mp4
+run sample-f32 --source assets/sample_videos/phantom.mp4 --precision f32
+run sample-onnxruntime --source assets/sample_videos/phantom.mp4 --engine onnxruntime
+run polyp-clip --source "$CLIPS/polyp_behind_fold.mp4"
+run polyp-clip-realtime --source "$CLIPS/polyp_behind_fold.mp4" --realtime
+run normal-clip --source "$CLIPS/normal_colon.mp4"
+for set in kvasir-seg cvc-clinicdb negatives; do
+  "$SCR_LIVE" evaluate --data "$DATA/$set" --split val --json "figures/$set-val.json"
+done
+"$SCR_LIVE" evaluate --data "$DATA/kvasir-seg" --split val --precision f32 --json figures/kvasir-seg-val-f32.json
+"$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
+"$PYTHON" scripts/readme_figures.py

@@ -1,0 +1,126 @@
+"""Put the tables of figures/*.json between the markers of README.md.
+
+python scripts/readme_figures.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- figures: made by scripts/readme_figures.py -->", "<!-- end of figures -->"
+FIGURES = Path("figures")
+
+RUNS = (
+    ("sample", "sample clip, 640x512"),
+    ("sample-f32", "the same, `--precision f32`"),
+    ("sample-onnxruntime", "the same, `--engine onnxruntime`"),
+    ("polyp-clip", "a real clip with a polyp, 560x480"),
+    ("polyp-clip-realtime", "the same, `--realtime`: as if live"),
+    ("normal-clip", "a real clip without a polyp, 420x288"),
+)
+SETS = (
+    ("kvasir-seg-val", "Kvasir-SEG, validation"),
+    ("kvasir-seg-val-f32", "the same, `--precision f32`"),
+    ("cvc-clinicdb-val", "CVC-ClinicDB, two sequences held out"),
+    ("negatives-val", "frames without a polyp, validation"),
+)
+
+
+def main() -> None:
+    """Rewrite the README."""
+    readme = Path("README.md")
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n\n{tables()}\n{END}{after}", encoding="utf-8")
+
+
+def tables() -> str:
+    """All tables, with the machine they were made on."""
+    sample = load("run-sample")
+    machine = sample["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
+    return "\n\n".join(
+        (
+            f"Machine: {where}; {packages}. Model `{sample['engine']['model']}` at "
+            f"{sample['engine']['input_size']} px, sha256 `{sample['engine']['model_sha256'][:16]}...`.",
+            accuracy(),
+            speed(),
+            phantom(),
+        )
+    )
+
+
+def accuracy() -> str:
+    """Means over pictures."""
+    lines = [
+        "**Accuracy** (`scr-live evaluate --data DIR --split val`, means over pictures):",
+        "",
+        "| set | pictures | Dice | IoU | sensitivity | specificity | polyps missed | falsely marked |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, title in SETS:
+        r = load(name)
+        has_polyps = r["images"] > r["images_without_polyp"]
+        cells = [f"{r[key]:.3f}" for key in ("dice", "iou", "sensitivity")] if has_polyps else ["-"] * 3
+        lines.append(
+            f"| {title} | {r['images']} | {' | '.join(cells)} | {r['specificity']:.4f} | "
+            f"{share(r['missed_share'])} | {share(r['falsely_marked_share'])} |"
+        )
+    return "\n".join(lines)
+
+
+def speed() -> str:
+    """Whole runs, recording included."""
+    lines = [
+        "**Speed** (`scr-live run --source CLIP --record OUT --no-display --stats FILE`: decoding, inference, drawing",
+        "and H.264 encoding together; a file waits for nothing and drops nothing):",
+        "",
+        "| clip | frames | recorded | dropped before the model | frames a second | inference p50 / p99 | "
+        "annotation delay p50 / p99 | frames marked |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, title in RUNS:
+        r = load(f"run-{name}")
+        frames, engine = r["frames"], r["latency_ms"]["stages"]["engine"]
+        delay = r["latency_ms"]["annotation_delay"]
+        live = r["source"]["live"]
+        lines.append(
+            f"| {title} | {frames['captured']} | {frames['recorded']} | {frames['dropped']['to-model']} | "
+            f"{r['fps']:.1f} | {both(engine)} | "
+            f"{both(delay) if live else 'not live'} | "
+            f"{share(r['polyp_frames'] / max(frames['inferred'], 1))} |"
+        )
+    return "\n".join(lines)
+
+
+def phantom() -> str:
+    """Flights whose truth is known."""
+    r = load("phantom")
+    return (
+        f"**Phantom** (`python scripts/measure_phantom.py --flights {r['flights']} --seed {r['first_seed']}`): "
+        f"{r['polyps_marked']} of {r['polyps']} polyps marked at some time, "
+        f"{r['frames_with_polyp_marked']} of {r['frames_with_polyp']} frames with a polyp, and "
+        f"{r['frames_without_polyp_marked']} of {r['frames_without_polyp']} frames without one falsely. "
+        "Other colons of the same renderer were a small part of the training pictures."
+    )
+
+
+def load(name: str) -> dict[str, Any]:
+    """Read figures/NAME.json."""
+    report: dict[str, Any] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    return report
+
+
+def both(latency: dict[str, float]) -> str:
+    """Write p50 and p99 of a latency."""
+    return f"{latency['p50']:.0f} / {latency['p99']:.0f} ms"
+
+
+def share(value: float | None) -> str:
+    """Write a share as a percentage."""
+    return "-" if value is None else f"{value:.1%}"
+
+
+if __name__ == "__main__":
+    main()
