@@ -1,17 +1,18 @@
 """Image sets on disk: pictures, masks and splits, shared by evaluation and training."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.errors import DataError
-
-IMAGE_TYPES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+from scr_live.frames import Image
+from scr_live.image_files import read_grey, read_rgb
+from scr_live.sources.options import PICTURE_SUFFIXES
 
 HALF_GREY: Final = 127
 """A mask pixel above this is polyp: masks are often JPEGs, whose edges are not quite black and white."""
@@ -50,7 +51,7 @@ def find_entries(directory: Path, split: str | None) -> list[Entry]:
         pictures = _of_split(pictures, directory, split)
     if not pictures:
         raise DataError(
-            f"{images} holds no pictures. Expected files of the types {', '.join(sorted(IMAGE_TYPES))}."
+            f"{images} holds no pictures. Expected files of the types {', '.join(PICTURE_SUFFIXES)}."
         )
     masks = _by_stem(directory / "masks") if (directory / "masks").is_dir() else None
     return [
@@ -59,19 +60,14 @@ def find_entries(directory: Path, split: str | None) -> list[Entry]:
     ]
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path) -> Image:
     """(h, w, 3) RGB."""
-    image = _decoded(path, cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path} cannot be read as a picture; it is damaged or of another type. Replace it.")
-    return cast("NDArray[np.uint8]", cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return _read(path, read_rgb)
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """(h, w), 0 or 255."""
-    mask = _decoded(path, cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise DataError(f"{path} cannot be read as a mask; it is damaged or of another type. Replace it.")
+    mask = _read(path, read_grey)
     brightest = int(mask.max())
     if 0 < brightest <= HALF_GREY:
         raise DataError(
@@ -81,28 +77,21 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     return cast("NDArray[np.uint8]", np.where(mask > HALF_GREY, 255, 0).astype(np.uint8))
 
 
-def _decoded(path: Path, mode: int) -> NDArray[np.uint8] | None:
+def _read(path: Path, read: Callable[[Path], NDArray[np.uint8] | None]) -> NDArray[np.uint8]:
     try:
-        return cast("NDArray[np.uint8] | None", cv2.imdecode(_bytes(path), mode))
-    except cv2.error:  # such as a header that announces more pixels than OpenCV takes
-        return None
-
-
-def _bytes(path: Path) -> NDArray[np.uint8]:
-    try:
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        image = read(path)
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
-    if data.size == 0:
-        raise DataError(f"{path} is an empty file. Replace it.")
-    return data
+    if image is None:
+        raise DataError(f"{path} cannot be read as a picture; it is damaged or of another type. Replace it.")
+    return image
 
 
 def _by_stem(directory: Path) -> dict[str, Path]:
     """The pictures of a folder by name without type, in the order of the names."""
     found: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
-        if path.suffix.lower() not in IMAGE_TYPES or path.name.startswith("."):
+        if path.suffix.lower() not in PICTURE_SUFFIXES or path.name.startswith("."):
             continue
         if path.stem in found:
             raise DataError(

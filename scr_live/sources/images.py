@@ -8,18 +8,13 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
-
-import cv2
-import numpy as np
+from typing import Self
 
 from scr_live.errors import SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame, Image
+from scr_live.image_files import read_rgb
 from scr_live.sources import SourceInfo
 from scr_live.sources.options import PICTURE_SUFFIXES
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -105,24 +100,19 @@ def find_pictures(spec: str) -> list[Path]:
 
 
 def read_picture(path: Path) -> Image:
-    """Read one picture as (h, w, 3) RGB: turned by its EXIF mark, 16 bits scaled to 8, alpha dropped."""
+    """Read one picture as (h, w, 3) RGB; a SourceError if it is none."""
     try:
-        data = np.fromfile(path, dtype=np.uint8)  # and not cv2.imread: it fails on some paths on Windows
+        image = read_rgb(path)
     except OSError as error:
         raise SourceUnreadableError(
             f"Expected a readable picture at {path}, but reading failed: {error.strerror}."
         ) from error
-    try:
-        # IMREAD_COLOR: three channels of 8 bits, EXIF applied; 16 bits are divided by 256.
-        decoded = cast("NDArray[np.uint8] | None", cv2.imdecode(data, cv2.IMREAD_COLOR))
-    except cv2.error:
-        decoded = None
-    if decoded is None:
+    if image is None:
         raise SourceUnreadableError(
-            f"Expected a picture at {path}, found {data.size} bytes that cannot be decoded as one. Remove "
-            "it, or copy it again."
+            f"Expected a picture at {path}, found something that cannot be decoded as one. Remove it, or "
+            "copy it again."
         )
-    return cast("Image", cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+    return image
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
