@@ -42,8 +42,10 @@ def tables() -> str:
     where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
     return "\n\n".join(
         (
-            f"Machine: {where}; {packages}. Model `{sample['engine']['model']}` at "
-            f"{sample['engine']['input_size']} px, sha256 `{sample['engine']['model_sha256'][:16]}...`.",
+            (
+                f"Machine: {where}; {packages}. Model `{sample['engine']['model']}` at "
+                f"{sample['engine']['input_size']} px, sha256 `{sample['engine']['model_sha256'][:16]}...`."
+            ),
             accuracy(),
             speed(),
             phantom(),
@@ -73,11 +75,13 @@ def accuracy() -> str:
 def speed() -> str:
     """Whole runs, recording included."""
     lines = [
-        "**Speed** (`scr-live run --source CLIP --record OUT --no-display --stats FILE`: decoding, inference, drawing",
-        "and H.264 encoding together; a file waits for nothing and drops nothing):",
+        "**Speed** (`scr-live run --source CLIP --record OUT --no-display --stats FILE`: decoding, inference,",
+        "drawing and H.264 encoding together; a file waits for nothing and drops nothing):",
         "",
-        "| clip | frames | recorded | dropped before the model | frames a second | inference p50 / p99 | "
-        "annotation delay p50 / p99 | frames marked |",
+        (
+            "| clip | frames | recorded | dropped before the model | frames a second | inference p50 / p99 | "
+            "annotation delay p50 / p99 | frames marked |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, title in RUNS:
@@ -97,8 +101,9 @@ def speed() -> str:
 def phantom() -> str:
     """Flights whose truth is known."""
     r = load("phantom")
+    command = f"python scripts/measure_phantom.py --flights {r['flights']} --seed {r['first_seed']}"
     return (
-        f"**Phantom** (`python scripts/measure_phantom.py --flights {r['flights']} --seed {r['first_seed']}`): "
+        f"**Phantom** (`{command}`): "
         f"{r['polyps_marked']} of {r['polyps']} polyps marked at some time, "
         f"{r['frames_with_polyp_marked']} of {r['frames_with_polyp']} frames with a polyp, and "
         f"{r['frames_without_polyp_marked']} of {r['frames_without_polyp']} frames without one falsely. "
