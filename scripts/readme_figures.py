@@ -75,11 +75,11 @@ def accuracy() -> str:
 def speed() -> str:
     """Whole runs, recording included."""
     lines = [
-        "**Speed** (`scr-live run --source CLIP --record OUT --no-display --stats FILE`: decoding, inference,",
-        "drawing and H.264 encoding together; a file waits for nothing and drops nothing):",
+        "**Speed** (`scr-live run --source CLIP --record OUT --no-display --stats FILE`: decoding,",
+        "inference, drawing and H.264 encoding together; a file waits for nothing and drops nothing):",
         "",
         (
-            "| clip | frames | recorded | dropped before the model | frames a second | inference p50 / p99 | "
+            "| clip | frames | recorded | dropped at the model | frames a second | inference p50 / p99 | "
             "annotation delay p50 / p99 | frames marked |"
         ),
         "|---|---|---|---|---|---|---|---|",
