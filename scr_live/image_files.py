@@ -1,13 +1,15 @@
-"""Image files as arrays, read in one way by sources, evaluation and training."""
+"""Image files: what counts as one, and one way to read them for sources, evaluation and training."""
 
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.frames import Image
+
+IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def read_rgb(path: Path) -> Image | None:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from scr_live.errors import DataError
 from scr_live.frames import Image
-from scr_live.image_files import read_grey, read_rgb
-from scr_live.sources.options import PICTURE_SUFFIXES
+from scr_live.image_files import IMAGE_SUFFIXES, read_grey, read_rgb
 
 HALF_GREY: Final = 127
 """A mask pixel above this is polyp: masks are often JPEGs, whose edges are not quite black and white."""
@@ -51,7 +50,7 @@ def find_entries(directory: Path, split: str | None) -> list[Entry]:
         pictures = _of_split(pictures, directory, split)
     if not pictures:
         raise DataError(
-            f"{images} holds no pictures. Expected files of the types {', '.join(PICTURE_SUFFIXES)}."
+            f"{images} holds no pictures. Expected files of the types {', '.join(IMAGE_SUFFIXES)}."
         )
     masks = _by_stem(directory / "masks") if (directory / "masks").is_dir() else None
     return [
@@ -91,7 +90,7 @@ def _by_stem(directory: Path) -> dict[str, Path]:
     """The pictures of a folder by name without type, in the order of the names."""
     found: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
-        if path.suffix.lower() not in PICTURE_SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
             continue
         if path.stem in found:
             raise DataError(

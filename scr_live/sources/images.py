@@ -12,9 +12,8 @@ from typing import Self
 
 from scr_live.errors import SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame, Image
-from scr_live.image_files import read_rgb
+from scr_live.image_files import IMAGE_SUFFIXES, read_rgb
 from scr_live.sources import SourceInfo
-from scr_live.sources.options import PICTURE_SUFFIXES
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -80,17 +79,17 @@ def find_pictures(spec: str) -> list[Path]:
     """List the pictures of a folder, a glob or a path, in natural order; a SourceError if there are none."""
     path = Path(spec)
     if os.path.isdir(spec):  # noqa: PTH112  see below
-        found = [entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES]
+        found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
         if not found:
             raise SourceUnreadableError(
-                f"Expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {spec}, found none. Give a "
+                f"Expected pictures ({', '.join(IMAGE_SUFFIXES)}) in the folder {spec}, found none. Give a "
                 "folder that has some directly inside, or a video file."
             )
     elif os.path.exists(spec):  # noqa: PTH110  Path.exists raises for a name that is too long
         found = [path]
     else:
         found = [Path(name) for name in glob.glob(spec)]  # noqa: PTH207  Path.glob takes no absolute patterns
-        found = [entry for entry in found if entry.suffix.lower() in PICTURE_SUFFIXES]
+        found = [entry for entry in found if entry.suffix.lower() in IMAGE_SUFFIXES]
         if not found:
             raise SourceNotFoundError(
                 f"Expected pictures at {spec}, found none. Check the path; quote a pattern so that the shell "

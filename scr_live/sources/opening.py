@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from scr_live.errors import SourceUnreadableError
+from scr_live.image_files import IMAGE_SUFFIXES
 from scr_live.sources import VideoSource
-from scr_live.sources.options import PICTURE_SUFFIXES, STREAM_SCHEMES, SourceOptions
+from scr_live.sources.options import STREAM_SCHEMES, SourceOptions
 
 __all__ = ["SourceOptions", "kind_of", "open_source"]
 
@@ -39,7 +40,7 @@ def kind_of(spec: str) -> str:
     if scheme := _SCHEME.match(spec):
         return "stream" if scheme[1].lower() in STREAM_SCHEMES else "unknown"
     # os.path and not Path: a name that is too long is no directory, and no reason to raise.
-    if os.path.isdir(spec) or Path(spec).suffix.lower() in PICTURE_SUFFIXES:  # noqa: PTH112
+    if os.path.isdir(spec) or Path(spec).suffix.lower() in IMAGE_SUFFIXES:  # noqa: PTH112
         return "images"
     if _GLOB.search(spec) and not os.path.exists(spec):  # noqa: PTH110
         return "images"

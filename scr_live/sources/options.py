@@ -8,7 +8,6 @@ from typing import Literal
 from scr_live.errors import OptionError
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "srt", "tcp")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 _SIZE = re.compile(r"[1-9]\d{0,4}x[1-9]\d{0,4}")
 
