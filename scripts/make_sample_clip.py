@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scr_live.frames import Frame, Picture
 from scr_live.phantom.truth import PhantomTruth
@@ -84,12 +83,6 @@ def intervals(frames: list[int]) -> list[list[int]]:
         else:
             runs.append([frame, frame])
     return runs
-
-
-def read_masks(path: Path) -> NDArray[np.bool_]:
-    """(frames, h, w) the masks that `main` wrote."""
-    with np.load(path) as data:
-        return np.unpackbits(data["packed"], axis=2)[:, :, : int(data["width"])].astype(bool)
 
 
 if __name__ == "__main__":

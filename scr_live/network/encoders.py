@@ -1,25 +1,16 @@
-"""The two encoders: what turns a picture into feature maps, finest first."""
+"""The two encoders: a normalised picture, (b, 3, h, w), becomes a list of feature maps, finest first.
+
+Each has `channels`, one number a map, and the `mean` and `std` of its normalisation of 0..255. Each map is
+half as large as the one before.
+"""
 
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from scr_live.errors import ModelNotFoundError, OptionError
 from scr_live.network.blocks import conv_bn_relu
-
-
-class Encoder(Protocol):
-    """Maps (b, 3, h, w) to a list of feature maps, each half as large as the one before."""
-
-    channels: tuple[int, ...]
-    mean: float
-    std: float
-
-    def __call__(self, image: Tensor) -> list[Tensor]:
-        """(b, 3, h, w), normalised -> the maps, finest first."""
-        ...
 
 
 class PlainEncoder(nn.Module):

@@ -22,7 +22,7 @@ class PhantomOptions:
     seed: int = 0
     """Chooses anatomy, colours, camera path and noise."""
     is_live: bool = False
-    """True: frames come at `fps` of real time, and late ones are skipped."""
+    """True: frames come at `fps` of real time, later if rendering takes longer; none is skipped."""
     polyps: int = 3
     """About this many come into view in ten seconds; 0: none."""
 
