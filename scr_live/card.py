@@ -137,13 +137,7 @@ class ModelCard:
             plane = _sigmoid(plane)
         elif self.output == "class_logits":
             plane = _softmax(planes, self.name)[self.output_channel]
-        lowest, highest = float(plane.min()), float(plane.max())
-        if not (lowest >= -_RANGE_SLACK and highest <= 1 + _RANGE_SLACK):  # so written, NaN fails too
-            raise InferenceError(
-                f"Model {self.name} should answer probabilities from 0 to 1, and answered values from "
-                f"{lowest:g} to {highest:g}. Try --precision f32; if the model ends before its sigmoid, its "
-                "card must say so (output: logits)."
-            )
+        check_range(plane, f"Model {self.name} should answer probabilities")
         return np.array(plane, np.float32)
 
     def _facts(self) -> tuple[tuple[str, object, bool, str], ...]:
@@ -166,6 +160,16 @@ class ModelCard:
 
     def _arranged(self, pixels: NDArray[Any]) -> NDArray[Any]:
         return (pixels.transpose(2, 0, 1) if self.layout == "NCHW" else pixels)[None]
+
+
+def check_range(probability: NDArray[np.floating[Any]], promise: str) -> None:
+    """Raise an InferenceError that begins with `promise` unless all numbers are from 0 to 1."""
+    lowest, highest = float(probability.min()), float(probability.max())
+    if not (lowest >= -_RANGE_SLACK and highest <= 1 + _RANGE_SLACK):  # so written, NaN fails too
+        raise InferenceError(
+            f"{promise} from 0 to 1, and answered values from {lowest:g} to {highest:g}. Try --precision f32 "
+            "or another engine; if the model ends before its sigmoid, its card must say so (output: logits)."
+        )
 
 
 def find_card(model: Path) -> Path:
@@ -265,6 +269,4 @@ def _softmax(planes: NDArray[np.float32], name: str) -> NDArray[np.float32]:
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     half = np.float32(0.5)
-    return np.asarray(
-        half * (1 + np.tanh(half * logits)), np.float32
-    )  # no overflow, unlike 1 / (1 + exp(-x))
+    return np.asarray(half * (1 + np.tanh(half * logits)), np.float32)  # no overflow, unlike 1 / (1 + exp(-x))

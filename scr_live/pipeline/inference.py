@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from scr_live.card import check_range
 from scr_live.content import FieldFinder
 from scr_live.controls import Controls
 from scr_live.engines import Engine
@@ -11,8 +12,6 @@ from scr_live.frames import Frame, Mask, Prediction
 from scr_live.geometry import Placement, polyps_from_probability
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.timing import Timings
-
-_RANGE_SLACK = 1e-3  # what rounding in half precision may add to a probability
 
 
 class Backoff:
@@ -136,10 +135,4 @@ def check_probability(probability: Mask, size: int, *, frame_index: int) -> None
             f"The engine should answer frame {frame_index} with a ({size}, {size}) float map, and answered "
             f"{probability.shape} {probability.dtype}. The model file does not fit its card: check them."
         )
-    lowest, highest = float(probability.min()), float(probability.max())
-    # Written so that NaN, which compares false with everything, fails too.
-    if not (lowest >= -_RANGE_SLACK and highest <= 1 + _RANGE_SLACK):
-        raise InferenceError(
-            f"The engine should answer frame {frame_index} with probabilities from 0 to 1, and answered "
-            f"values from {lowest:g} to {highest:g}. Try another precision (--precision f32) or engine."
-        )
+    check_range(probability, f"The engine should answer frame {frame_index} with probabilities")
