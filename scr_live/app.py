@@ -5,7 +5,7 @@ import csv
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
 from scr_live.engines.opening import check_names, open_engine
-from scr_live.errors import NoDisplayError, OptionError
+from scr_live.errors import NoDisplayError, OptionError, OutputUnwritableError
 from scr_live.files import check_writable, write_json, write_text
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import Progress, RunStats
@@ -107,7 +107,7 @@ def run_video(
         if started is not None:
             started(Started(source.info, engine.info, config.model, threshold, notes))
         finished: list[RunStats] = []
-        try:
+        with _reporting(config, model, source, finished=finished):
             run(
                 source,
                 engine,
@@ -123,12 +123,9 @@ def run_video(
                 reopen_engine=open_this_engine,
                 finished=finished.append,
             )
-        finally:
-            stats = [_with_model(entry, config, model) for entry in finished]
-            if stats and config.stats is not None:
-                write_json(config.stats, _report(stats[0], source))
+    stats = finished[0]
     notes += tuple(warnings_of(source))
-    return Outcome(stats[0], config.record if stats[0].recorded else None, notes)
+    return Outcome(stats, config.record if stats.recorded else None, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +253,29 @@ def _open_screen(
         return stack.enter_context(window), ()
     except NoDisplayError as error:
         return None, (f"{error} The run goes on without a window.",)
+
+
+@contextlib.contextmanager
+def _reporting(
+    config: RunConfig, model: Model | None, source: VideoSource, *, finished: list[RunStats]
+) -> Iterator[None]:
+    """Write `--stats` however the run ends; if that fails too, it does not hide why the run failed."""
+    try:
+        yield
+    except BaseException as failure:
+        try:
+            _write_stats(config, model, source, finished=finished)
+        except OutputUnwritableError as error:
+            failure.add_note(str(error))
+        raise
+    _write_stats(config, model, source, finished=finished)
+
+
+def _write_stats(
+    config: RunConfig, model: Model | None, source: VideoSource, *, finished: list[RunStats]
+) -> None:
+    if finished and config.stats is not None:
+        write_json(config.stats, _report(_with_model(finished[0], config, model), source))
 
 
 def _report(stats: RunStats, source: VideoSource) -> dict[str, object]:

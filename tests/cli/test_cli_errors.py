@@ -64,6 +64,13 @@ SOURCES = {
         lambda path, clip: path.write_text(f"ffconcat version 1.0\nfile '{clip}'\n"),
         "playlists are not followed",
     ),
+    "session description": (
+        lambda path, clip: path.write_text(
+            "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+            "a=rtpmap:96 H264/90000\n"
+        ),
+        "playlists are not followed",
+    ),
     "gif in name only": (lambda path, clip: path.write_bytes(b"GIF89a" + bytes(9)), "video file"),
 }
 
@@ -246,7 +253,8 @@ def test_an_output_that_cannot_be(options, words, code, cli, make_clip):
 FULL = """
 import resource, sys
 from scr_live.cli import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 sys.exit(main())
 """
 
@@ -256,12 +264,22 @@ def test_a_disk_that_fills_up_keeps_what_was_recorded(start, finish, make_clip, 
     noise = [rng.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(40)]
     make_clip(room / "clip.mp4", noise)
     options = ("--source", "clip.mp4", "--record", "out.mp4", "--stats", "s.json", *FAST)
-    text = complaint(finish(start("run", *options, code=FULL)), 1)
+    text = complaint(finish(start("20000", "run", *options, code=FULL)), 1)
     assert "File too large" in text
     assert "are safe and readable" in text
     assert sorted(path.name for path in room.iterdir()) == ["clip.mp4", "out.mp4", "s.json"]
     with av.open("out.mp4") as container:
         assert 0 < sum(1 for _ in container.decode(video=0)) < 40
+
+
+def test_a_disk_that_is_full_already(start, finish, make_clip, room):
+    pytest.importorskip("resource")
+    make_clip(room / "clip.mp4", 40)
+    options = ("--source", "clip.mp4", "--record", "out.mp4", "--stats", "s.json", *FAST)
+    text = complaint(finish(start("100", "run", *options, code=FULL)), 1)
+    assert "Recording to out.mp4 failed" in text
+    assert "Cannot write s.json: File too large" in text
+    assert [path.name for path in room.iterdir()] == ["clip.mp4"]
 
 
 # --- options --------------------------------------------------------------------------------------------
