@@ -269,4 +269,5 @@ def _softmax(planes: NDArray[np.float32], name: str) -> NDArray[np.float32]:
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     half = np.float32(0.5)
-    return np.asarray(half * (1 + np.tanh(half * logits)), np.float32)  # no overflow, unlike 1 / (1 + exp(-x))
+    # No overflow, unlike 1 / (1 + exp(-x)).
+    return np.asarray(half * (1 + np.tanh(half * logits)), np.float32)

@@ -32,7 +32,7 @@ class VideoSource(Protocol):
 
     It owns its time-outs: no `next()` blocks for ever; it raises SourceTimeoutError instead. Iteration ends
     at the end of the video and raises a SourceError when the source breaks. `close()` may be called from
-    another thread and makes a blocked read return soon.
+    another thread and makes a blocked read return soon. Leaving the `with` closes it.
     """
 
     @property
@@ -45,10 +45,13 @@ class VideoSource(Protocol):
         """End the iteration and let go of the device, file or connection; twice is once."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def warnings_of(source: VideoSource) -> list[str]:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 import av
 import av.error
@@ -15,7 +13,7 @@ from av.video.stream import VideoStream
 
 from scr_live.errors import SourceLostError, SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import Frame
-from scr_live.sources import SourceInfo
+from scr_live.sources import SourceInfo, VideoSource
 from scr_live.sources.decode import (
     FrameBuilder,
     PacketDecoder,
@@ -38,7 +36,7 @@ MAX_DEMUX_ERRORS_IN_A_ROW = 20
 """Unreadable places in a row after which the rest of a file is given up."""
 
 
-class FileSource:
+class FileSource(VideoSource):
     """Every frame of a file, in order, as fast as it is taken.
 
     `warnings` and `decode_errors` say what was skipped or missing. With `loop` it never ends: times and
@@ -92,14 +90,6 @@ class FileSource:
         with self._lock:
             self._closed = True
             self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _decode_all(self) -> Iterator[av.VideoFrame]:
         decoder = PacketDecoder(self._path.name, self._troubles)

@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from time import perf_counter
-from types import TracebackType
-from typing import Self
 
 from scr_live.errors import SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame, Image
 from scr_live.image_files import IMAGE_SUFFIXES, read_rgb
-from scr_live.sources import SourceInfo
+from scr_live.sources import SourceInfo, VideoSource
 
 _NUMBERS = re.compile(r"(\d+)")
 
 
-class ImagesSource:
+class ImagesSource(VideoSource):
     """Pictures of one size in natural order (img2 before img10), at a nominal rate."""
 
     def __init__(self, spec: str, *, fps: float | None = None, loop: bool = False) -> None:
@@ -54,14 +52,6 @@ class ImagesSource:
     def close(self) -> None:
         """End the iteration after the picture that is being read."""
         self._closed.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self, path: Path) -> Image:
         image = read_picture(path)

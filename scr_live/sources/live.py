@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from math import inf
 from threading import Lock, Thread
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 import av
 import av.error
@@ -22,7 +20,7 @@ from av.video.stream import VideoStream
 
 from scr_live.errors import SourceError, SourceLostError, SourceTimeoutError, SourceUnreadableError
 from scr_live.frames import Frame
-from scr_live.sources import SourceInfo
+from scr_live.sources import SourceInfo, VideoSource
 from scr_live.sources.decode import FrameBuilder, PacketDecoder, Troubles, nominal_fps, video_stream
 from scr_live.sources.handoff import Handoff
 
@@ -50,7 +48,7 @@ class LiveTarget:
     read_timeout_s: float
 
 
-class LiveSource:
+class LiveSource(VideoSource):
     """Pictures as they arrive; those not taken in time are dropped, counted in `dropped`.
 
     A source that knows its own length (a recording behind an address) is not live: it drops nothing, and its
@@ -120,14 +118,6 @@ class LiveSource:
                 f"{self._target.name} did not let go within {self._target.read_timeout_s + GRACE_S:g} s; its "
                 "driver or the name look-up hangs. It is left behind and ends with the program."
             )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self) -> Frame | None:
         if self._handoff.is_closed():

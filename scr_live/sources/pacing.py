@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from threading import Event
 from time import perf_counter
-from types import TracebackType
-from typing import Self
 
 from scr_live.frames import Frame
 from scr_live.sources import SourceInfo, VideoSource, decode_errors_of, warnings_of
 
 
-class Paced:
+class Paced(VideoSource):
     """Hands out another source's frames when their time has come, never earlier, and drops none."""
 
     def __init__(self, source: VideoSource) -> None:
@@ -49,11 +47,3 @@ class Paced:
         """Wake a waiting consumer and close the source."""
         self._closed.set()
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

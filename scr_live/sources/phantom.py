@@ -4,19 +4,17 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from threading import Event
-from types import TracebackType
-from typing import Self
 
 from scr_live.frames import Frame
 from scr_live.phantom.options import PhantomOptions, parse_phantom
 from scr_live.phantom.render import render, truth
 from scr_live.phantom.truth import PhantomTruth, PolypTruth
-from scr_live.sources import SourceInfo
+from scr_live.sources import SourceInfo, VideoSource
 
 __all__ = ["PhantomOptions", "PhantomSource", "PhantomTruth", "PolypTruth", "parse_phantom", "render"]
 
 
-class PhantomSource:
+class PhantomSource(VideoSource):
     """Renders frames on demand. `pts_s` is exactly index / fps.
 
     Live: a frame is handed out 1 / fps after the one before. None is skipped, so that `truth(frame.index)`
@@ -64,11 +62,3 @@ class PhantomSource:
     def close(self) -> None:
         """End the iteration; wakes a live source that waits for its next frame."""
         self._closed.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
