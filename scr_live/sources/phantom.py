@@ -49,11 +49,11 @@ class PhantomSource(VideoSource):
             if self._closed.is_set():
                 return
             image, _ = render(self.options, index)
-            if self.options.is_live:
-                if self._closed.wait(max(0.0, due - time.perf_counter())):
-                    return
-                due = max(due, time.perf_counter()) + 1 / fps
-            yield Frame(image, index, index / fps, time.perf_counter())
+            if self.options.is_live and self._closed.wait(max(0.0, due - time.perf_counter())):
+                return
+            captured_at = time.perf_counter()
+            due = captured_at + 1 / fps
+            yield Frame(image, index, index / fps, captured_at)
 
     def truth(self, index: int) -> PhantomTruth:
         """The visible polyps of any frame, without rendering those before it."""
