@@ -1,11 +1,8 @@
 """The composition root: one frozen config becomes the objects of a run; below it nobody sees options."""
 
 import contextlib
-import csv
-import io
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +12,7 @@ from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
 from scr_live.engines.opening import check_names, open_engine
 from scr_live.errors import NoDisplayError, OptionError, OutputUnwritableError
-from scr_live.files import check_writable, write_json, write_text
+from scr_live.files import check_distinct, check_results, write_csv, write_json
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import Progress, RunStats
 from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
@@ -151,7 +148,7 @@ def evaluate_images(
 
     check_names(config.engine, config.precision)
     _check_threshold(config.threshold)
-    _check_results({"--json": config.json, "--csv": config.csv})
+    check_results({"--json": config.json, "--csv": config.csv})
     model = _find_model(config.engine, config.model)
     threshold = config.threshold or (model.card.threshold if model else 0.5)
     with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
@@ -169,7 +166,7 @@ def evaluate_images(
     if config.json is not None:
         write_json(config.json, report)
     if config.csv is not None:
-        write_text(config.csv, _as_csv(csv_rows(result)))
+        write_csv(config.csv, csv_rows(result))
     return report
 
 
@@ -184,27 +181,8 @@ def _check(config: RunConfig) -> None:
         )
     if config.max_frames is not None and config.max_frames < 1:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
-    _check_results({"--stats": config.stats})
-    _check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})
-
-
-def _check_results(paths: Mapping[str, Path | None]) -> None:
-    """Refuse result files that cannot be written, or that would overwrite each other."""
-    for path in paths.values():
-        if path is not None:
-            check_writable(path)
-    _check_distinct(paths)
-
-
-def _check_distinct(paths: Mapping[str, Path | None]) -> None:
-    seen: dict[str, str] = {}
-    for option, path in paths.items():
-        real = None if path is None else os.path.realpath(path)
-        if real is None or real == os.devnull:
-            continue
-        other = seen.setdefault(real, option)
-        if other != option:
-            raise OptionError(f"{other} and {option} name the same file, {path}. Give two names.")
+    check_results({"--stats": config.stats})
+    check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})
 
 
 def _check_threshold(threshold: float | None) -> None:
@@ -282,12 +260,6 @@ def _report(stats: RunStats, source: VideoSource) -> dict[str, object]:
     """What `--stats` holds: the figures, what the source had to say, and the machine they are of."""
     notes = {"decode_errors": decode_errors_of(source), "warnings": warnings_of(source)}
     return {**stats.as_dict(), "input": notes, "machine": machine_facts()}
-
-
-def _as_csv(rows: Iterable[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _with_model(stats: RunStats, config: RunConfig, model: Model | None) -> RunStats:

@@ -1,13 +1,15 @@
+import csv
 import json
 import math
+import os
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from scr_live.errors import OutputUnwritableError
-from scr_live.files import check_writable, write_json, write_text
+from scr_live.errors import OptionError, OutputUnwritableError
+from scr_live.files import check_distinct, check_results, check_writable, write_csv, write_json, write_text
 
 ON_LINUX = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -94,3 +96,23 @@ def test_a_link_into_a_closed_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != closed.resolve())
     with pytest.raises(OutputUnwritableError, match="permission denied"):
         check_writable(link)
+
+
+def test_a_table_is_read_back_as_it_was(tmp_path):
+    rows = [["image", "dice"], ['a, "b".png', "1"], ["line\nbreak", "0"]]
+    write_csv(tmp_path / "r.csv", rows)
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
+        assert list(csv.reader(stream)) == rows
+
+
+def test_two_options_do_not_share_a_file(tmp_path):
+    (tmp_path / "a").write_text("")
+    (tmp_path / "link").symlink_to("a")
+    check_results({"--json": tmp_path / "a", "--csv": tmp_path / "b", "--stats": None})
+    for same in (tmp_path / "a", tmp_path / "nix" / ".." / "a", tmp_path / "link"):
+        with pytest.raises(OptionError, match="--json and --csv name the same file"):
+            check_distinct({"--json": tmp_path / "a", "--csv": same})
+
+
+def test_the_null_device_may_be_named_twice():
+    check_distinct({"--json": Path(os.devnull), "--csv": Path(os.devnull)})
