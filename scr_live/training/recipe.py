@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -75,10 +75,6 @@ class Recipe:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{path} is no valid TOML: {error}.") from error
         return cls(**_checked(values, path))
-
-    def with_changes(self, **changes: Any) -> Self:  # noqa: ANN401 - values of the fields above
-        """A copy with other values."""
-        return replace(self, **changes)
 
 
 _KINDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

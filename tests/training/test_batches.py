@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_a_batch_depends_on_seed_and_step_alone():
     one, two = Batches(RECIPE, SAMPLES), Batches(RECIPE, SAMPLES)
     one.draw(0)  # what was drawn before must not matter
     assert all(torch.equal(a, b) for a, b in zip(one.draw(7), two.draw(7), strict=True))
-    for other in (two.draw(8), Batches(RECIPE.with_changes(seed=6), SAMPLES).draw(7)):
+    for other in (two.draw(8), Batches(replace(RECIPE, seed=6), SAMPLES).draw(7)):
         assert other[0].shape != one.draw(7)[0].shape or not torch.equal(other[0], one.draw(7)[0])
 
 
@@ -57,7 +59,7 @@ def test_sizes_are_drawn_until_the_last_share_of_the_steps():
 
 def test_a_set_of_weight_zero_is_never_drawn():
     sets = {"a": 0.0, "b": 3.0}
-    batches = Batches(RECIPE.with_changes(set_weights=tuple(sets.items())), SAMPLES)
+    batches = Batches(replace(RECIPE, set_weights=tuple(sets.items())), SAMPLES)
     np.testing.assert_allclose(batches._odds[0], [0, 0.5, 0.5])
     np.testing.assert_allclose(batches._odds[1], [1.0])
 
@@ -72,7 +74,7 @@ def test_too_few_pictures_are_refused(samples, message):
 
 
 def test_a_recipe_without_negatives_needs_none():
-    images, masks = Batches(RECIPE.with_changes(negatives_per_batch=0), SAMPLES[:3]).draw(0)
+    images, masks = Batches(replace(RECIPE, negatives_per_batch=0), SAMPLES[:3]).draw(0)
     assert len(images) == 4
     assert masks.flatten(1).any(1).all()
 
@@ -87,7 +89,7 @@ def test_a_recipe_without_negatives_needs_none():
 )
 def test_weights_that_do_not_fit_the_sets_are_refused(weights, message):
     with pytest.raises(DataError, match=message):
-        Batches(RECIPE.with_changes(set_weights=weights), SAMPLES)
+        Batches(replace(RECIPE, set_weights=weights), SAMPLES)
 
 
 def test_pictures_become_channels_first_numbers():

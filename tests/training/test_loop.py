@@ -1,5 +1,6 @@
 import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_without_warmup_the_rate_starts_at_its_peak():
 
 
 def test_encoder_and_decoder_have_their_own_peaks_and_only_matrices_decay():
-    one = trainer(RECIPE.with_changes(rate=0.01, encoder_rate=0.002, weight_decay=0.3))
+    one = trainer(replace(RECIPE, rate=0.01, encoder_rate=0.002, weight_decay=0.3))
     peaks = {id(p): (g["peak"], g["weight_decay"]) for g in one.optimizer.param_groups for p in g["params"]}
     for name, value in one.network.named_parameters():
         peak = 0.002 if name.startswith("encoder.") else 0.01
@@ -109,7 +110,7 @@ def test_encoder_and_decoder_have_their_own_peaks_and_only_matrices_decay():
 
 
 def test_training_learns_its_two_pictures(tmp_path):
-    recipe = RECIPE.with_changes(steps=30, validate_every=30, sizes=(32,), rate=0.01, encoder_rate=0.01)
+    recipe = replace(RECIPE, steps=30, validate_every=30, sizes=(32,), rate=0.01, encoder_rate=0.01)
     one = trainer(recipe)
     first = one._train_step()
     one.run(tmp_path, log=quiet, stop=never)
@@ -120,7 +121,7 @@ def test_training_learns_its_two_pictures(tmp_path):
 
 @pytest.mark.parametrize("network", [PLAIN, NetworkConfig(encoder="lite0", width=8)], ids=["plain", "lite0"])
 def test_a_resumed_run_is_bit_identical_to_an_unbroken_one(tmp_path, network):
-    recipe = RECIPE.with_changes(network=network)
+    recipe = replace(RECIPE, network=network)
     whole = trainer(recipe)
     whole.run(tmp_path / "whole", log=quiet, stop=never)
     broken = trainer(recipe)
@@ -172,7 +173,7 @@ def poison(values):
     ],
 )
 def test_a_loss_or_gradient_that_is_no_number_stops_with_the_last_good_weights_kept(tmp_path, what, spoil):
-    one = trainer(RECIPE.with_changes(steps=8))
+    one = trainer(replace(RECIPE, steps=8))
 
     def spoil_after_the_first_validation(line):
         if line.startswith("validation"):
@@ -202,7 +203,7 @@ def test_a_run_that_fails_in_its_first_step_can_be_resumed(tmp_path):
 
 def test_a_lowered_rate_takes_effect_on_resuming(tmp_path):
     trainer().run(tmp_path, log=quiet, stop=never)
-    slower = trainer(RECIPE.with_changes(rate=1e-5, encoder_rate=1e-6, weight_decay=0.5))
+    slower = trainer(replace(RECIPE, rate=1e-5, encoder_rate=1e-6, weight_decay=0.5))
     slower.resume(tmp_path)
     groups = slower.optimizer.param_groups
     assert {group["peak"] for group in groups} == {1e-5, 1e-6}
@@ -211,7 +212,7 @@ def test_a_lowered_rate_takes_effect_on_resuming(tmp_path):
 
 def test_the_state_of_another_network_is_refused(tmp_path):
     trainer().run(tmp_path, log=quiet, stop=lambda: True)
-    other = trainer(RECIPE.with_changes(network=NetworkConfig(encoder="plain", width=8)))
+    other = trainer(replace(RECIPE, network=NetworkConfig(encoder="plain", width=8)))
     with pytest.raises(ModelError, match=r"last\.pt does not belong to this recipe's network"):
         other.resume(tmp_path)
 
@@ -230,7 +231,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path):
 def test_finished_weights_can_be_the_start(tmp_path):
     one = trainer()
     one.run(tmp_path, log=quiet, stop=never)
-    two = trainer(RECIPE.with_changes(seed=1))
+    two = trainer(replace(RECIPE, seed=1))
     two.start_from(tmp_path / "last.safetensors")
     for name, value in one.average.items():
         assert torch.equal(two.network.state_dict()[name], value)
@@ -240,7 +241,7 @@ def test_finished_weights_can_be_the_start(tmp_path):
 
 def test_there_are_no_imagenet_weights_for_plain():
     with pytest.raises(OptionError, match=r"'plain'.*imagenet = false"):
-        trainer(RECIPE.with_changes(imagenet=True))
+        trainer(replace(RECIPE, imagenet=True))
 
 
 # Validation

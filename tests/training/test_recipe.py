@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("torch", reason="needs torch, of the extra `train`")
@@ -105,4 +107,4 @@ def test_a_missing_recipe_is_named(tmp_path):
 )
 def test_an_impossible_value_is_named(change, key):
     with pytest.raises(OptionError, match=key):
-        Recipe().with_changes(**change)
+        replace(Recipe(), **change)

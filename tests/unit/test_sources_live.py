@@ -146,7 +146,7 @@ def test_a_driver_that_hangs_is_timed_out_and_reported():
         let_go.set()
 
 
-def test_an_endless_device_is_live_and_drops_what_is_not_taken():
+def test_an_endless_device_is_live():
     with open_device(Device("lavfi", "testsrc=size=64x48:rate=25"), "pattern", PATIENT) as source:
         assert (source.info.kind, source.info.is_live, source.info.name) == ("camera", True, "pattern")
         assert (source.info.width, source.info.height) == (64, 48)
