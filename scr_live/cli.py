@@ -39,6 +39,7 @@ Threads = Annotated[int, typer.Option(min=0, help="CPU threads of the engine; 0:
 
 def main() -> int:
     """Run the command line. A user's mistake ends in one paragraph and exit code 1 or 2."""
+    console.print_any_name()
     try:
         app()
     except ScrLiveError as error:

@@ -1,5 +1,6 @@
 """What the command line prints: progress, summaries, errors."""
 
+import io
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
+
+
+def print_any_name() -> None:
+    """Let no file name end a run because the terminal's encoding lacks a letter of it: it is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class RunView:

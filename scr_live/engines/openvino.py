@@ -89,7 +89,7 @@ class OpenVinoEngine:
 def _read_onnx(model: Model) -> "openvino.Model":
     """Read by the ONNX reader alone: asked for any format, OpenVINO takes a damaged file for others too."""
     reader = FrontEndManager().load_by_framework("onnx")
-    graph = reader.convert(reader.load(model.path))
+    graph = reader.convert(reader.load(str(model.path)))
     if not graph.inputs or not graph.outputs:  # an empty file is a graph of nothing
         raise ValueError("It holds no network")
     return graph

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 
 import av
@@ -181,6 +182,20 @@ def test_results_may_go_to_no_file_at_all(cli, make_clip, tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", 3)
     done = cli("run", "--source", clip, "--stats", "/dev/null", "--engine", "constant", "--no-display")
     assert done.code == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_name_that_the_terminal_cannot_show_does_no_harm(encoding, start, finish, make_clip, tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", 3)
+    try:
+        clip = clip.rename(tmp_path / os.fsdecode(b"[bold] %d\xc3\xa4\xff.mp4"))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    options = ("--record", tmp_path / "[red]\u6a21.mp4", "--engine", "constant", "--no-display")
+    done = finish(start("run", "--source", clip, *options, PYTHONIOENCODING=encoding))
+    assert done.code == 0, done.err
+    assert "3 recorded" in done.out
+    assert "[red]" in done.out
 
 
 # --- evaluate -------------------------------------------------------------------------------------------
