@@ -22,7 +22,7 @@ def augment(sample: Sample, rng: Generator, *, size: int) -> Pair:
         image = _noise(image, rng)
     if rng.random() < 0.2:
         image = _compress(image, rng)
-    if rng.random() < 0.2:
+    if rng.random() < 0.35:
         image = _highlights(image, rng)
     if rng.random() < 0.15:
         _insert_picture(image, mask, rng)
@@ -99,7 +99,7 @@ def _highlights(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     spots = np.zeros((size, size), np.float32)
     for _ in range(int(rng.integers(1, 12))):
         centre = rng.integers(0, size, 2)
-        axes = rng.integers(1, max(2, size // 40), 2)
+        axes = rng.integers(1, max(2, size // 16), 2)
         cv2.ellipse(spots, centre.tolist(), axes.tolist(), float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
     soft = cv2.GaussianBlur(spots, (0, 0), 1.0)[..., None]
     return (image + (255.0 - image) * soft).astype(np.uint8)
