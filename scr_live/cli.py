@@ -204,7 +204,7 @@ class _Signals:
 
 @contextmanager
 def _stop_on_signals() -> Iterator[_Signals]:
-    """The first Ctrl-C or SIGTERM asks for the end and lets the recording be finished.
+    """The first Ctrl-C, SIGTERM or closed terminal asks for the end and lets the recording be finished.
 
     The second interrupts, as the first does before anything has started; the third ends the process. The
     exit code is then 128 and the signal's number, as in a shell.
@@ -218,7 +218,11 @@ def _stop_on_signals() -> Iterator[_Signals]:
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt(128 + number)  # no Exception: nobody on the way may take it for his own
 
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # nohup has it ignored
+        numbers.append(hang_up)
+    previous = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield signals
     except KeyboardInterrupt as interrupt:

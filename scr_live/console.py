@@ -1,10 +1,13 @@
 """What the command line prints: progress, summaries, errors."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,8 +30,36 @@ if TYPE_CHECKING:
     from scr_live.pipeline.stats import Progress as RunProgress
     from scr_live.pipeline.timing import Latency
 
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+
+class _Audience:
+    """A standard stream for as long as somebody listens: a closed pipe or terminal must not end a run."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def write(self, text: str) -> int:
+        self._try("write", text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._try("flush")
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(getattr(sys, self._name), name)
+
+    def _try(self, method: str, *arguments: str) -> None:
+        stream = getattr(sys, self._name)
+        if stream is None:  # closed before Python began
+            return
+        try:
+            getattr(stream, method)(*arguments)
+        except OSError:  # what is still in its buffer has to go somewhere when Python ends
+            with suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+_out = Console(file=cast("IO[str]", _Audience("stdout")), highlight=False)
+_err = Console(file=cast("IO[str]", _Audience("stderr")), highlight=False)
 
 
 def print_any_name() -> None:

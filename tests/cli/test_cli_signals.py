@@ -29,7 +29,9 @@ def clip(make_clip, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "pace"), [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, ("--realtime",))]
+    ("number", "pace"),
+    [("SIGINT", ()), ("SIGTERM", ()), ("SIGTERM", ("--realtime",)), ("SIGHUP", ())],
+    ids=["Ctrl-C", "SIGTERM", "SIGTERM as if live", "closed terminal"],
 )
 def test_the_first_signal_ends_the_run_well(number, pace, start, finish, clip):
     folder = clip.parent
@@ -37,7 +39,7 @@ def test_the_first_signal_ends_the_run_well(number, pace, start, finish, clip):
     options = ("--loop", "--record", out, "--stats", folder / "s.json", "--engine", "constant")
     process = start("run", "--source", clip, "--no-display", *options, *pace)
     wait_for(out.exists, process, "a recording")
-    process.send_signal(number)
+    process.send_signal(getattr(signal, number))
     done = finish(process)
     assert (done.code, done.err) == (0, "")
     assert f"{pictures_in(out)} recorded" in done.out
@@ -55,6 +57,15 @@ def test_before_anything_has_started_one_signal_is_enough(start, finish, loopbac
     assert done.code == 128 + signal.SIGINT
     assert done.err == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(start, clip):
+    out = clip.parent / "out.mp4"
+    process = start("run", "--source", clip, "--record", out, "--engine", "constant", "--no-display")
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(40) == 0
+    assert pictures_in(out) == 10
 
 
 STUCK = """
