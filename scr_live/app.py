@@ -55,6 +55,8 @@ class Started:
     engine: EngineInfo
     model: str
     threshold: float
+    expected_frames: int | None
+    """How many frames will be taken, an estimate; None: nobody knows."""
     notes: tuple[str, ...]
 
 
@@ -102,7 +104,8 @@ def run_video(
             sinks.append(NamedSink(RECORDER, recorder, channel="to-disk"))
         screen, notes = _open_screen(config, controls, source, stack)
         if started is not None:
-            started(Started(source.info, engine.info, config.model, threshold, notes))
+            expected = _expected_frames(config, source.info)
+            started(Started(source.info, engine.info, config.model, threshold, expected, notes))
         finished: list[RunStats] = []
         with _reporting(config, model, source, finished=finished):
             run(
@@ -215,6 +218,11 @@ def _recorder_opener(config: RunConfig) -> Callable[[SourceInfo], "Recorder"] | 
         return Recorder(config.record or Path(), timed, source_path=source_path)
 
     return open_for
+
+
+def _expected_frames(config: RunConfig, info: SourceInfo) -> int | None:
+    limits = (config.max_frames, None if config.source_options.loop else info.frame_count)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _open_screen(

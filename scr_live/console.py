@@ -87,7 +87,7 @@ class RunView:
         )
         for note in facts.notes:
             _say(f"note     {note}")
-        total = source.frame_count
+        total = facts.expected_frames
         columns = [SpinnerColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}")]
         if total:
             columns[1:1] = [BarColumn(), TaskProgressColumn()]
