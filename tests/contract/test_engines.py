@@ -53,7 +53,7 @@ def write_weights(folder):
     torch.manual_seed(1)
     path = folder / "untrained.safetensors"
     save_weights(path, ScrNet(PLAIN).state_dict())
-    write_card(path, {"name": "untrained", "input_size": 64, "network": PLAIN.as_dict()})
+    write_card(path, {"name": "untrained", "input_size": 32, "network": PLAIN.as_dict()})
     return path
 
 

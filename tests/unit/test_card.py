@@ -98,7 +98,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a loaded machine
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a loaded machine
 @given(st.dictionaries(st.sampled_from(list(ModelCard.__dataclass_fields__)), JSON_VALUES))
 def test_whatever_json_says_it_is_a_card_or_a_card_error(values):
     try:
