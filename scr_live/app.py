@@ -96,7 +96,7 @@ def run_video(
             open_engine, config.engine, model, precision=config.precision, threads=config.threads
         )
         engine = stack.enter_context(open_this_engine())
-        threshold = config.threshold or (model.card.threshold if model else 0.5)
+        threshold = _threshold(config.threshold, model)
         controls = Controls(threshold=threshold)
         sinks = []
         if recorder_for is not None:
@@ -153,7 +153,7 @@ def evaluate_images(
     _check_threshold(config.threshold)
     check_results({"--json": config.json, "--csv": config.csv})
     model = _find_model(config.engine, config.model)
-    threshold = config.threshold or (model.card.threshold if model else 0.5)
+    threshold = _threshold(config.threshold, model)
     with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
         result = evaluate_set(engine, config.data, split=config.split, threshold=threshold, progress=progress)
         info = engine.info
@@ -186,6 +186,13 @@ def _check(config: RunConfig) -> None:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
     check_results({"--stats": config.stats})
     check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})
+
+
+def _threshold(wanted: float | None, model: Model | None) -> float:
+    """Take what the user wants, else what the model's card recommends."""
+    if wanted is not None:
+        return wanted
+    return model.card.threshold if model else Controls().threshold
 
 
 def _check_threshold(threshold: float | None) -> None:

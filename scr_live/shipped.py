@@ -20,15 +20,10 @@ class Model:
 
 
 def data_dir() -> Path:
-    """The folder that holds `export` and `assets` (and, in a checkout, `models`)."""
+    """The folder that holds `export` (and, in a checkout, `models`)."""
     package = Path(__file__).parent
     packed = package / "_data"
     return packed if packed.is_dir() else package.parent
-
-
-def sample_clip() -> Path:
-    """The synthetic clip that ships with its ground truth."""
-    return data_dir() / "assets" / "sample_videos" / "phantom.mp4"
 
 
 def model_names() -> list[str]:

@@ -1,6 +1,5 @@
 """Export SCR-Net to ONNX, preprocessing and sigmoid inside, and prove that it computes the same."""
 
-import json
 import logging
 import warnings
 from pathlib import Path
@@ -15,6 +14,7 @@ from scr_live.card import ModelCard, file_sha256
 from scr_live.convert.parity import Parity, Tolerance, compare
 from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
+from scr_live.files import write_json
 from scr_live.network.scr_net import ScrNet, Segmenter
 from scr_live.shipped import Model
 
@@ -51,8 +51,8 @@ def export_onnx(
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    _write_json(folder / "card.json", _plain_card(exported))
-    _write_json(folder / "manifest.json", _manifest(path, card, exported, parity))
+    write_json(folder / "card.json", _plain_card(exported))
+    write_json(folder / "manifest.json", _manifest(path, card, exported, parity))
     return parity
 
 
@@ -161,7 +161,3 @@ def _manifest(
         "exporter": {"scr-live": scr_live.__version__, "torch": torch.__version__, "onnx": onnx.__version__},
         "artifacts": [artifact],
     }
-
-
-def _write_json(path: Path, values: dict[str, object]) -> None:
-    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

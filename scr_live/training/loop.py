@@ -17,7 +17,7 @@ from scr_live.evaluation.metrics import confusion, score
 from scr_live.geometry import MIN_AREA, large_regions
 from scr_live.network.encoders import Lite0Encoder
 from scr_live.network.scr_net import ScrNet
-from scr_live.network.weights import load_weights, save_weights
+from scr_live.network.weights import save_weights
 from scr_live.training.augment import resized
 from scr_live.training.batches import Batches, to_tensor
 from scr_live.training.checkpoint import load_state, save_state
@@ -115,11 +115,6 @@ class Trainer:
         # The optimiser's state has the old rates in it: a lowered `rate` must take effect.
         for group, values in zip(self.optimizer.param_groups, own, strict=True):
             group.update(values)
-
-    def start_from(self, weights: Path) -> None:
-        """Begin from finished weights of the same network instead of ImageNet's."""
-        load_weights(self.network, weights)
-        self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def _restore(self, state: Mapping[str, object]) -> None:
         self.network.load_state_dict(cast("dict[str, Tensor]", state["network"]))

@@ -228,17 +228,6 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path):
         trainer().run(tmp_path / "file" / "run", log=quiet, stop=never)
 
 
-def test_finished_weights_can_be_the_start(tmp_path):
-    one = trainer()
-    one.run(tmp_path, log=quiet, stop=never)
-    two = trainer(replace(RECIPE, seed=1))
-    two.start_from(tmp_path / "last.safetensors")
-    for name, value in one.average.items():
-        assert torch.equal(two.network.state_dict()[name], value)
-        assert torch.equal(two.average[name], value)
-    assert two.step == 0
-
-
 def test_there_are_no_imagenet_weights_for_plain():
     with pytest.raises(OptionError, match=r"'plain'.*imagenet = false"):
         trainer(replace(RECIPE, imagenet=True))

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from itertools import islice, pairwise
+from pathlib import Path
 from threading import Event, Thread
 
 import cv2
@@ -11,7 +12,6 @@ from scr_live.errors import OptionError
 from scr_live.phantom import lens
 from scr_live.phantom.flight import LAP_S
 from scr_live.phantom.render import VISIBLE_DISTANCE, _colon, _look_around, scene
-from scr_live.shipped import sample_clip
 from scr_live.sources.phantom import PhantomOptions, PhantomSource, parse_phantom, render
 
 TINY = PhantomOptions(width=96, height=80, seed=3)
@@ -215,7 +215,7 @@ def test_a_wrong_spec_is_refused(spec, says):
 @pytest.fixture(scope="module")
 def sample():
     """The shipped clip's ground truth: (JSON, masks)."""
-    folder = sample_clip().parent
+    folder = Path(__file__).parents[2] / "assets" / "sample_videos"
     truth = json.loads((folder / "phantom.json").read_text(encoding="utf-8"))
     with np.load(folder / "phantom_masks.npz") as data:
         masks = np.unpackbits(data["packed"], axis=2)[:, :, : int(data["width"])] > 0

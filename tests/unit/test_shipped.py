@@ -9,7 +9,6 @@ from scr_live.shipped import (
     find_weights,
     model_names,
     read_model,
-    sample_clip,
 )
 
 
@@ -19,10 +18,6 @@ def test_the_default_model_is_shipped_and_whole():
     assert model.card.name == DEFAULT_MODEL
     assert model.card.sha256 == model.sha256 != ""
     assert model.path.is_relative_to(data_dir())
-
-
-def test_the_sample_clip_is_shipped():
-    assert sample_clip().is_file()
 
 
 def test_a_path_with_its_card_is_a_model(tmp_path):
