@@ -28,4 +28,5 @@ done
 "$SCR_LIVE" evaluate --data "$DATA/kvasir-seg" --split val --precision f32 --json figures/kvasir-seg-val-f32.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_box.py --data "$DATA/kvasir-seg" --data "$DATA/negatives" --out figures/box.json
+"$PYTHON" scripts/make_readme_picture.py
 "$PYTHON" scripts/readme_figures.py

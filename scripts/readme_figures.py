@@ -1,4 +1,4 @@
-"""Put the tables of figures/*.json between the markers of README.md.
+"""Put the tables of figures/*.json between the markers of README.md and of the model's card.
 
 python scripts/readme_figures.py
 """
@@ -27,29 +27,31 @@ SETS = (
 
 
 def main() -> None:
-    """Rewrite the README."""
-    readme = Path("README.md")
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n\n{tables()}\n{END}{after}", encoding="utf-8")
+    """Rewrite both."""
+    fill(Path("README.md"), machine(), accuracy(), speed(), phantom())
+    fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), box())
 
 
-def tables() -> str:
-    """All tables, with the machine they were made on."""
+def fill(page: Path, *parts: str) -> None:
+    """Replace what stands between the markers."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{page} lacks the markers {BEGIN} and {END}.")
+    body = "\n\n".join(parts)
+    page.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+
+
+def machine() -> str:
+    """Where and with what the figures were made."""
     sample = load("run-sample")
-    machine = sample["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
-    return "\n\n".join(
-        (
-            (
-                f"Machine: {where}; {packages}. Model `{sample['engine']['model']}` at "
-                f"{sample['engine']['input_size']} px, sha256 `{sample['engine']['model_sha256'][:16]}...`."
-            ),
-            accuracy(),
-            speed(),
-            phantom(),
-        )
+    facts = sample["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
+    where = f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}"
+    engine = sample["engine"]
+    return (
+        f"Machine: {where}; {packages}. Model `{engine['model']}` at {engine['input_size']} px, sha256 of its ONNX "
+        f"`{engine['model_sha256'][:16]}...`."
     )
 
 
@@ -109,6 +111,22 @@ def phantom() -> str:
         f"{r['frames_without_polyp_marked']} of {r['frames_without_polyp']} frames without one falsely. "
         "Other colons of the same renderer were a small part of the training pictures."
     )
+
+
+def box() -> str:
+    """What a pasted scope-guide box changes."""
+    lines = [
+        "**A scope-guide box pasted into the lower left** (`python scripts/measure_box.py`), before / after:",
+        "",
+        "| set | pictures | Dice | pictures marked |",
+        "|---|---|---|---|",
+    ]
+    for name, r in load("box")["sets"].items():
+        lines.append(
+            f"| {name} | {r['pictures']} | {r['dice']:.3f} / {r['dice_with_box']:.3f} | "
+            f"{share(r['marked_share'])} / {share(r['marked_share_with_box'])} |"
+        )
+    return "\n".join(lines)
 
 
 def load(name: str) -> dict[str, Any]:
