@@ -50,8 +50,8 @@ def machine() -> str:
     where = f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}"
     engine = sample["engine"]
     return (
-        f"Machine: {where}; {packages}. Model `{engine['model']}` at {engine['input_size']} px, sha256 of its ONNX "
-        f"`{engine['model_sha256'][:16]}...`."
+        f"Machine: {where}; {packages}. Model `{engine['model']}` at {engine['input_size']} px, "
+        f"sha256 of its ONNX file `{engine['model_sha256'][:16]}...`."
     )
 
 
