@@ -7,15 +7,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from scr_live.convert.to_onnx import export_onnx
-from scr_live.errors import DataError, ScrLiveError
+from scr_live.errors import DataError, EngineUnavailableError, ScrLiveError
 from scr_live.evaluation.image_sets import find_entries, read_image
 from scr_live.geometry import shrink
-from scr_live.network.weights import read_network
 from scr_live.shipped import read_model
 
 
-def convert(
+def main(
     *,
     weights: Annotated[Path, typer.Option(help=".safetensors file with its card beside it.")],
     out: Annotated[Path, typer.Option(help="Folder for the ONNX file, card.json and manifest.json.")],
@@ -25,6 +23,13 @@ def convert(
     count: Annotated[int, typer.Option(min=1, help="How many pictures of the set to compare.")] = 20,
 ) -> None:
     """Export SCR-Net to ONNX, preprocessing and sigmoid inside."""
+    try:
+        from scr_live.convert.to_onnx import export_onnx  # noqa: PLC0415 - needs torch, --help does not
+        from scr_live.network.weights import read_network  # noqa: PLC0415
+    except ImportError as missing:
+        raise EngineUnavailableError(
+            f'Export needs the extra `train` ({missing}). Install it with `pip install "scr-live[train]"`.'
+        ) from missing
     if not weights.is_file():
         raise DataError(f"No weights at {weights}. Expected a .safetensors file with card.json beside it.")
     model = read_model(weights)
@@ -43,7 +48,7 @@ def convert(
 
 if __name__ == "__main__":
     try:
-        typer.run(convert)
+        typer.run(main)
     except ScrLiveError as problem:
         typer.echo(f"Error: {problem}", err=True)
         sys.exit(problem.exit_code)

@@ -1,0 +1,40 @@
+"""The commands that need an extra: their help needs nothing, and its absence is one paragraph."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_TORCH = """
+import runpy, sys
+sys.modules["torch"] = None
+sys.argv = [{module!r}, *{arguments!r}]
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
+
+MODULES = {
+    "scr_live.training": ["--recipe", "r.toml", "--out", "run", "--data", "set"],
+    "scr_live.convert": ["--weights", "w.safetensors", "--out", "export"],
+}
+
+
+def without_torch(module, *arguments):
+    code = WITHOUT_TORCH.format(module=module, arguments=list(arguments))
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_help_needs_no_torch(module):
+    done = without_torch(module, "--help")
+    assert done.returncode == 0
+    assert all(option in done.stdout for option in MODULES[module] if option.startswith("--"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_without_torch_one_paragraph_names_the_extra(module):
+    done = without_torch(module, *MODULES[module])
+    assert done.returncode == 1
+    assert "scr-live[train]" in done.stderr
+    assert "Traceback" not in done.stderr
