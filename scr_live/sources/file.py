@@ -50,6 +50,8 @@ class FileSource(VideoSource):
         self._troubles = Troubles()
         self._lock = Lock()  # held while FFmpeg works on the container, which close() must not free then
         self._closed = False
+        self._decoded = 0
+        self._has_ended = False
         self._container = _open(path)
         try:
             stream = video_stream(self._container, str(path))
@@ -70,7 +72,7 @@ class FileSource(VideoSource):
     @property
     def warnings(self) -> list[str]:
         """Sentences for the person who runs this, complete once the iteration has ended."""
-        return self._troubles.warnings
+        return [*self._troubles.warnings, *self._damage()]
 
     @property
     def decode_errors(self) -> int:
@@ -96,8 +98,10 @@ class FileSource(VideoSource):
         while True:
             count = 0
             for count, frame in enumerate(self._decode_once(decoder), 1):  # noqa: B007  it is wanted afterwards
+                self._decoded += 1
                 yield frame
             if not self._loop or not count:  # not one: the file was replaced, and would be opened for ever
+                self._has_ended = not self._loop
                 return
             # Opening again works for every container; seeking does not (raw streams, broken indexes).
             self._container.close()
@@ -137,6 +141,17 @@ class FileSource(VideoSource):
                 ) from error
             else:
                 return
+
+    def _damage(self) -> Iterator[str]:
+        """Say how much was damaged: what is skipped or concealed leaves no other trace."""
+        errors, announced = self.decode_errors, self._info.frame_count or 0
+        if not errors:
+            return
+        broken = "1 damaged packet or frame" if errors == 1 else f"{errors} damaged packets or frames"
+        text = f"{self._path.name} has {broken}"
+        if self._has_ended and self._decoded < announced:
+            text += f"; {self._decoded} of about {announced} announced frames could be decoded"
+        yield f"{text}. Copy it again from where it was recorded."
 
     def _note_an_early_end(self, stream: VideoStream, packets: int, end_s: float) -> None:
         """Warn if index and clock agree that something is missing; one alone may be an edit list or audio."""

@@ -186,7 +186,24 @@ def test_corrupt_packets_are_counted_and_skipped(tmp_path, make_clip, rng):
     frames, source = read(path)
     assert 10 < len(frames) <= 30
     assert source.decode_errors > 0
+    (told,) = source.warnings
+    assert f"{source.decode_errors} damaged packets or frames" in told
+    assert (f"; {len(frames)} of about 30 announced frames could be decoded" in told) == (len(frames) < 30)
     assert all(later.pts_s > earlier.pts_s for earlier, later in pairwise(frames))
+
+
+def test_damage_is_told_even_if_the_end_was_not_read(tmp_path, make_clip, rng):
+    path = make_clip(tmp_path / "c.mp4", noise(rng, 30), width=160, height=120, options=FAST)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    path.write_bytes(data)
+    with FileSource(path) as source:
+        for _ in source:
+            if source.decode_errors:
+                break
+    (told,) = source.warnings
+    assert "damaged packet" in told
+    assert "announced" not in told
 
 
 def test_a_change_of_size_is_refused(tmp_path, make_clip):
