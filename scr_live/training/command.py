@@ -8,6 +8,7 @@ from types import FrameType
 
 import cv2
 import torch
+
 from scr_live.card import ModelCard, file_sha256
 from scr_live.errors import DataError
 from scr_live.evaluation.image_sets import Entry, find_entries
