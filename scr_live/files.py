@@ -2,13 +2,19 @@
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scr_live.errors import OptionError, OutputUnwritableError
+from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, ScrLiveError
+
+PARTIAL = ".partial"
+
+_LONGEST_NAME = 255  # bytes, of nearly every file system
+_LARGEST_REPORT = 1 << 20  # bytes; those of scr-live have some thousand
 
 
 def check_results(paths: Mapping[str, Path | None]) -> None:
@@ -23,7 +29,7 @@ def check_distinct(paths: Mapping[str, Path | None]) -> None:
     """Raise OptionError if two options name one file, by whatever path; the null device takes everything."""
     seen: dict[str, str] = {}
     for option, path in paths.items():
-        real = None if path is None else os.path.realpath(path)
+        real = None if path is None else _real(path)
         if real is None or real == os.devnull:
             continue
         other = seen.setdefault(real, option)
@@ -32,10 +38,18 @@ def check_distinct(paths: Mapping[str, Path | None]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise OutputUnwritableError now rather than after an hour's work."""
+    """Raise OutputUnwritableError now rather than after an hour's work.
+
+    OutputExistsError: there is a file that is no earlier result, perhaps one that this run is to read.
+    """
     try:
         _check_writable(path)
-    except OutputUnwritableError:
+        if path.is_file() and not _is_result(path):
+            raise OutputExistsError(
+                f"{path} exists and is no earlier result of scr-live; it is left as it is. Choose another "
+                "name."
+            )
+    except ScrLiveError:
         raise
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise OutputUnwritableError(f"Cannot write {path}: {error.strerror}.") from error
@@ -59,17 +73,12 @@ def write_text(path: Path, text: str) -> None:
     A device or pipe is written to, not replaced. File names that are no UTF-8 are written with escapes.
     """
     data = text.encode("utf-8", errors="backslashreplace")
-    target = Path(os.path.realpath(path))  # a link stays a link
-    partial = target.with_name(target.name + ".partial")
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        partial.write_bytes(data)
-        partial.replace(target)
+        if path.exists() and not path.is_file():
+            _pour(path, data)
+        else:
+            _replace(Path(os.path.realpath(path)), data)  # a link stays a link
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise OutputUnwritableError(f"Cannot write {path}: {error.strerror}.") from error
 
 
@@ -86,3 +95,58 @@ def _check_writable(path: Path) -> None:
         needed.append(target.parent)
     if not all(os.access(place, os.W_OK) for place in needed):
         raise OutputUnwritableError(f"Cannot write {path}: permission denied. Choose another place.")
+
+
+def _real(path: Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except OSError:  # the working directory was deleted: nothing can be written there by another path
+        return str(path)
+
+
+def _is_result(path: Path) -> bool:
+    """Say whether scr-live wrote this: a JSON object with the facts of the machine, or the CSV of evaluate.
+
+    An empty file holds nothing that could be lost.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(_LARGEST_REPORT + 1)
+    if not data or data.startswith(b"image,dice"):
+        return True
+    if not data.startswith(b"{") or len(data) > _LARGEST_REPORT:
+        return False
+    try:
+        return "machine" in json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _replace(target: Path, data: bytes) -> None:
+    partial = target.with_name(_shortened(target.name, _LONGEST_NAME - len(PARTIAL)) + PARTIAL)
+    try:
+        partial.write_bytes(data)
+        partial.replace(target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def _shortened(name: str, most_bytes: int) -> str:
+    while len(os.fsencode(name)) > most_bytes:
+        name = name[:-1]
+    return name
+
+
+def _pour(path: Path, data: bytes) -> None:
+    """Write to a device or pipe; a pipe that nobody reads is an OSError and no wait without end."""
+    try:
+        number = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(error.errno, "nobody reads from this pipe") from error
+        raise
+    with os.fdopen(number, "wb") as stream:
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(number, True)  # a reader that is there may take its time
+        stream.write(data)

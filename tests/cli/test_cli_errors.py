@@ -230,7 +230,7 @@ def test_an_engine_whose_extra_is_missing(cli, make_clip, room, monkeypatch):
         (("--record", "/dev/null"), "", 2),
         (("--stats", "nix/s.json"), "no folder nix", 1),
         (("--stats", "folder"), "is a folder", 1),
-        (("--stats", "clip.mp4"), "--stats and --source name the same file", 2),
+        (("--stats", "clip.mp4"), "clip.mp4 exists and is no earlier result", 1),
         (("--record", "out.mp4", "--stats", "out.mp4"), "--stats and --record name the same file", 2),
         (("--record", "out.mp4", "--stats", "/dev/full"), "No space left on device", 1),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scr_live.errors import OptionError, OutputUnwritableError
+from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.files import check_distinct, check_results, check_writable, write_csv, write_json, write_text
 
 ON_LINUX = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -116,3 +116,77 @@ def test_two_options_do_not_share_a_file(tmp_path):
 
 def test_the_null_device_may_be_named_twice():
     check_distinct({"--json": Path(os.devnull), "--csv": Path(os.devnull)})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x89PNG\r\n\x1a\n" + bytes(99),
+        b"\x08\x07ONNX" * 9,
+        b"notes\n",
+        b'{"name": "mine", "input_size": 4}',
+        b'{"a": ["machine"]}',
+        b'["machine"]',
+        b'{"machine": 1',
+        b'{"a": ' + b"[" * 100_000,
+        b'{"machine": "' + b"x" * (1 << 20) + b'"}',
+        b"image,split\na.png,train\n",
+        b"\n",
+    ],
+    ids=["picture", "model", "text", "card", "value", "list", "broken", "nested", "large", "splits", "line"],
+)
+@pytest.mark.parametrize("name", ["r.json", "r.csv", "r"])
+def test_a_file_that_is_no_earlier_result_is_left_as_it_is(content, name, tmp_path):
+    (path := tmp_path / name).write_bytes(content)
+    (link := tmp_path / "link").symlink_to(path)
+    for place in (path, link):
+        with pytest.raises(OutputExistsError, match="exists and is no earlier result"):
+            check_results({"--stats": place})
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{\n  "frames": 3,\n  "machine": {}\n}\n', b"image,dice,iou\na.png,1,1\n"], ids=str
+)
+def test_an_earlier_result_may_be_replaced(content, tmp_path):
+    (path := tmp_path / "r").write_bytes(content)
+    check_results({"--stats": path})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes there")
+def test_a_pipe_that_nobody_reads_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    check_writable(tmp_path / "pipe")
+    with pytest.raises(OutputUnwritableError, match="nobody reads from this pipe"):
+        write_text(tmp_path / "pipe", "text")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes there")
+def test_a_pipe_that_somebody_reads_gets_everything(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(tmp_path / "pipe", "text")
+        assert os.read(reader, 99) == b"text"
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "a" * 248, "ä" * 127], ids=["255", "248", "two bytes each"])
+def test_the_longest_name_can_be_written(name, tmp_path):
+    check_writable(tmp_path / name)
+    write_text(tmp_path / name, "text")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be deleted there")
+def test_a_deleted_working_directory_is_one_sentence(tmp_path, monkeypatch):
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    check_distinct({"--stats": tmp_path / "s.json", "--source": Path("phantom")})
+    with pytest.raises(OutputUnwritableError, match=r"Cannot write s\.json"):
+        check_results({"--stats": Path("s.json")})
+    with pytest.raises(OutputUnwritableError, match=r"Cannot write s\.json"):
+        write_text(Path("s.json"), "text")
