@@ -1,6 +1,7 @@
 """Pick and open an engine by name."""
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,9 @@ PRECISIONS: Final = ("auto", "f32", "bf16", "f16")
 AUTO_ORDER: Final = ("openvino", "onnxruntime")
 """By measured speed on a CPU: OpenVINO's GridSample is vectorised, ONNX Runtime's is not."""
 
+THREADS_PER_CORE: Final = 4
+"""More only take turns; with some hundred, ONNX Runtime needs seconds for a frame."""
+
 EngineFactory = Callable[[], Engine]
 
 log = logging.getLogger(__name__)
@@ -21,10 +25,11 @@ log = logging.getLogger(__name__)
 def open_engine(name: str, model: Model | None, *, precision: str = "auto", threads: int = 0) -> Engine:
     """Load the model into the engine of that name; `auto` takes the first that works here.
 
-    threads: 0 lets the engine decide. Raises UnknownEngineError, EngineUnavailableError (with the install
-    command) or a ModelError.
+    threads: 0 lets the engine decide. Raises OptionError, UnknownEngineError, EngineUnavailableError (with the
+    install command) or a ModelError.
     """
     check_names(name, precision)
+    check_threads(threads)
     if name == "auto":
         return _first_that_works(model, precision, threads)
     return _open(name, model, precision=precision, threads=threads, reason="named by --engine")
@@ -36,6 +41,16 @@ def check_names(engine: str, precision: str) -> None:
         raise UnknownEngineError(f"Unknown engine {engine!r}. Expected auto or one of: {', '.join(ENGINES)}.")
     if precision not in PRECISIONS:
         raise OptionError(f"Unknown precision {precision!r}. Expected one of: {', '.join(PRECISIONS)}.")
+
+
+def check_threads(threads: int) -> None:
+    """Raise OptionError for a number of threads that would bring the machine to a standstill."""
+    most = THREADS_PER_CORE * (os.cpu_count() or 1)
+    if not 0 <= threads <= most:
+        raise OptionError(
+            f"--threads must be from 0 (the engine decides) to {most}, {THREADS_PER_CORE} for each core of this "
+            f"machine; found {threads}."
+        )
 
 
 def _first_that_works(model: Model | None, precision: str, threads: int) -> Engine:

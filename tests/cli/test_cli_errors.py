@@ -308,6 +308,8 @@ def test_a_disk_that_is_full_already(start, finish, make_clip, room):
         ("--read-timeout", "nan", "more than 0"),
         ("--max-overlay-age", "-1", "from 0"),
         ("--max-overlay-age", "inf", "from 0"),
+        ("--threads", str(4 * (os.cpu_count() or 1) + 1), "--threads must be from 0"),
+        ("--threads", "3000000000", "--threads must be from 0"),
         ("--source", "", "--source is empty"),
     ],
 )

@@ -247,6 +247,12 @@ def test_a_precision_the_processor_does_not_have_is_refused_with_those_it_has(tm
     assert all("f32" in text and "--precision auto" in text for text in refusals)
 
 
+@pytest.mark.parametrize("threads", [-1, 4 * (os.cpu_count() or 1) + 1, 3_000_000_000])
+def test_threads_beyond_all_sense_are_refused(threads, tmp_path):
+    with pytest.raises(OptionError, match="--threads must be from 0"):
+        open_engine("onnxruntime", read_model(write_model(tmp_path)), threads=threads)
+
+
 def test_without_a_model_there_is_a_sentence():
     with pytest.raises(OptionError, match="--model"):
         open_engine("openvino", None)
