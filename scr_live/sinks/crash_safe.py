@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 from typing import IO
 
-from scr_live.errors import OutputExistsError
+from scr_live.errors import OutputExistsError, OutputUnwritableError
 
 
 class CrashSafeFile:
@@ -34,6 +34,15 @@ class CrashSafeFile:
         self.path = path.with_name(f"{path.stem[:40]}.partial-{secrets.token_hex(3)}{path.suffix}")
         """Where the bytes are now."""
         self._file: IO[bytes] = self.path.open("xb", buffering=0)
+        self._identity = os.fstat(self._file.fileno())
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether `path` still leads to this file: an open one can be removed, and written to on and on."""
+        try:
+            return os.path.samestat(self._identity, self.path.stat())
+        except OSError:
+            return False
 
     @property
     def closed(self) -> bool:
@@ -76,7 +85,7 @@ class CrashSafeFile:
             self._take_name()
 
     def finish(self) -> None:
-        """Apply the patches behind a barrier, close, and make sure of the name."""
+        """Apply the patches behind a barrier, close, and make sure of the name and of what it leads to."""
         os.fsync(self._file.fileno())
         for position, data in self._patches:
             self._file.seek(position)
@@ -84,6 +93,7 @@ class CrashSafeFile:
         os.fsync(self._file.fileno())
         self._file.close()
         self._safe_size = self.size
+        self._check_place()
         if not self._named:
             self._take_name()
 
@@ -107,6 +117,7 @@ class CrashSafeFile:
 
     def _take_name(self) -> None:
         """Rename; without --force never over a file that has come into being meanwhile."""
+        self._check_place()
         if not self._force and self._final.exists():
             raise OutputExistsError(
                 f"{self._final} came into being while it was being recorded to, and is left as it is. "
@@ -115,6 +126,13 @@ class CrashSafeFile:
         self.path.replace(self._final)
         self.path = self._final
         self._named = True
+
+    def _check_place(self) -> None:
+        if not self.is_in_place:
+            raise OutputUnwritableError(
+                f"The recording {self._final} was removed or replaced while it was being written, and is "
+                "lost. Record again, and leave the file where it is until the run has ended."
+            )
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

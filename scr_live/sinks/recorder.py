@@ -62,9 +62,13 @@ class Recorder:
         if self._ended:
             return
         self._ended = True
+        if self._movie is None:
+            return
         try:
-            if self._movie is not None:
-                self._movie.finish()
+            self._movie.finish()
+        except SinkError:
+            self._movie.abandon()
+            raise
         except (OSError, av.FFmpegError) as cause:
             raise self._fail(cause) from cause
 
@@ -79,7 +83,7 @@ class Recorder:
         movie.abandon()
         kept = (
             f"The first {movie.frames_safe} frames are safe and readable in {movie.file.path}"
-            if movie.frames_safe
+            if movie.frames_safe and movie.file.is_in_place
             else "Nothing of it was kept"
         )
         return OutputUnwritableError(

@@ -1,5 +1,6 @@
 import itertools
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -269,6 +270,39 @@ def test_a_file_that_comes_into_being_meanwhile_is_left_alone(tmp_path):
     (other,) = set(tmp_path.iterdir()) - {path}
     assert other.name in str(caught.value)
     assert len(frame_times(other)) == 1
+
+
+def remove_it(path):
+    path.unlink()
+
+
+def replace_it(path):
+    path.unlink()
+    path.write_bytes(b"precious")
+
+
+def remove_its_folder(path):
+    shutil.rmtree(path.parent)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+@pytest.mark.parametrize("count", [1, 60], ids=["before it has its name", "later"])
+@pytest.mark.parametrize("lose_it", [remove_it, replace_it, remove_its_folder])
+def test_a_recording_that_somebody_removed_is_no_success(tmp_path, lose_it, count):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "out.mp4"
+    with pytest.raises(OutputUnwritableError) as caught, Recorder(path) as recorder:  # noqa: PT012 - the order counts
+        for index in range(count):
+            recorder.write(picture(index, pts_s=index / 25))
+        (written,) = folder.iterdir()
+        lose_it(written)
+        recorder.write(picture(count, pts_s=count / 25))
+    assert "removed or replaced while it was being written" in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "readable" not in str(caught.value)
+    left = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert [file.read_bytes() for file in left] == ([b"precious"] if lose_it is replace_it else [])
 
 
 @pytest.mark.parametrize(
