@@ -33,7 +33,7 @@ class PhantomSource(VideoSource):
         total = options.frame_count
         return SourceInfo(
             kind="phantom",
-            name=f"phantom:seed={options.seed}",
+            name=_spec(options),
             width=options.width,
             height=options.height,
             fps=options.fps,
@@ -62,3 +62,24 @@ class PhantomSource(VideoSource):
     def close(self) -> None:
         """End the iteration; wakes a live source that waits for its next frame."""
         self._closed.set()
+
+
+def _spec(options: PhantomOptions) -> str:
+    """Write what `parse_phantom` reads: the seed, and whatever else is not as usual."""
+    usual = PhantomOptions()
+    parts = [f"seed={options.seed}"]
+    if options.polyps != usual.polyps:
+        parts.append(f"polyps={options.polyps}")
+    if (options.width, options.height) != (usual.width, usual.height):
+        parts.append(f"size={options.width}x{options.height}")
+    if options.duration_s != usual.duration_s:
+        parts.append(f"duration={'endless' if options.duration_s is None else _short(options.duration_s)}")
+    if options.fps != usual.fps:
+        parts.append(f"fps={_short(options.fps)}")
+    if options.is_live:
+        parts.append("live=1")
+    return f"phantom:{','.join(parts)}"
+
+
+def _short(number: float) -> str:
+    return str(number).removesuffix(".0")

@@ -175,6 +175,20 @@ def test_close_ends_the_wait_for_the_next_live_frame():
     reader.join()
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "phantom:seed=0",
+        "phantom:seed=3,polyps=0",
+        "phantom:seed=1,polyps=2,size=320x256,duration=2.5,fps=29.97002997,live=1",
+        "phantom:seed=0,duration=endless",
+    ],
+)
+def test_its_name_says_how_to_get_it_again(spec):
+    options = parse_phantom(spec)
+    assert PhantomSource(options).info.name == spec
+
+
 def test_nothing_comes_after_close():
     source = PhantomSource(CLEAN)
     source.close()
