@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
 from scr_live.engines.opening import check_names, open_engine
-from scr_live.errors import NoDisplayError, OptionError, OutputUnwritableError
+from scr_live.errors import InferenceError, NoDisplayError, OptionError, OutputUnwritableError
 from scr_live.files import check_distinct, check_results, write_csv, write_json
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import Progress, RunStats
@@ -22,6 +22,9 @@ from scr_live.sources.options import SourceOptions
 if TYPE_CHECKING:
     from scr_live.sinks.recorder import Recorder
     from scr_live.sinks.window import Window
+
+_ENOUGH_FRAMES = 10
+"""A live run of fewer frames was broken off too soon to say that its model never answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Started:
     source: SourceInfo
     engine: EngineInfo
     model: str
+    """Empty: the engine needs none."""
     threshold: float
     expected_frames: int | None
     """How many frames will be taken, an estimate; None: nobody knows."""
@@ -67,7 +71,9 @@ class Outcome:
     stats: RunStats
     recording: Path | None
     notes: tuple[str, ...]
-    """Warnings of the source and the outputs, one sentence each."""
+    """What the source and the model have to say, one sentence each; what `Started` told is not repeated."""
+    failure: InferenceError | None = None
+    """Live: the video was carried to its end, and the model never answered."""
 
 
 def run_video(
@@ -79,7 +85,8 @@ def run_video(
 ) -> Outcome:
     """Carry the source through the model to the outputs until it ends or `stop` is set.
 
-    Raises a ScrLiveError; the recording is finished and `--stats` written even then.
+    Raises a ScrLiveError; the recording is finished and `--stats` written even then. Live, a model that never
+    answers does not end the run: see `Outcome.failure`.
     """
     # First what imports cv2, then what imports av: see scr_live.sinks.display.
     from scr_live.overlays import ContourOverlay, ScoreLabel  # noqa: PLC0415 - imports cv2
@@ -105,7 +112,8 @@ def run_video(
         screen, notes = _open_screen(config, controls, source, stack)
         if started is not None:
             expected = _expected_frames(config, source.info)
-            started(Started(source.info, engine.info, config.model, threshold, expected, notes))
+            name = config.model if model else ""
+            started(Started(source.info, engine.info, name, threshold, expected, notes))
         finished: list[RunStats] = []
         with _reporting(config, model, source, finished=finished):
             run(
@@ -124,8 +132,11 @@ def run_video(
                 finished=finished.append,
             )
     stats = finished[0]
-    notes += tuple(warnings_of(source))
-    return Outcome(stats, config.record if stats.recorded else None, notes)
+    failure = _model_failure(stats)
+    told = warnings_of(source)
+    if failure is not None:
+        told.append("The model never gave an answer: whether there are polyps is not known.")
+    return Outcome(stats, config.record if stats.recorded else None, tuple(told), failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +257,12 @@ def _open_screen(
         return stack.enter_context(window), ()
     except NoDisplayError as error:
         return None, (f"{error} The run goes on without a window.",)
+
+
+def _model_failure(stats: RunStats) -> InferenceError | None:
+    if stats.inferred or not stats.ai_failures or stats.captured < _ENOUGH_FRAMES:
+        return None
+    return InferenceError(f"The model never gave an answer; the last failure: {stats.last_ai_failure}")
 
 
 @contextlib.contextmanager

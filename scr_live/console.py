@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scr_live.app import Outcome, Started
     from scr_live.diagnosis import Check
     from scr_live.pipeline.stats import Progress as RunProgress
+    from scr_live.pipeline.stats import RunStats
     from scr_live.pipeline.timing import Latency
 
 
@@ -83,7 +84,7 @@ class RunView:
         _say(f"source   {source.name}: {source.width}x{source.height}, {rate}, {_liveness(source.is_live)}")
         _say(
             f"engine   {engine.backend} on {engine.device} in {engine.precision} ({engine.reason}); "
-            f"model {facts.model}, threshold {facts.threshold:g}"
+            f"{f'model {facts.model}' if facts.model else 'no model'}, threshold {facts.threshold:g}"
         )
         for note in facts.notes:
             _say(f"note     {note}")
@@ -100,7 +101,7 @@ class RunView:
         """Move the bar."""
         if self._bar is None:
             return
-        facts = [f"{now.fps:5.1f} fps", f"polyp in {now.polyp_frames} frames"]
+        facts = [f"{now.fps:5.1f} fps", f"polyp in {_frames(now.polyp_frames)}"]
         if now.dropped:
             facts.append(f"{now.dropped} dropped")
         if now.status:
@@ -146,14 +147,13 @@ class CountView:
 
 
 def tell_outcome(outcome: "Outcome") -> None:
-    """Print the summary of a run."""
+    """Print the summary of a run; then raise its failure, if it has one."""
     stats = outcome.stats
-    share = stats.polyp_frames / stats.inferred if stats.inferred else 0.0
     rows = [("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")]
     dropped = {name: count for name, count in stats.dropped.items() if count}
     rows += [
         ("dropped", ", ".join(f"{count} at {name}" for name, count in dropped.items()) or "none"),
-        ("polyps", f"marked in {stats.polyp_frames} frames ({share:.1%})"),
+        ("polyps", _marked(stats)),
         ("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s"),
         ("inference", _latency(stats.stages.get("engine"))),
         ("annotation delay", _latency(stats.annotation_delay)),
@@ -164,6 +164,8 @@ def tell_outcome(outcome: "Outcome") -> None:
     if outcome.recording is not None:
         rows.append(("recording", str(outcome.recording)))
     _tell_rows([*rows, *(("note", note) for note in outcome.notes)])
+    if outcome.failure is not None:
+        raise outcome.failure
 
 
 def tell_values(title: str, values: dict[str, object]) -> None:
@@ -205,6 +207,16 @@ def _liveness(is_live: bool) -> str:  # noqa: FBT001 - one plain argument
 def _delivered(outcome: "Outcome") -> str:
     stats = outcome.stats
     return f"{stats.shown} shown, {stats.recorded} recorded"
+
+
+def _marked(stats: "RunStats") -> str:
+    if not stats.inferred:
+        return "not known: no frame was inferred"
+    return f"marked in {_frames(stats.polyp_frames)} ({stats.polyp_frames / stats.inferred:.1%})"
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _latency(figures: "Latency | None") -> str:

@@ -2,9 +2,14 @@
 
 import json
 import os
+import sys
 
+import av
 import numpy as np
 import pytest
+from tiny_models import write_model
+
+from scr_live.shipped import DEFAULT_MODEL
 
 
 def test_a_damaged_file_is_called_damaged(cli, make_clip, tmp_path, rng):
@@ -40,3 +45,49 @@ def test_a_recording_that_was_removed_meanwhile_is_no_success(cli, make_clip, tm
     assert "removed or replaced while it was being written" in done.err
     assert str(out) in done.err
     assert json.loads(stats.read_text())["frames"]["captured"] == 50
+
+
+def test_a_live_model_that_never_answers_is_no_success(cli, make_clip, tmp_path):
+    clip, out, stats = make_clip(tmp_path / "clip.mp4", 30, fps=100), tmp_path / "o.mp4", tmp_path / "s.json"
+    model = write_model(tmp_path, fill=float("nan"))
+    options = ("--realtime", "--model", model, "--no-display", "--record", out, "--stats", stats)
+    done = cli("run", "--source", clip, *options)
+    assert done.code == 1
+    assert "The model never gave an answer; the last failure: " in done.err
+    assert "from nan to nan" in done.err
+    assert "Traceback" not in done.err
+    assert "note              The model never gave an answer" in done.out
+    assert "marked in" not in done.out
+    with av.open(str(out)) as container:
+        recorded = sum(1 for _ in container.decode(video=0))
+    assert recorded == json.loads(stats.read_text())["frames"]["recorded"] > 0
+
+
+def test_an_engine_without_a_model_names_none(cli, make_clip, tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", 3)
+    done = cli("run", "--source", clip, "--engine", "constant", "--no-display")
+    assert "no model" in done.out
+    assert DEFAULT_MODEL not in done.out
+
+
+def test_one_frame_is_one_frame(cli, make_clip, tmp_path):
+    bright = np.full((48, 64, 3), 90, np.uint8)
+    bright[16:32, 16:48] = 250
+    clip, model = make_clip(tmp_path / "clip.mp4", [bright]), write_model(tmp_path, threshold=0.7)
+    done = cli("run", "--source", clip, "--model", model, "--no-display")
+    assert "marked in 1 frame (100.0%)" in done.out
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only X11 can be missing")
+def test_a_missing_display_is_told_once(cli, make_clip, tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    done = cli("run", "--source", make_clip(tmp_path / "clip.mp4", 3), "--engine", "constant")
+    assert done.out.count("goes on without a window") == 1
+
+
+def test_a_phantom_is_named_with_its_options(cli):
+    source = "phantom:seed=3,polyps=0,size=64x48,duration=0.1"
+    assert (
+        f"source   {source}: 64x48"
+        in cli("run", "--source", source, "--engine", "constant", "--no-display").out
+    )
