@@ -26,6 +26,7 @@ CHOICES: Final = {
 LARGEST_INPUT: Final = 4096
 
 _SHA256 = re.compile(r"[0-9a-f]{64}|")
+_LONGEST_SHOWN = 120
 _RANGE_SLACK = 1e-3  # what rounding in half precision may add to a probability
 
 
@@ -59,11 +60,11 @@ class ModelCard:
             if getattr(self, key) not in allowed:
                 raise CardError(
                     f"{key} of a model card must be one of {', '.join(allowed)}; "
-                    f"found {getattr(self, key)!r}."
+                    f"found {_shown(getattr(self, key))}."
                 )
         for key, value, fits, expected in self._facts():
             if not fits:
-                raise CardError(f"{key} of a model card must be {expected}; found {value!r}.")
+                raise CardError(f"{key} of a model card must be {expected}; found {_shown(value)}.")
 
     @classmethod
     def from_dict(cls, values: object, *, origin: str) -> Self:
@@ -193,10 +194,10 @@ def read_card(path: Path) -> ModelCard:
 def read_json(path: Path) -> object:
     """Parse a JSON file; what is not JSON is a CardError."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin with a byte-order mark
     except FileNotFoundError as error:
         raise CardError(f"{path} does not exist; expected a JSON file.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: also a number of 5000 digits
         raise CardError(f"{path} cannot be read as JSON: {error}.") from error
 
 
@@ -221,10 +222,19 @@ def check_hash(model: Path, card: ModelCard) -> str:
     return found
 
 
+def _shown(value: object) -> str:
+    """The value as a person may read it, whatever its length or depth."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "something too long to show"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 def _plain(key: str, value: object) -> Any:  # noqa: ANN401 - JSON values; ModelCard checks them
     if key in ("mean", "std"):
         if not isinstance(value, list) or len(value) != 3 or not all(map(_is_real, value)):  # noqa: PLR2004 - RGB
-            raise CardError(f"{key} of a model card must be a list of three numbers; found {value!r}.")
+            raise CardError(f"{key} of a model card must be a list of three numbers; found {_shown(value)}.")
         return tuple(float(entry) for entry in value)
     return value
 
@@ -242,7 +252,10 @@ def _is_whole(value: object, least: int, most: int) -> bool:
 
 
 def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return False
 
 
 def _is_mapping(value: object) -> bool:

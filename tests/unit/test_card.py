@@ -81,10 +81,34 @@ def test_a_wrong_field_is_named(changes, words):
         card(**changes)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dtype": "float32", "mean": [10**400, 0, 0]},
+        {"dtype": "float32", "std": [1, 1, 10**400]},
+        {"input_size": 10**400},
+        {"input_size": 10**5000},
+        {"output_channel": -(10**5000)},
+        {"threshold": 10**5000},
+        {"layout": "N" * 9999},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_number_or_text_without_end_is_a_short_card_error(changes):
+    with pytest.raises(CardError, match="of a model card must be") as caught:
+        card(**changes)
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize("values", [[], "card", None, 3])
 def test_a_card_is_an_object(values):
     with pytest.raises(CardError, match="JSON object"):
         ModelCard.from_dict(values, origin="the card")
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    (tmp_path / "card.json").write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    assert read_card(tmp_path / "card.json") == card()
 
 
 @pytest.mark.parametrize("missing", ["name", "input_size"])
@@ -124,7 +148,18 @@ def test_a_missing_card_says_which_files_were_expected(tmp_path):
         find_card(tmp_path / "x.onnx")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b"{'name': 1}"])
+NO_JSON = {
+    "empty": b"",
+    "broken": b"{",
+    "UTF-16": b"\xff\xfe{}",
+    "Python": b"{'name': 1}",
+    "digits": b'{"name": "a", "input_size": ' + b"3" * 5000 + b"}",
+    "nested": b"[" * 100_000,
+    "nested object": b'{"a":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", NO_JSON.values(), ids=NO_JSON)
 def test_what_is_no_json_is_a_card_error(content, tmp_path):
     path = tmp_path / "card.json"
     path.write_bytes(content)
