@@ -33,10 +33,10 @@ EngineName = Annotated[str, typer.Option(help="auto, openvino, onnxruntime, pyto
 Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]
 Threshold = Annotated[
     float | None,
-    typer.Option(help="Probability from which a pixel is marked; if not given, the model card's."),
+    typer.Option(help="Probability from which a pixel is marked. Without: the model card's."),
 ]
 Threads = Annotated[
-    int, typer.Option(min=0, help="CPU threads of the engine, at most 4 for each core; 0: it decides.")
+    int, typer.Option(min=0, help="CPU threads of the engine, up to 4 a core; 0: it decides.")
 ]
 
 
@@ -158,7 +158,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     data: Annotated[Path, typer.Option(help="Folder with images/ and masks/ (no masks/: no polyps at all).")],
     split: Annotated[
         str | None,
-        typer.Option(help="train or val, as splits.csv in or beside the folder says; if not given, all."),
+        typer.Option(help="train or val, as splits.csv in or beside the folder says. Without: all."),
     ] = None,
     model: Model = DEFAULT_MODEL,
     engine: EngineName = "auto",

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 def open_engine(name: str, model: Model | None, *, precision: str = "auto", threads: int = 0) -> Engine:
     """Load the model into the engine of that name; `auto` takes the first that works here.
 
-    threads: 0 lets the engine decide. Raises OptionError, UnknownEngineError, EngineUnavailableError (with the
-    install command) or a ModelError.
+    threads: 0 lets the engine decide. Raises OptionError, UnknownEngineError, EngineUnavailableError (with
+    the install command) or a ModelError.
     """
     check_names(name, precision)
     check_threads(threads)
@@ -48,8 +48,8 @@ def check_threads(threads: int) -> None:
     most = THREADS_PER_CORE * (os.cpu_count() or 1)
     if not 0 <= threads <= most:
         raise OptionError(
-            f"--threads must be from 0 (the engine decides) to {most}, {THREADS_PER_CORE} for each core of this "
-            f"machine; found {threads}."
+            f"--threads must be from 0 (the engine decides) to {most}, {THREADS_PER_CORE} for each core of "
+            f"this machine; found {threads}."
         )
 
 

@@ -41,8 +41,8 @@ def test_help_says_what_it_is_not(cli):
 
 def test_help_says_what_happens_without_an_option(cli):
     text = " ".join(cli("evaluate", "--help").out.replace("│", " ").split())
-    assert "if not given, all" in text
-    assert "if not given, the model card's" in text
+    assert "Without: all" in text
+    assert "Without: the model card's" in text
 
 
 def test_help_loads_nothing_heavy(start, finish):
