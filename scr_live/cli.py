@@ -108,9 +108,6 @@ def run(  # noqa: PLR0913 - the options of the command
 
     if transport not in ("tcp", "udp"):
         raise OptionError(f"--transport must be tcp or udp; found {transport!r}.")
-    for name, value in (("--open-timeout", open_timeout), ("--read-timeout", read_timeout)):
-        if not value > 0:
-            raise OptionError(f"{name} must be more than 0 seconds; found {value}.")
     config = RunConfig(
         source=source,
         source_options=SourceOptions(

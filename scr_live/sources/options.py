@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from math import isfinite
-from typing import Literal
+from typing import Final, Literal
 
 from scr_live.errors import OptionError
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "srt", "tcp")
+
+LONGEST_WAIT_S: Final = 3600
+SLOWEST_FPS: Final = 0.01
+FASTEST_FPS: Final = 1000
 
 _SIZE = re.compile(r"[1-9]\d{0,4}x[1-9]\d{0,4}")
 
@@ -23,10 +26,11 @@ class SourceOptions:
     size: str | None = None
     """Camera: WIDTHxHEIGHT, such as 1280x720."""
     fps: float | None = None
-    """Camera: rate to ask for. Pictures: rate to play at (default 25)."""
+    """Camera: rate to ask for. Pictures: rate to play at (default 25). From 0.01 to 1000."""
     pixel_format: str | None = None
     """Camera: such as mjpeg or yuyv422."""
     open_timeout_s: float = 10.0
+    """At most an hour, as read_timeout_s: what waits for longer is stuck."""
     read_timeout_s: float = 5.0
     transport: Literal["tcp", "udp"] = "tcp"
     """RTSP only."""
@@ -36,9 +40,13 @@ class SourceOptions:
             raise OptionError(
                 f"Expected a camera size as WIDTHxHEIGHT, such as 1280x720, found {self.size!r}."
             )
-        for name in ("fps", "open_timeout_s", "read_timeout_s"):
-            value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value > 0):
-                raise OptionError(f"Expected {name} to be a number above 0, found {value}.")
+        if self.fps is not None and not SLOWEST_FPS <= self.fps <= FASTEST_FPS:
+            raise OptionError(f"--fps must be from {SLOWEST_FPS} to {FASTEST_FPS}; found {self.fps}.")
+        waits = {"--open-timeout": self.open_timeout_s, "--read-timeout": self.read_timeout_s}
+        for option, value in waits.items():
+            if not 0 < value <= LONGEST_WAIT_S:
+                raise OptionError(
+                    f"{option} must be more than 0 and at most {LONGEST_WAIT_S} seconds; found {value}."
+                )
         if self.transport not in ("tcp", "udp"):
             raise OptionError(f"Expected the transport tcp or udp, found {self.transport!r}.")

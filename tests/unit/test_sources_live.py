@@ -210,8 +210,16 @@ def test_numbers_name_no_camera_where_there_are_none():
         {"size": "1280*720"},
         {"size": "0x0"},
         {"fps": 0},
+        {"fps": 1e-300},
+        {"fps": 1e300},
+        {"fps": 0.0099},
+        {"fps": 1000.1},
         {"fps": float("nan")},
         {"open_timeout_s": -1},
+        {"open_timeout_s": 1e30},
+        {"open_timeout_s": float("nan")},
+        {"read_timeout_s": 0},
+        {"read_timeout_s": 3600.1},
         {"read_timeout_s": float("inf")},
         {"transport": "pigeon"},
     ],
@@ -220,6 +228,12 @@ def test_wishes_that_make_no_sense_are_option_errors(wish):
     with pytest.raises(OptionError) as caught:
         SourceOptions(**wish)
     assert str(next(iter(wish.values()))) in str(caught.value)
+
+
+@pytest.mark.parametrize("fps", [0.01, 1000])
+def test_the_bounds_themselves_may_be_asked_for(fps):
+    options = SourceOptions(fps=fps, open_timeout_s=3600, read_timeout_s=3600)
+    assert (options.fps, options.open_timeout_s, options.read_timeout_s) == (fps, 3600, 3600)
 
 
 def test_a_protocol_this_build_lacks_or_nobody_answers(free_port):
