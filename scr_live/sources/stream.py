@@ -17,6 +17,8 @@ PROTOCOLS = "rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto,data"
 
 def open_stream(url: str, options: SourceOptions) -> LiveSource:
     """Connect and wait for the first picture; a SourceError within the two time-outs together."""
+    scheme, mark, rest = url.partition("://")
+    url = scheme.lower() + mark + rest  # FFmpeg knows its protocols in small letters alone
     name = redact(url)
     return LiveSource(
         LiveTarget(

@@ -63,7 +63,7 @@ def test_a_server_that_accepts_and_stays_silent_times_out(loopback, scheme):
         open_source(f"{scheme}://127.0.0.1:{server.port}/x", IMPATIENT)
 
 
-@pytest.mark.parametrize("scheme", ["tcp", "http", "rtsp", "https", "rtsps"])
+@pytest.mark.parametrize("scheme", ["tcp", "http", "rtsp", "https", "rtsps", "HTTP", "Rtsp"])
 def test_an_address_nobody_listens_on_is_not_found(free_port, scheme):
     with pytest.raises(SourceNotFoundError) as caught:
         open_source(f"{scheme}://user:hunter2@127.0.0.1:{free_port}/x?token=hunter2", PATIENT)
