@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
-from scr_live.engines.opening import check_names, open_engine
+from scr_live.engines.opening import check_names, check_threads, open_engine
 from scr_live.errors import InferenceError, NoDisplayError, OptionError, OutputUnwritableError
 from scr_live.files import check_distinct, check_results, write_csv, write_json
 from scr_live.machine import machine_facts
@@ -161,6 +161,7 @@ def evaluate_images(
     from scr_live.evaluation.images import csv_rows, evaluate_set  # noqa: PLC0415 - imports cv2
 
     check_names(config.engine, config.precision)
+    check_threads(config.threads)
     _check_threshold(config.threshold)
     check_results({"--json": config.json, "--csv": config.csv})
     model = _find_model(config.engine, config.model)
@@ -188,6 +189,7 @@ def _check(config: RunConfig) -> None:
     if not config.source:
         raise OptionError("--source is empty. Give a file, a camera, an address, a folder or phantom.")
     check_names(config.engine, config.precision)
+    check_threads(config.threads)
     _check_threshold(config.threshold)
     if not 0 <= config.max_overlay_age_s < float("inf"):
         raise OptionError(

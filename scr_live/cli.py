@@ -147,6 +147,8 @@ def run(  # noqa: PLR0913 - the options of the command
             stop=signals.stop,
         )
     console.tell_outcome(outcome)
+    if outcome.failure is not None:
+        raise outcome.failure
 
 
 @app.command()

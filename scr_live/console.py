@@ -147,7 +147,7 @@ class CountView:
 
 
 def tell_outcome(outcome: "Outcome") -> None:
-    """Print the summary of a run; then raise its failure, if it has one."""
+    """Print the summary of a run."""
     stats = outcome.stats
     rows = [("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")]
     dropped = {name: count for name, count in stats.dropped.items() if count}
@@ -164,13 +164,11 @@ def tell_outcome(outcome: "Outcome") -> None:
     if outcome.recording is not None:
         rows.append(("recording", str(outcome.recording)))
     _tell_rows([*rows, *(("note", note) for note in outcome.notes)])
-    if outcome.failure is not None:
-        raise outcome.failure
 
 
 def tell_values(title: str, values: dict[str, object]) -> None:
     """Print names and numbers; what is nested is for files."""
-    _out.print(escape(title), style="bold", soft_wrap=True)
+    _out.print(_plain(title), style="bold", soft_wrap=True)
     plain = {name: value for name, value in values.items() if not isinstance(value, dict | None)}
     _tell_rows([(name, f"{v:.4f}" if isinstance(v, float) else str(v)) for name, v in plain.items()])
 
@@ -179,14 +177,14 @@ def tell_checks(checks: Sequence["Check"]) -> None:
     """Print what works here and what does not."""
     for check in checks:
         mark = "[green]ok   [/]" if check.works else "[red]fails[/]" if check.needed else "[yellow]no   [/]"
-        _out.print(f"{mark}  {check.name:<24}  {escape(check.found)}", soft_wrap=True)
+        _out.print(f"{mark}  {check.name:<24}  {_plain(check.found)}", soft_wrap=True)
 
 
 def tell_error(error: ScrLiveError) -> None:
     """Print an error as one paragraph on stderr."""
     notes = [note for note in getattr(error, "__notes__", []) if note]
     text = " ".join(" ".join([str(error), *(f"({note})" for note in notes)]).splitlines())
-    _err.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=not sys.stderr.isatty())
+    _err.print(f"[bold red]Error:[/] {_plain(text)}", soft_wrap=not sys.stderr.isatty())
 
 
 def _tell_rows(rows: Sequence[tuple[str, str]]) -> None:
@@ -197,7 +195,7 @@ def _tell_rows(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def _say(line: str) -> None:
-    _out.print(escape(line), soft_wrap=True)
+    _out.print(_plain(line), soft_wrap=True)
 
 
 def _liveness(is_live: bool) -> str:  # noqa: FBT001 - one plain argument
@@ -224,3 +222,8 @@ def _latency(figures: "Latency | None") -> str:
         return "not measured"
     names = ("p50", "p95", "p99", "max")
     return ", ".join(f"{name} {getattr(figures, name):.1f} ms" for name in names)
+
+
+def _plain(text: str) -> str:
+    """Escape markup, and control characters: a file's name must not steer the terminal."""
+    return escape("".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text))
