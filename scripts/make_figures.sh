@@ -28,5 +28,6 @@ done
 "$SCR_LIVE" evaluate --data "$DATA/kvasir-seg" --split val --precision f32 --json figures/kvasir-seg-val-f32.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_box.py --data "$DATA/kvasir-seg" --data "$DATA/negatives" --out figures/box.json
+"$PYTHON" scripts/measure_parts.py
 "$PYTHON" scripts/make_readme_picture.py
 "$PYTHON" scripts/readme_figures.py

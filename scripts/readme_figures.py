@@ -28,7 +28,7 @@ SETS = (
 
 def main() -> None:
     """Rewrite both."""
-    fill(Path("README.md"), machine(), accuracy(), speed(), phantom())
+    fill(Path("README.md"), machine(), accuracy(), speed(), parts(), phantom())
     fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), box())
 
 
@@ -98,6 +98,16 @@ def speed() -> str:
             f"{share(r['polyp_frames'] / max(frames['inferred'], 1))} |"
         )
     return "\n".join(lines)
+
+
+def parts() -> str:
+    """What surrounds the model, at 1080p."""
+    r = load("parts")
+    means = ", ".join(f"{name} {latency['mean']:.1f} ms" for name, latency in r["ms"].items())
+    return (
+        f"**Around the model**, mean a frame of {r['frame'][0]}x{r['frame'][1]} on one core "
+        f"(`python scripts/measure_parts.py`): {means}."
+    )
 
 
 def phantom() -> str:
