@@ -15,7 +15,7 @@ from scr_live.errors import InferenceError, NoDisplayError, OptionError, OutputU
 from scr_live.files import check_distinct, check_results, write_csv, write_json
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import Progress, RunStats
-from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
+from scr_live.shipped import DEFAULT_MODEL, Model, model_for
 from scr_live.sources import SourceInfo, VideoSource, decode_errors_of, warnings_of
 from scr_live.sources.options import SourceOptions
 
@@ -96,7 +96,7 @@ def run_video(
     _check(config)
     with contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
-        model = _find_model(config.engine, config.model)
+        model = model_for(config.engine, config.model)
         recorder_for = _recorder_opener(config)
         source = stack.enter_context(open_source(config.source, config.source_options))
         open_this_engine = partial(
@@ -164,7 +164,7 @@ def evaluate_images(
     check_threads(config.threads)
     _check_threshold(config.threshold)
     check_results({"--json": config.json, "--csv": config.csv})
-    model = _find_model(config.engine, config.model)
+    model = model_for(config.engine, config.model)
     threshold = _threshold(config.threshold, model)
     with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
         result = evaluate_set(engine, config.data, split=config.split, threshold=threshold, progress=progress)
@@ -211,16 +211,6 @@ def _threshold(wanted: float | None, model: Model | None) -> float:
 def _check_threshold(threshold: float | None) -> None:
     if threshold is not None and not 0 < threshold < 1:
         raise OptionError(f"--threshold must lie between 0 and 1; found {threshold}.")
-
-
-def _find_model(engine: str, name: str) -> Model | None:
-    match engine:
-        case "constant":
-            return None  # it looks at nothing
-        case "pytorch":
-            return find_weights(name)
-        case _:
-            return find_model(name)
 
 
 def _recorder_opener(config: RunConfig) -> Callable[[SourceInfo], "Recorder"] | None:

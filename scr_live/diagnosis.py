@@ -12,7 +12,7 @@ import scr_live
 from scr_live.engines.opening import ENGINES, open_engine
 from scr_live.errors import InferenceError, ScrLiveError
 from scr_live.machine import installed_version
-from scr_live.shipped import DEFAULT_MODEL, Model, find_model, find_weights
+from scr_live.shipped import DEFAULT_MODEL, find_model, model_for
 
 PACKAGES = (
     "numpy",
@@ -68,10 +68,7 @@ def _shipped_model() -> str:
 
 
 def _one_frame(name: str) -> str:
-    model: Model | None = None
-    if name != "constant":
-        model = find_weights(DEFAULT_MODEL) if name == "pytorch" else find_model(DEFAULT_MODEL)
-    with open_engine(name, model) as engine:
+    with open_engine(name, model_for(name, DEFAULT_MODEL)) as engine:
         size = engine.info.input_size
         probability = engine.infer(np.full((size, size, 3), 90, np.uint8))
     versions = ", ".join(" ".join(pair) for pair in engine.info.versions)

@@ -31,6 +31,17 @@ def model_names() -> list[str]:
     return sorted(card.parent.name for card in (data_dir() / "export").glob("*/card.json"))
 
 
+def model_for(engine: str, name_or_path: str) -> Model | None:
+    """What an engine runs: weights for PyTorch, an ONNX file for others, None where it looks at nothing."""
+    match engine:
+        case "constant":
+            return None
+        case "pytorch":
+            return find_weights(name_or_path)
+        case _:
+            return find_model(name_or_path)
+
+
 def find_model(name_or_path: str) -> Model:
     """A shipped model by name, or any ONNX file by path with a card beside it."""
     path = data_dir() / "export" / name_or_path / f"{name_or_path}.onnx"

@@ -16,7 +16,7 @@ RUNS = (
     ("sample-onnxruntime", "the same, `--engine onnxruntime`"),
     ("polyp-clip", "a real clip with a polyp, 560x480"),
     ("polyp-clip-realtime", "the same, `--realtime`: as if live"),
-    ("normal-clip", "a real clip without a polyp, 420x288"),
+    ("normal-clip", "a real clip without a polyp, 420x288 (looked at in development)"),
 )
 SETS = (
     ("kvasir-seg-val", "Kvasir-SEG, validation"),

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Callable
 from typing import Final
 
 from scr_live.engines import Engine
@@ -12,12 +11,10 @@ from scr_live.shipped import Model
 ENGINES: Final = ("openvino", "onnxruntime", "pytorch", "constant")
 PRECISIONS: Final = ("auto", "f32", "bf16", "f16")
 AUTO_ORDER: Final = ("openvino", "onnxruntime")
-"""By measured speed on a CPU: OpenVINO's GridSample is vectorised, ONNX Runtime's is not."""
+"""By measured speed on a CPU: figures/run-sample.json and its neighbours."""
 
 THREADS_PER_CORE: Final = 4
 """More only take turns; with some hundred, ONNX Runtime needs seconds for a frame."""
-
-EngineFactory = Callable[[], Engine]
 
 log = logging.getLogger(__name__)
 

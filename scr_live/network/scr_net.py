@@ -1,4 +1,4 @@
-"""SCR-Net: semantic calibration encoder, semantic refinement decoder (AAAI 2021, figure 2)."""
+"""SCR-Net: semantic calibration encoder, semantic refinement decoder (AAAI 2021)."""
 
 from dataclasses import asdict, dataclass
 
