@@ -16,8 +16,14 @@ def augment(sample: Sample, rng: Generator, *, size: int) -> Pair:
     """A random variant: (size, size, 3) RGB picture and (size, size) mask of 0 or 255."""
     image, mask = _geometry(sample.image, sample.mask, rng, size)
     image = _light(image, rng)
+    if rng.random() < 0.3:
+        image = _uneven_light(image, rng)
     if rng.random() < 0.25:
         image = _defocus_or_motion(image, rng)
+    if rng.random() < 0.12:
+        image = _colour_ghosts(image, rng)
+    if rng.random() < 0.12:
+        image = _interlace(image, rng)
     if rng.random() < 0.2:
         image = _noise(image, rng)
     if rng.random() < 0.2:
@@ -39,9 +45,9 @@ def resized(sample: Sample, *, size: int) -> Pair:
 
 
 def _geometry(image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: Generator, size: int) -> Pair:
-    """Flip, turn, zoom (0.6 to 1.7), stretch, shift: one resampling."""
+    """Flip, turn, zoom (0.5 to 1.8), stretch, shift: one resampling."""
     half = image.shape[0] / 2
-    zoom = float(np.exp(rng.uniform(np.log(0.6), np.log(1.7)))) * size / image.shape[0]
+    zoom = float(np.exp(rng.uniform(np.log(0.5), np.log(1.8)))) * size / image.shape[0]
     stretch = float(np.exp(rng.uniform(-0.15, 0.15)))
     angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.normal(0, 0.15)
     flip = rng.choice((-1.0, 1.0))
@@ -68,6 +74,40 @@ def _light(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     return cast(
         "NDArray[np.uint8]", cv2.LUT(np.clip(pixels, 0, 255).astype(np.uint8), table.astype(np.uint8))
     )
+
+
+def _uneven_light(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """The lamp sits at the tip: near walls glare, far ones are dark, and a polyp may lie in either."""
+    size = image.shape[0]
+    axis = np.linspace(-1, 1, size, dtype=np.float32)
+    x, y = rng.uniform(-1.2, 1.2, 2)
+    distance = np.hypot(axis[None, :] - x, axis[:, None] - y) / rng.uniform(0.7, 1.6)
+    lit = np.float32(rng.uniform(0.8, 1.6)) / (1 + distance**2)
+    gain = np.clip(lit + np.float32(rng.uniform(0.05, 0.35)), 0, 1.5)
+    return np.clip(image * gain[..., None], 0, 255).astype(np.uint8)
+
+
+def _colour_ghosts(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """Scopes that take red, green and blue one after another split the colours of whatever moves."""
+    size = image.shape[0]
+    motion = rng.normal(0, 0.015, 2) * size
+    result = image.copy()
+    for channel, time in enumerate(rng.permutation((-1, 0, 1))):
+        shift = np.array(((1, 0, time * motion[0]), (0, 1, time * motion[1])))
+        result[..., channel] = cv2.warpAffine(
+            image[..., channel], shift, (size, size), borderMode=cv2.BORDER_REPLICATE
+        )
+    return result
+
+
+def _interlace(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """Two half pictures of different moments in one: every other line is displaced."""
+    lines = int(rng.integers(1, 3))  # a line of the video is one or two of a small picture
+    shift = int(rng.integers(2, 10)) * int(rng.choice((-1, 1)))
+    odd = np.arange(image.shape[0]) // lines % 2 == 1
+    result = image.copy()
+    result[odd] = np.roll(image, shift, axis=1)[odd]
+    return result
 
 
 def _defocus_or_motion(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:

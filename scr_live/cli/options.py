@@ -1,0 +1,18 @@
+"""Options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str, typer.Option(help="A shipped model, or the path of an ONNX file with its card beside it.")
+]
+EngineName = Annotated[str, typer.Option(help="auto, openvino, onnxruntime, pytorch or constant (a fake).")]
+Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="Probability from which a pixel is marked. Without: the model card's."),
+]
+Threads = Annotated[
+    int, typer.Option(min=0, help="CPU threads of the engine, up to 4 a core; 0: it decides.")
+]
