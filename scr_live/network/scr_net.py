@@ -1,7 +1,5 @@
 """SCR-Net: semantic calibration encoder, semantic refinement decoder (AAAI 2021)."""
 
-from dataclasses import asdict, dataclass
-
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -12,26 +10,8 @@ from scr_live.network.blocks import (
     conv_bn_relu,
     resize_like,
 )
+from scr_live.network.config import LITE0, NetworkConfig
 from scr_live.network.encoders import build_encoder
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkConfig:
-    """Everything that decides the shape of the network; goes into the model card."""
-
-    encoder: str = "lite0"
-    width: int | None = 48
-    """Channels of every level after the encoder; None keeps the encoder's own, as in the paper."""
-    scm: bool = True
-    srm: bool = True
-
-    def as_dict(self) -> dict[str, str | int | bool | None]:
-        """The fields as they stand in a model card."""
-        return asdict(self)
-
-
-PLAIN = NetworkConfig(encoder="plain", width=None)
-LITE0 = NetworkConfig(encoder="lite0", width=48)
 
 
 class ScrNet(nn.Module):

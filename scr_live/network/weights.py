@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from scr_live.card import ModelCard
 from scr_live.errors import CardError, ModelError, ModelNotFoundError, OptionError, OutputUnwritableError
-from scr_live.network.scr_net import NetworkConfig, ScrNet
+from scr_live.network.config import NetworkConfig
+from scr_live.network.scr_net import ScrNet
 
 
 def read_network(path: Path, card: ModelCard) -> ScrNet:

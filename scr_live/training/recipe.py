@@ -2,12 +2,12 @@
 
 import math
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from scr_live.errors import DataError, OptionError
-from scr_live.network.scr_net import NetworkConfig
+from scr_live.network.config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,16 @@ class Recipe:
     negatives_per_batch: int = 2
     """Pictures without a polyp in each batch."""
     steps: int = 4000
+    epochs: float = 0.0
+    """How often each picture with a polyp is seen, instead of `steps`: exactly one of the two is set."""
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """adam: the decay is a part of the gradient, the L2 term of equation 8; adamw: apart from it."""
+    warmup: Literal["linear", "paper"] = "linear"
+    """linear: from 0; paper: from `warmup_from`, along the power of the decay."""
     warmup_steps: int = 200
+    warmup_from: float = 1e-5
+    """Learning rate at which `warmup = "paper"` begins, its lr_min."""
+    decay_power: float = 0.9
     rate: float = 1e-3
     """Peak learning rate of the decoder."""
     encoder_rate: float = 4e-4
@@ -35,10 +44,20 @@ class Recipe:
     """lambda of equation 8: lambda * BCE + (1 - lambda) * Dice."""
     negative_weight: float = 1.0
     """Weight of the loss on the pictures without a polyp."""
+    boundary_weight: float = 0.0
+    """How much more a pixel at a polyp's edge counts in the loss; 0: as much as any other."""
+    deep_supervision: float = 0.0
+    """Weight of the mean loss of the side outputs, beside that of their sum; 0: none."""
+    augmentation: Literal["endoscopy", "paper"] = "endoscopy"
+    precision: Literal["float32", "mixed"] = "float32"
+    """mixed: convolutions in bfloat16 or float16 where that is faster."""
     ema: float = 0.998
-    """Decay of the averaged weights that are validated and saved."""
+    """Decay of the averaged weights that are validated and saved; 0: they are the last ones."""
+    init: str = ""
+    """Weights (.safetensors) of the same network to start from, instead of ImageNet's or Kaiming's."""
     seed: int = 0
     validate_every: int = 400
+    """Steps from one validation to the next; 0: an epoch."""
     set_weights: tuple[tuple[str, float], ...] = ()
     """How often a picture of a set is drawn relative to the others; 1 where not named."""
 
@@ -47,21 +66,21 @@ class Recipe:
             value = getattr(self, key)
             if not (least <= value <= most and math.isfinite(value)):
                 raise OptionError(f"{key} must lie in {least}..{most}, found {value}.")
-        if not 0 <= self.negatives_per_batch < self.batch:
-            raise OptionError(
-                f"negatives_per_batch must lie in 0..batch - 1 = {self.batch - 1}, "
-                f"found {self.negatives_per_batch}."
-            )
-        if not self.sizes:
-            raise OptionError("sizes must name at least one input size, found none.")
-        for size in (*self.sizes, self.final_size):
-            if size % 32 or size < 1:
-                raise OptionError(
-                    f"Input sizes (sizes, final_size) must be multiples of 32 from 32 on, found {size}."
-                )
-        for name, weight in self.set_weights:
-            if not (weight >= 0 and math.isfinite(weight)):
-                raise OptionError(f"set_weights must be 0 or more, found {weight} for {name}.")
+        for key, choices in _CHOICES.items():
+            if getattr(self, key) not in choices:
+                raise OptionError(f"{key} must be {' or '.join(choices)}, found {getattr(self, key)!r}.")
+        _check_sizes((*self.sizes, self.final_size), drawn=len(self.sizes))
+        _check_weights(self.set_weights)
+        self._check_together()
+
+    def resolved(self, pictures_with_polyp: int) -> Self:
+        """The same with steps in place of epochs, and `validate_every` above 0.
+
+        An epoch is what it takes to draw as many pictures with a polyp as there are.
+        """
+        epoch = max(1, math.ceil(pictures_with_polyp / (self.batch - self.negatives_per_batch)))
+        steps = self.steps or max(1, round(self.epochs * epoch))
+        return replace(self, steps=steps, epochs=0.0, validate_every=self.validate_every or epoch)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -76,13 +95,35 @@ class Recipe:
             raise DataError(f"{path} is no valid TOML: {error}.") from error
         return cls(**_checked(values, path))
 
+    def _check_together(self) -> None:
+        if bool(self.steps) == bool(self.epochs):
+            raise OptionError(
+                f"A recipe says either steps or epochs, above 0; found steps = {self.steps} and "
+                f"epochs = {self.epochs:g}."
+            )
+        if self.warmup == "paper" and self.warmup_from > min(self.rate, self.encoder_rate):
+            raise OptionError(
+                f"warmup_from must not lie above rate and encoder_rate, {self.rate:g} and "
+                f"{self.encoder_rate:g}; found {self.warmup_from:g}."
+            )
+        if not 0 <= self.negatives_per_batch < self.batch:
+            raise OptionError(
+                f"negatives_per_batch must lie in 0..batch - 1 = {self.batch - 1}, "
+                f"found {self.negatives_per_batch}."
+            )
+
 
 _KINDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 _RANGES: Final[dict[str, tuple[float, float]]] = {
     "final_share": (0, 1),
     "batch": (1, math.inf),
-    "steps": (1, math.inf),
+    "steps": (0, math.inf),
+    "epochs": (0, math.inf),
+    "warmup_from": (0, math.inf),
+    "decay_power": (0, math.inf),
+    "boundary_weight": (0, math.inf),
+    "deep_supervision": (0, math.inf),
     "warmup_steps": (0, math.inf),
     "rate": (0, math.inf),
     "encoder_rate": (0, math.inf),
@@ -91,11 +132,34 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "negative_weight": (0, math.inf),
     "ema": (0, 1),
     "seed": (0, math.inf),
-    "validate_every": (1, math.inf),
+    "validate_every": (0, math.inf),
+}
+
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "optimizer": ("adamw", "adam"),
+    "warmup": ("linear", "paper"),
+    "augmentation": ("endoscopy", "paper"),
+    "precision": ("float32", "mixed"),
 }
 
 _OWN_WIDTH: Final = "own"
 """`width` of a recipe's [network] for the encoder's own channels, as TOML has no None."""
+
+
+def _check_sizes(sizes: tuple[int, ...], *, drawn: int) -> None:
+    if not drawn:
+        raise OptionError("sizes must name at least one input size, found none.")
+    for size in sizes:
+        if size % 32 or size < 1:
+            raise OptionError(
+                f"Input sizes (sizes, final_size) must be multiples of 32 from 32 on, found {size}."
+            )
+
+
+def _check_weights(weights: tuple[tuple[str, float], ...]) -> None:
+    for name, weight in weights:
+        if not (weight >= 0 and math.isfinite(weight)):
+            raise OptionError(f"set_weights must be 0 or more, found {weight} for {name}.")
 
 
 def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -104,6 +168,8 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     if unknown:
         raise DataError(f"{path} has unknown keys {unknown}. Known keys: {sorted(known)}.")
     defaults = Recipe()
+    if "epochs" in values and "steps" not in values:
+        values = {"steps": 0, **values}
     try:
         return {key: _field(key, value, getattr(defaults, key)) for key, value in values.items()}
     except TypeError as error:

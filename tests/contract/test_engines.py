@@ -47,7 +47,8 @@ def write_weights(folder):
     """Untrained weights of the plain network, which needs no other package than torch."""
     import torch  # noqa: PLC0415 - an extra
 
-    from scr_live.network.scr_net import PLAIN, ScrNet  # noqa: PLC0415
+    from scr_live.network.config import PLAIN  # noqa: PLC0415
+    from scr_live.network.scr_net import ScrNet  # noqa: PLC0415
     from scr_live.network.weights import save_weights  # noqa: PLC0415
 
     torch.manual_seed(1)

@@ -22,7 +22,8 @@ from scr_live.card import ModelCard
 from scr_live.convert.to_onnx import OPSET, export_onnx
 from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
-from scr_live.network.scr_net import NetworkConfig, ScrNet, Segmenter
+from scr_live.network.config import NetworkConfig
+from scr_live.network.scr_net import ScrNet, Segmenter
 from scr_live.shipped import read_model
 
 torch.set_num_threads(1)

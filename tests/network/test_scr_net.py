@@ -6,7 +6,8 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 import network_reference as reference
 import torch
 
-from scr_live.network.scr_net import LITE0, PLAIN, NetworkConfig, ScrNet, Segmenter
+from scr_live.network.config import LITE0, PLAIN, NetworkConfig
+from scr_live.network.scr_net import ScrNet, Segmenter
 
 torch.set_num_threads(1)
 

@@ -9,7 +9,8 @@ import torch
 
 from scr_live.card import ModelCard
 from scr_live.errors import CardError, ModelError, ModelNotFoundError, OutputUnwritableError
-from scr_live.network.scr_net import NetworkConfig, ScrNet
+from scr_live.network.config import NetworkConfig
+from scr_live.network.scr_net import ScrNet
 from scr_live.network.weights import load_weights, read_network, save_weights
 
 torch.set_num_threads(1)

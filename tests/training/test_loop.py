@@ -11,7 +11,8 @@ pytest.importorskip("safetensors", reason="needs safetensors, of the extra `trai
 import torch
 
 from scr_live.errors import ModelError, ModelNotFoundError, OptionError, OutputUnwritableError, ScrLiveError
-from scr_live.network.scr_net import NetworkConfig, ScrNet
+from scr_live.network.config import NetworkConfig
+from scr_live.network.scr_net import ScrNet
 from scr_live.network.weights import load_weights
 from scr_live.training.checkpoint import load_state
 from scr_live.training.data import Sample

@@ -2,10 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("torch", reason="needs torch, of the extra `train`")
-
 from scr_live.errors import DataError, OptionError
-from scr_live.network.scr_net import NetworkConfig
+from scr_live.network.config import NetworkConfig
 from scr_live.training.recipe import Recipe
 
 
@@ -93,7 +91,16 @@ def test_a_missing_recipe_is_named(tmp_path):
         ({"negatives_per_batch": 8}, "negatives_per_batch"),
         ({"batch": 0}, "batch"),
         ({"steps": 0}, "steps"),
-        ({"validate_every": 0}, "validate_every"),
+        ({"validate_every": -1}, "validate_every"),
+        ({"epochs": 3.0}, "either steps or epochs"),
+        ({"steps": 0, "epochs": -1.0}, "epochs must lie in"),
+        ({"optimizer": "sgd"}, "optimizer must be adamw or adam, found 'sgd'"),
+        ({"warmup": "none"}, "warmup must be linear or paper"),
+        ({"warmup": "paper", "warmup_from": 0.01}, "warmup_from must not lie above"),
+        ({"augmentation": "strong"}, "augmentation must be endoscopy or paper"),
+        ({"precision": "bf16"}, "precision must be float32 or mixed"),
+        ({"boundary_weight": -1.0}, "boundary_weight"),
+        ({"deep_supervision": float("inf")}, "deep_supervision"),
         ({"rate": -1e-3}, "rate"),
         ({"rate": float("nan")}, "rate"),
         ({"ema": 1.5}, "ema"),
@@ -108,3 +115,13 @@ def test_a_missing_recipe_is_named(tmp_path):
 def test_an_impossible_value_is_named(change, key):
     with pytest.raises(OptionError, match=key):
         replace(Recipe(), **change)
+
+
+def test_epochs_become_steps_once_the_pictures_are_counted(load):
+    recipe = load("epochs = 10\nvalidate_every = 0\nbatch = 8\nnegatives_per_batch = 2").resolved(700)
+    assert (recipe.steps, recipe.epochs, recipe.validate_every) == (1170, 0, 117)  # 700 / 6, rounded up
+    assert recipe.resolved(3) == recipe
+
+
+def test_a_part_of_an_epoch_is_at_least_a_step(load):
+    assert load("epochs = 0.001").resolved(10).steps == 1
