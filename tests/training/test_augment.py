@@ -4,7 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from scr_live.training.augment import _geometry, augment, resized
+from scr_live.training.augment import (
+    _colour_ghosts,
+    _geometry,
+    _interlace,
+    _uneven_light,
+    augment,
+    resized,
+)
 from scr_live.training.data import Sample
 
 SIDE = 128
@@ -45,6 +52,37 @@ def test_the_mask_still_lies_on_the_polyp_after_all_of_it(sample, seed):
     overlap = np.count_nonzero(found & (mask > 0)) / np.count_nonzero(found | (mask > 0))
     assert np.median(inside) > np.median(outside) + 10
     assert overlap > 0.7
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_uneven_light_is_smooth_and_has_one_direction_for_all_colours(seed):
+    grey = np.full((SIDE, SIDE, 3), 100, np.uint8)
+    lit = _uneven_light(grey, np.random.default_rng(seed)).astype(int)
+    assert (lit == lit[..., :1]).all()
+    assert lit.max() > lit.min() + 10
+    assert np.abs(np.diff(lit[..., 0], axis=0)).max() <= 5
+    assert np.abs(np.diff(lit[..., 0], axis=1)).max() <= 5
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_colour_ghosts_leave_one_colour_where_it_was_and_move_the_others_apart(sample, seed):
+    wide = np.repeat(sample.mask[..., None], 3, axis=2)
+    ghosts = _colour_ghosts(wide, np.random.default_rng(seed))
+    still = [np.array_equal(ghosts[..., c], wide[..., c]) for c in range(3)]
+    assert any(still)
+    centres = [np.argwhere(ghosts[..., c] > 127).mean(axis=0) for c in range(3)]
+    home = np.argwhere(sample.mask > 127).mean(axis=0)
+    assert np.sum(centres, axis=0) == pytest.approx(3 * home, abs=1.5)  # as far ahead as behind
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_interlacing_moves_every_other_line_sideways(sample, seed):
+    combed = _interlace(sample.image, np.random.default_rng(seed))
+    same = [np.array_equal(combed[y], sample.image[y]) for y in range(SIDE)]
+    polyp_rows = np.flatnonzero(sample.mask.any(axis=1))
+    assert 0.4 < np.mean([same[y] for y in polyp_rows]) < 0.6
+    for y in polyp_rows:
+        assert np.array_equal(np.sort(combed[y], axis=0), np.sort(sample.image[y], axis=0))
 
 
 def test_geometry_really_varies(sample):

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 
 import torch
 
-from scr_live.training.loss import HARD_SHARE, segmentation_loss, soft_dice_loss
+from scr_live.training.loss import HARD_SHARE, border_weights, segmentation_loss, soft_dice_loss
 
 torch.set_num_threads(1)
 
@@ -100,3 +100,38 @@ def test_confident_mistakes_have_a_finite_gradient():
     logits = maps([[1e4, -1e4]], [[1e4, -1e4]]).requires_grad_()
     segmentation_loss(logits, maps([[0.0, 1.0]], [[0.0, 0.0]])).backward()
     assert logits.grad.isfinite().all()
+
+
+def test_border_weights_rise_towards_the_border_alone():
+    """A window of 3 pixels over 0 0 0 1 1 1 ...: at the border the local mean is 1/3 off."""
+    target = torch.zeros(1, 1, 22, 22)
+    target[..., 11:] = 1.0
+    row = border_weights(target, 6.0)[0, 0, 5]
+    assert row.tolist() == pytest.approx([1.0] * 10 + [3.0, 3.0] + [1.0] * 10)
+
+
+def test_the_picture_edge_is_no_border():
+    assert border_weights(torch.ones(1, 1, 44, 44), 5.0).tolist() == torch.ones(1, 1, 44, 44).tolist()
+
+
+def test_a_mistake_at_the_border_costs_more_than_one_inside():
+    target = torch.zeros(1, 1, 22, 22)
+    target[..., 11:] = 1.0
+
+    def cost(column, weight):
+        logits = torch.where(target > 0, 30.0, -30.0)
+        logits[0, 0, 5, column] *= -1
+        return segmentation_loss(logits, target, boundary_weight=weight).item()
+
+    assert cost(11, 5.0) > 2 * cost(20, 5.0)
+    assert cost(11, 0.0) == pytest.approx(cost(20, 0.0))
+
+
+def test_the_weighted_loss_of_one_row_by_hand():
+    """22 equal rows, p = 0.5: every pixel costs ln 2, so the weights cancel there. Dice: 10 columns weigh 1
+    and one weighs 2 on either side, 22 * 12 = 264 a side: 1 - (264 + 1) / (264 + 264 + 1).
+    """
+    target = torch.zeros(1, 1, 22, 22)
+    target[..., 11:] = 1.0
+    loss = segmentation_loss(torch.zeros_like(target), target, boundary_weight=3.0)
+    assert loss.item() == pytest.approx(0.4 * math.log(2) + 0.6 * (1 - 265 / 529))
