@@ -1,6 +1,6 @@
 """Random batches of augmented pictures, with a fixed share of pictures without a polyp."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -8,20 +8,30 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scr_live.errors import DataError
-from scr_live.training.augment import augment
+from scr_live.errors import DataError, OptionError
+from scr_live.training.augment import Pair, augment
 from scr_live.training.data import Sample
+from scr_live.training.paper_augment import paper_augment
 from scr_live.training.recipe import Recipe
 
 
 class Batches:
-    """Draws each step's batch from (seed, step) alone.
+    """Draws each step's batch from (seed, step) alone; of `world` processes each draws its share of it.
 
     DataError: too few pictures for the recipe, or `set_weights` that do not fit their sets.
+    OptionError: a batch cannot be shared evenly among the processes.
     """
 
-    def __init__(self, recipe: Recipe, samples: Sequence[Sample]) -> None:
+    def __init__(self, recipe: Recipe, samples: Sequence[Sample], *, rank: int = 0, world: int = 1) -> None:
+        if recipe.batch % world:
+            raise OptionError(
+                f"batch must be a multiple of the number of processes, {world}, so that each gets the same "
+                f"number of pictures; found {recipe.batch}."
+            )
         self._recipe = recipe
+        self._rank = rank
+        self._world = world
+        self._augment = _augmentation(recipe)
         weights = dict(recipe.set_weights)
         self._positives = [sample for sample in samples if sample.has_polyp]
         self._negatives = [sample for sample in samples if not sample.has_polyp]
@@ -39,7 +49,7 @@ class Batches:
         self._odds = [_odds(part, weights) for part in (self._positives, self._negatives)]
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """(b, 3, s, s) float 0..255 and (b, 1, s, s) float 0 or 1."""
+        """(b, 3, s, s) float 0..255 and (b, 1, s, s) float 0 or 1, b the share of this process."""
         recipe = self._recipe
         rng = np.random.default_rng((recipe.seed, step))
         last = step >= recipe.steps * (1 - recipe.final_share)
@@ -47,7 +57,9 @@ class Batches:
         count = recipe.batch - recipe.negatives_per_batch
         chosen = self._pick(self._positives, self._odds[0], rng, count)
         chosen += self._pick(self._negatives, self._odds[1], rng, recipe.negatives_per_batch)
-        pairs = [augment(sample, rng, size=size) for sample in chosen]
+        # Each picture has a generator of its own: it comes out the same in whichever process.
+        drawn = list(zip(chosen, rng.spawn(recipe.batch), strict=True))[self._rank :: self._world]
+        pairs = [self._augment(sample, own, size) for sample, own in drawn]
         masks = torch.from_numpy(np.stack([mask for _, mask in pairs])[:, None] > 0).float()
         return to_tensor([image for image, _ in pairs]), masks
 
@@ -60,6 +72,11 @@ def to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
     """(h, w, 3) pictures of one size -> (b, 3, h, w) float32, channels last in memory."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     return batch.contiguous(memory_format=torch.channels_last)
+
+
+def _augmentation(recipe: Recipe) -> Callable[[Sample, Generator, int], Pair]:
+    kind = paper_augment if recipe.augmentation == "paper" else augment
+    return lambda sample, rng, size: kind(sample, rng, size=size)
 
 
 def _odds(samples: list[Sample], weights: dict[str, float]) -> NDArray[np.float64]:

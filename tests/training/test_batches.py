@@ -7,7 +7,7 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 
 import torch
 
-from scr_live.errors import DataError
+from scr_live.errors import DataError, OptionError
 from scr_live.training.batches import Batches, to_tensor
 from scr_live.training.data import Sample
 from scr_live.training.recipe import Recipe
@@ -98,3 +98,28 @@ def test_pictures_become_channels_first_numbers():
     assert batch.shape == (2, 3, 2, 4)
     assert batch.dtype == torch.float32
     assert batch[1, 2, 1, 3] == image[1, 3, 2]
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_processes_share_the_batch_that_one_would_draw(world):
+    whole = Batches(RECIPE, SAMPLES).draw(3)
+    for rank in range(world):
+        share = Batches(RECIPE, SAMPLES, rank=rank, world=world).draw(3)
+        for part, all_of_it in zip(share, whole, strict=True):
+            assert torch.equal(part, all_of_it[rank::world])
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_refused():
+    with pytest.raises(OptionError, match="multiple of the number of processes, 3"):
+        Batches(RECIPE, SAMPLES, rank=0, world=3)
+
+
+def test_the_papers_augmentation_adds_no_colour():
+    tinted = Sample("a", np.full((64, 64, 3), (200, 100, 50), np.uint8), np.full((64, 64), 255, np.uint8))
+    recipe = replace(RECIPE, negatives_per_batch=0, augmentation="paper", sizes=(64,))
+    images, _ = Batches(recipe, [tinted]).draw(0)
+    ratios = (images[:, 0] - images[:, 1]) / (images[:, 1] - images[:, 2]).clamp(min=1)
+    shown = images[:, 0] > 0
+    assert torch.allclose(ratios[shown], torch.tensor(2.0), atol=0.1)
+    strong, _ = Batches(replace(recipe, augmentation="endoscopy"), [tinted]).draw(0)
+    assert not torch.equal(images, strong)
