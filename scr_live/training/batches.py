@@ -44,7 +44,8 @@ class Batches:
         if unknown := sorted(set(weights) - sets):
             raise DataError(
                 f"set_weights names {unknown}, of which there are no pictures. Sets with pictures: "
-                f"{', '.join(sorted(sets))}."
+                f"{', '.join(sorted(sets))}. Give those sets too, or take their names out of the recipe "
+                "(--set set_weights={} takes out all)."
             )
         self._odds = [_odds(part, weights) for part in (self._positives, self._negatives)]
 

@@ -16,6 +16,7 @@ from scr_live.files import write_json
 from scr_live.training.data import load_samples
 from scr_live.training.loop import Trainer
 from scr_live.training.recipe import Recipe
+from scr_live.training.recipe_file import read_recipe
 
 _LARGEST_ZOOM = 1.1
 """Pictures are kept a little larger than the network's input: augmentation zooms in more than out."""
@@ -33,7 +34,7 @@ def train(  # noqa: PLR0913 - the options of the command
     tell: Callable[[str], None],
 ) -> None:
     """Train by the recipe until its end or a signal; weights, state, log and cards in `out`."""
-    plan = Recipe.load(recipe)
+    plan = read_recipe(recipe)
     if (out / "last.pt").exists() and not resume:
         raise DataError(f"{out} holds a run already. Give --resume to continue it, or another --out.")
     torch.set_num_threads(threads)

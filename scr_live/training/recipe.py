@@ -1,12 +1,10 @@
-"""A recipe: everything that decides a training run, read from a small TOML file."""
+"""A recipe: everything that decides a training run, the pictures apart."""
 
 import math
-import tomllib
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import Any, Final, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, Self
 
-from scr_live.errors import DataError, OptionError
+from scr_live.errors import OptionError
 from scr_live.network.config import NetworkConfig
 
 
@@ -82,19 +80,6 @@ class Recipe:
         steps = self.steps or max(1, round(self.epochs * epoch))
         return replace(self, steps=steps, epochs=0.0, validate_every=self.validate_every or epoch)
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a TOML file; unknown keys and wrong types are a DataError that names them."""
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise DataError(
-                f"No recipe at {path}. Expected a TOML file such as models/scr-net-lite0/recipe.toml."
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is no valid TOML: {error}.") from error
-        return cls(**_checked(values, path))
-
     def _check_together(self) -> None:
         if bool(self.steps) == bool(self.epochs):
             raise OptionError(
@@ -112,8 +97,6 @@ class Recipe:
                 f"found {self.negatives_per_batch}."
             )
 
-
-_KINDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 _RANGES: Final[dict[str, tuple[float, float]]] = {
     "final_share": (0, 1),
@@ -142,10 +125,6 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "precision": ("float32", "mixed"),
 }
 
-_OWN_WIDTH: Final = "own"
-"""`width` of a recipe's [network] for the encoder's own channels, as TOML has no None."""
-
-
 def _check_sizes(sizes: tuple[int, ...], *, drawn: int) -> None:
     if not drawn:
         raise OptionError("sizes must name at least one input size, found none.")
@@ -160,62 +139,3 @@ def _check_weights(weights: tuple[tuple[str, float], ...]) -> None:
     for name, weight in weights:
         if not (weight >= 0 and math.isfinite(weight)):
             raise OptionError(f"set_weights must be 0 or more, found {weight} for {name}.")
-
-
-def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
-    known = {entry.name for entry in fields(Recipe)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise DataError(f"{path} has unknown keys {unknown}. Known keys: {sorted(known)}.")
-    defaults = Recipe()
-    if "epochs" in values and "steps" not in values:
-        values = {"steps": 0, **values}
-    try:
-        return {key: _field(key, value, getattr(defaults, key)) for key, value in values.items()}
-    except TypeError as error:
-        raise DataError(f"{path} has a value of the wrong type: {error}.") from error
-
-
-def _field(key: str, value: object, default: object) -> object:
-    """The value in the type of its default. TypeError: it has another."""
-    match key:
-        case "network":
-            return _network(value)
-        case "sizes" if isinstance(value, list):
-            return tuple(_typed(key, size, 0) for size in value)
-        case "set_weights" if isinstance(value, dict):
-            return tuple((name, _typed(f"{key}.{name}", weight, 1.0)) for name, weight in value.items())
-        case "sizes" | "set_weights":
-            raise TypeError(
-                f"{key} must be a {'list of whole numbers' if key == 'sizes' else 'table of numbers'}, "
-                f"found {value!r}"
-            )
-        case _:
-            return _typed(key, value, default)
-
-
-def _network(value: object) -> NetworkConfig:
-    if not isinstance(value, dict):
-        raise TypeError(f"network must be a table, found {value!r}")
-    default = NetworkConfig().as_dict()
-    unknown = sorted(set(value) - set(default))
-    if unknown:
-        raise TypeError(f"network has unknown keys {unknown}, known are {sorted(default)}")
-    own_width = value.get("width") == _OWN_WIDTH
-    typed: dict[str, Any] = {
-        key: None if key == "width" and own_width else _typed(f"network.{key}", entry, default[key])
-        for key, entry in value.items()
-    }
-    network = NetworkConfig(**typed)
-    if network.width is not None and network.width < 1:
-        raise TypeError(f"network.width must be 1 or more, or {_OWN_WIDTH!r}, found {network.width}")
-    return network
-
-
-def _typed(key: str, value: object, default: object) -> Any:  # noqa: ANN401 - of the type of `default`
-    kind = type(default)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:  # not isinstance: true is no whole number
-        raise TypeError(f"{key} must be {_KINDS[kind]}, found {value!r}")
-    return value

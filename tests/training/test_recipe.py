@@ -1,10 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scr_live.errors import DataError, OptionError
 from scr_live.network.config import NetworkConfig
 from scr_live.training.recipe import Recipe
+from scr_live.training.recipe_file import find_recipe, read_recipe, recipe_names, to_toml, with_settings
 
 
 @pytest.fixture
@@ -12,7 +17,7 @@ def load(tmp_path):
     def _load(text):
         path = tmp_path / "recipe.toml"
         path.write_text(text, encoding="utf-8")
-        return Recipe.load(path)
+        return read_recipe(path)
 
     return _load
 
@@ -80,9 +85,23 @@ def test_what_is_no_toml_is_refused(load, text):
         load(text)
 
 
-def test_a_missing_recipe_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"No recipe at .*none\.toml"):
-        Recipe.load(tmp_path / "none.toml")
+def test_a_recipe_is_found_by_name_or_path(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("steps = 3")
+    assert find_recipe(str(path)) == path
+    assert find_recipe("plain").name == "plain.toml"
+
+
+@pytest.mark.parametrize("name", ["plian", "none/such.toml"])
+def test_a_missing_recipe_is_named_with_those_there_are(name):
+    with pytest.raises(DataError, match=rf"No recipe '{name}'.*lite0, plain"):
+        find_recipe(name)
+
+
+def test_an_impossible_value_in_a_file_is_named_with_the_file(load):
+    with pytest.raises(OptionError, match="batch must lie in") as caught:
+        load("batch = 0")
+    assert "recipe.toml" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +144,106 @@ def test_epochs_become_steps_once_the_pictures_are_counted(load):
 
 def test_a_part_of_an_epoch_is_at_least_a_step(load):
     assert load("epochs = 0.001").resolved(10).steps == 1
+
+
+# Shipped recipes
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_can_be_read(name):
+    recipe = read_recipe(find_recipe(name)).resolved(700)
+    assert recipe.steps > recipe.warmup_steps
+
+
+def test_plain_says_what_the_paper_says():
+    recipe = read_recipe(find_recipe("plain"))
+    assert recipe.network == NetworkConfig(encoder="plain", width=None, scm=True, srm=True)
+    assert (recipe.sizes, recipe.final_size, recipe.batch) == ((448,), 448, 8)
+    assert (recipe.optimizer, recipe.rate, recipe.encoder_rate) == ("adam", 1e-3, 1e-3)
+    assert (recipe.warmup, recipe.warmup_from, recipe.decay_power) == ("paper", 1e-5, 0.9)
+    assert (recipe.bce_share, recipe.boundary_weight, recipe.deep_supervision) == (0.4, 0, 0)
+    assert (recipe.imagenet, recipe.ema, recipe.negatives_per_batch) == (False, 0, 0)
+    assert recipe.augmentation == "paper"
+    assert recipe.weight_decay > 0
+    assert recipe.resolved(700).validate_every == 88
+
+
+# Settings from a command line
+
+
+def test_settings_change_what_they_name_and_nothing_else():
+    settings = ["rate=1", "sizes=[64, 96]", "optimizer=adam", "network.scm=false", "network.width=own"]
+    changed = with_settings(Recipe(set_weights=(("a", 2.0),)), [*settings, "set_weights.b.c=3"])
+    assert changed == Recipe(
+        rate=1.0,
+        sizes=(64, 96),
+        optimizer="adam",
+        network=NetworkConfig(scm=False, width=None),
+        set_weights=(("a", 2.0), ("b.c", 3.0)),
+    )
+
+
+def test_settings_that_only_fit_together_may_come_in_any_order():
+    changed = with_settings(Recipe(batch=8, negatives_per_batch=3), ["batch=2", "negatives_per_batch=0"])
+    assert (changed.batch, changed.negatives_per_batch) == (2, 0)
+
+
+def test_the_last_of_two_settings_counts_and_a_table_can_be_emptied():
+    changed = with_settings(Recipe(set_weights=(("a", 2.0),)), ["seed=1", "seed=2", "set_weights={}"])
+    assert (changed.seed, changed.set_weights) == (2, ())
+
+
+def test_epochs_take_the_place_of_steps_and_back():
+    by_epochs = with_settings(Recipe(), ["epochs=3"])
+    assert (by_epochs.epochs, by_epochs.steps) == (3.0, 0)
+    by_steps = with_settings(by_epochs, ["steps=7"])
+    assert (by_steps.epochs, by_steps.steps) == (0.0, 7)
+
+
+def test_a_text_may_hold_anything():
+    assert with_settings(Recipe(), ["init=runs/a=b/best.safetensors"]).init == "runs/a=b/best.safetensors"
+    assert with_settings(Recipe(), ['init="x y"']).init == "x y"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("rate", "takes KEY=VALUE.*found 'rate'"),
+        ("stpes=3", "unknown key 'stpes'.*steps, epochs"),
+        ("rate=fast", "--set rate: rate must be a number, found 'fast'"),
+        ("network.depth=3", r"unknown keys \['depth'\], known are \['encoder'"),
+        ("network.scm=maybe", r"network\.scm must be true or false, found 'maybe'"),
+        ("network=plain", "network must be a table"),
+        ("set_weights.a=often", r"set_weights\.a must be a number"),
+        ("rate.x=1", "rate is no table. Tables: network, set_weights"),
+        ("sizes=[256,", "sizes must be a list of whole numbers"),
+        ("rate=1\nseed=2", "rate must be a number"),
+        ("batch=0", "batch must lie in"),
+    ],
+)
+def test_a_wrong_setting_is_named(setting, message):
+    with pytest.raises(OptionError, match=message):
+        with_settings(Recipe(), [setting])
+
+
+# Written back
+
+RECIPES = st.builds(
+    replace,
+    st.sampled_from([Recipe(steps=9), Recipe(steps=0, epochs=0.1)]),
+    rate=st.floats(0, 1e6),
+    init=st.text(max_size=20),
+    sizes=st.lists(st.sampled_from([32, 64, 352]), min_size=1, max_size=3).map(tuple),
+    set_weights=st.dictionaries(st.text(min_size=1), st.floats(0, 1e6), max_size=3).map(
+        lambda weights: tuple(weights.items())
+    ),
+    network=st.builds(NetworkConfig, st.text(max_size=6), st.none() | st.integers(1, 512), st.booleans()),
+)
+
+
+@given(RECIPES)
+def test_what_is_written_reads_as_the_same_recipe(recipe):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "recipe.toml"
+        path.write_text(to_toml(recipe), encoding="utf-8", newline="")
+        assert read_recipe(path) == recipe
