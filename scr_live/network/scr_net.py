@@ -38,7 +38,11 @@ class ScrNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits at the picture's size: the side outputs, upsampled and summed."""
-        sides = self.side_outputs(image)
+        return self.summed(self.side_outputs(image), image)
+
+    @staticmethod
+    def summed(sides: list[Tensor], image: Tensor) -> Tensor:
+        """The side outputs, upsampled and summed, at the picture's size."""
         total = sides[-1]
         for side in reversed(sides[:-1]):
             total = side + resize_like(total, side)

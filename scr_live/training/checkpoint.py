@@ -3,22 +3,49 @@
 import contextlib
 import pickle
 from pathlib import Path
+from typing import Final
 
 import torch
 
 from scr_live.errors import ModelError, ModelNotFoundError, OutputUnwritableError
 
+LAST: Final = "last.pt"
+PREVIOUS: Final = "last.previous.pt"
+DAMAGED: Final = "last.damaged.pt"
 
-def save_state(path: Path, state: dict[str, object]) -> None:
-    """Everything a resumed run needs, whole or not at all: on an error an older state is left as it was."""
+
+def save_state(path: Path, state: dict[str, object], *, previous: Path | None = None) -> None:
+    """Everything a resumed run needs, whole or not at all: on an error an older state is left as it was.
+
+    previous: where the state saved before is kept.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         torch.save(state, partial)
+        if previous is not None and path.exists():
+            path.replace(previous)
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError on a full disk
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise OutputUnwritableError(f"Cannot write the training state {path}: {error}.") from error
+
+
+def load_latest(folder: Path) -> tuple[Path, dict[str, object]]:
+    """The newest state of a run that can be read, and where it lay.
+
+    A damaged newest one is put aside, so that saving does not let it take the place of the good one.
+    """
+    last, previous = folder / LAST, folder / PREVIOUS
+    try:
+        return last, load_state(last)
+    except ModelError:
+        if not previous.is_file():
+            raise
+    state = load_state(previous)
+    with contextlib.suppress(FileNotFoundError):
+        last.replace(folder / DAMAGED)
+    return previous, state
 
 
 def load_state(path: Path) -> dict[str, object]:

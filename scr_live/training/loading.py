@@ -1,0 +1,77 @@
+"""Batches prepared ahead, by other processes if wanted, and brought to the device."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from scr_live.errors import ScrLiveError
+from scr_live.training.batches import Batches
+
+Batch = tuple[Tensor, Tensor]
+
+
+def load_batches(
+    batches: Batches, *, first: int, end: int, workers: int, device: torch.device
+) -> Iterator[Batch]:
+    """The batches of the steps from `first` to before `end`: the same ones for any number of workers.
+
+    ScrLiveError: what a worker met, or that one was killed.
+    """
+    on_gpu = device.type == "cuda"
+    loader: DataLoader[Any] = DataLoader(
+        _Steps(batches),
+        batch_size=None,
+        sampler=range(first, end),
+        num_workers=workers,
+        pin_memory=on_gpu,
+        worker_init_fn=_settle_worker if workers else None,
+    )
+    for drawn in loader:
+        if isinstance(drawn, _Failure):
+            raise drawn.error
+        images, masks = drawn
+        yield (
+            images.to(device, non_blocking=on_gpu, memory_format=torch.channels_last),
+            masks.to(device, non_blocking=on_gpu),
+        )
+
+
+def explain_worker(error: RuntimeError) -> ScrLiveError | None:
+    """What the user should read if `error`, raised anywhere in the main thread, tells of a dead worker."""
+    if "DataLoader worker" not in str(error):
+        return None
+    return ScrLiveError(
+        "A process that prepares pictures ended unexpectedly, most often because memory ran out: "
+        f"{str(error).splitlines()[0]} Resume with fewer `workers`."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An error on its way out of a worker: raised there, it would come back wrapped in a traceback."""
+
+    error: Exception
+
+
+class _Steps(Dataset[Any]):
+    """Batches by step, as a DataLoader asks for them."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def __getitem__(self, step: int) -> Batch | _Failure:
+        try:
+            return self._batches.draw(step)
+        except ScrLiveError as error:
+            return _Failure(error)
+
+
+def _settle_worker(_number: int) -> None:
+    cv2.setNumThreads(0)  # as many processes as cores, not threads times processes
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process decides

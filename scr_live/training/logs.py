@@ -1,0 +1,120 @@
+"""The logs of a run in its folder: train.csv, validation.csv, and TensorBoard's where it is installed."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from scr_live.training.events import Event, StepDone, Validated, Validation
+from scr_live.training.tables import STEP, Table
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+ROW_EVERY: Final = 20
+"""Steps a row of train.csv stands for: their means."""
+
+NO_TENSORBOARD: Final = (
+    "No TensorBoard logs, only CSV tables: the package tensorboard is not installed. Get it with "
+    '`pip install "scr-live[train]"` or `pip install tensorboard`.'
+)
+
+_MEASURES: Final = ("loss", "bce", "dice", "negatives", "gradient_norm", "pictures_per_s", "data_share")
+
+
+class Logs:
+    """A Report that writes; to be closed. `sets` and `clean`: names of the validation sets."""
+
+    def __init__(self, folder: Path, *, step: int, sets: Sequence[str], clean: Sequence[str]) -> None:
+        self._train = Table(
+            folder / "train.csv",
+            (STEP, *_MEASURES, "rate_encoder", "rate_decoder", "seconds_left"),
+            last_step=step,
+        )
+        figures = ("dice", "iou", "sensitivity", "specificity")
+        columns = [f"{name} {figure}" for name in sets for figure in figures]
+        columns += [f"{name} false_marks" for name in clean]
+        self._validation = Table(
+            folder / "validation.csv",
+            (STEP, "quality", "dice", "false_marks", "best", "seconds", *columns),
+            last_step=step,
+        )
+        self._window: list[StepDone] = []
+        self._board = _open_board(folder / "tensorboard", step)
+
+    @property
+    def has_tensorboard(self) -> bool:
+        """Whether TensorBoard's logs are written."""
+        return self._board is not None
+
+    def __call__(self, event: Event) -> None:
+        """Write what the event says, if it belongs into a log."""
+        match event:
+            case StepDone():
+                self._window.append(event)
+                if event.step % ROW_EVERY == 0 or event.step == event.steps:
+                    self._write_window()
+            case Validated():
+                self._write_validation(event)
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._window:
+            self._write_window()
+        if self._board is not None:
+            self._board.close()
+
+    def _write_window(self) -> None:
+        window, self._window = self._window, []
+        last = window[-1]
+        row = {name: _mean([getattr(one, name) for one in window]) for name in _MEASURES}
+        row |= {f"rate_{name}": rate for name, rate in last.rates}
+        self._train.append({STEP: last.step, **row, "seconds_left": round(last.seconds_left)})
+        self._draw({f"train/{name}": value for name, value in row.items()}, last.step)
+
+    def _write_validation(self, event: Validated) -> None:
+        result = event.result
+        row = {"quality": result.quality, "dice": result.mean_dice, "false_marks": result.false_mark_share}
+        row |= _by_set(result)
+        self._validation.append(
+            {STEP: event.step, "best": int(event.is_best), "seconds": event.seconds, **row}
+        )
+        self._draw({f"validation/{name.replace(' ', '/')}": value for name, value in row.items()}, event.step)
+        if self._board is not None and event.pictures is not None:
+            data = np.frombuffer(event.pictures.read_bytes(), np.uint8)
+            grid = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+            self._board.add_image("predictions", grid, event.step, dataformats="HWC")
+
+    def _draw(self, values: dict[str, float], step: int) -> None:
+        if self._board is None:
+            return
+        for name, value in values.items():
+            if math.isfinite(value):
+                self._board.add_scalar(name, value, step)
+        self._board.flush()
+
+
+def _by_set(result: Validation) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for one in result.sets:
+        for figure in ("dice", "iou", "sensitivity", "specificity"):
+            row[f"{one.name} {figure}"] = getattr(one, figure)
+    return row | {f"{one.name} false_marks": one.share for one in result.clean}
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _open_board(folder: Path, step: int) -> "SummaryWriter | None":
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
