@@ -33,10 +33,11 @@ class Entry:
         )
 
 
-def find_entries(directory: Path, split: str | None) -> list[Entry]:
+def find_entries(directory: Path, split: str | None, *, problems: list[str] | None = None) -> list[Entry]:
     """Pictures of `DIR/images`, with `DIR/masks` of the same stem; no masks folder: no polyps at all.
 
     split: train or val as `splits.csv` in DIR or beside it says (dataset,id,split); None takes all.
+    problems: takes a line for each picture without a mask, which is left out; without it, a DataError.
     """
     images = directory / "images"
     if not images.is_dir():
@@ -53,10 +54,16 @@ def find_entries(directory: Path, split: str | None) -> list[Entry]:
             f"{images} holds no pictures. Expected files of the types {', '.join(IMAGE_SUFFIXES)}."
         )
     masks = _by_stem(directory / "masks") if (directory / "masks").is_dir() else None
-    return [
-        Entry(directory.name, image, None if masks is None else _mask_of(image, masks, directory))
-        for image in pictures.values()
-    ]
+    name = directory.absolute().name  # `.` has none
+    entries: list[Entry] = []
+    for image in pictures.values():
+        try:
+            entries.append(Entry(name, image, None if masks is None else _mask_of(image, masks, directory)))
+        except DataError as error:
+            if problems is None:
+                raise
+            problems.append(str(error))
+    return entries
 
 
 def read_image(path: Path) -> Image:
@@ -111,12 +118,13 @@ def _mask_of(image: Path, masks: dict[str, Path], directory: Path) -> Path:
 
 def _of_split(pictures: dict[str, Path], directory: Path, split: str) -> dict[str, Path]:
     table = _split_table(directory, split)
-    split_of = _read_splits(table, directory.name)
+    set_name = directory.absolute().name
+    split_of = _read_splits(table, set_name)
     wanted = {stem for stem, name in split_of.items() if name == split}
     missing = sorted(wanted - set(pictures))
     if not wanted:
         raise DataError(
-            f"{table} assigns no picture of {directory.name} to the split {split!r}. Splits it has: "
+            f"{table} assigns no picture of {set_name} to the split {split!r}. Splits it has: "
             f"{', '.join(sorted(set(split_of.values()))) or 'none'}."
         )
     if missing:

@@ -1,12 +1,14 @@
 """Image sets on disk and in memory. Needs no torch: evaluation reads the same sets."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 
 from scr_live.errors import DataError
 from scr_live.evaluation.image_sets import Entry, find_entries, read_image, read_mask
-from scr_live.training.data import load_samples
+from scr_live.training.data import Choice, all_samples, check_apart, read_sets
 
 
 def picture(*, width=48, height=40):
@@ -39,6 +41,18 @@ def polyps(tmp_path):
     return tmp_path / "polyps"
 
 
+def read(*choices, size=32):
+    """Choices as (directory, split)."""
+    ticks = []
+    sets = read_sets(
+        [Choice(directory, split, size) for directory, split in choices],
+        threads=1,
+        progress=lambda done, total: ticks.append((done, total)),
+    )
+    assert ticks[-1][0] == ticks[-1][1] == len(all_samples(sets))
+    return sets
+
+
 def stems(entries):
     return [entry.image.stem for entry in entries]
 
@@ -60,7 +74,7 @@ def test_a_set_without_masks_folder_has_no_polyps(tmp_path):
     write(tmp_path / "clean" / "images" / "a.png", picture())
     entries = find_entries(tmp_path / "clean", None)
     assert entries == [Entry("clean", tmp_path / "clean" / "images" / "a.png", None)]
-    (sample,) = load_samples(entries, size=32)
+    ((sample,),) = (one.samples for one in read((tmp_path / "clean", None)))
     assert not sample.has_polyp
 
 
@@ -148,16 +162,14 @@ def test_an_empty_mask_stays_empty(polyps):
     assert not read_mask(path).any()
 
 
-def test_samples_are_squares_in_the_order_given(polyps):
+def test_samples_are_squares_in_the_order_of_their_names(polyps):
     write(polyps / "images" / "b.png", picture(width=80, height=40))
     write(polyps / "masks" / "b.png", disc(width=80, height=40, radius=4))
-    entries = find_entries(polyps, "train")
-    first, second = load_samples(entries, size=32)
+    first, second = read((polyps, "train"))[0].samples
     assert first.image.shape == second.image.shape == (32, 32, 3)
     assert set(np.unique(first.mask)) == {0, 255}
     assert first.mask.mean() / 255 == pytest.approx(np.pi * 10**2 / (48 * 40), rel=0.1)
     assert second.mask.mean() / 255 == pytest.approx(np.pi * 4**2 / (80 * 40), rel=0.2)
-    assert load_samples(entries[::-1], size=32)[0].mask.sum() == second.mask.sum()
 
 
 def test_picture_and_mask_are_cut_to_the_same_field(tmp_path):
@@ -165,24 +177,134 @@ def test_picture_and_mask_are_cut_to_the_same_field(tmp_path):
     frame, mask = np.zeros((120, 200, 3), np.uint8), np.zeros((120, 200), np.uint8)
     frame[10:110, 60:160] = picture(width=100, height=100)
     mask[10:110, 60:110] = 255
-    entry = Entry("one", write(tmp_path / "i.png", frame), write(tmp_path / "m.png", mask))
-    (sample,) = load_samples([entry], size=64)
+    write(tmp_path / "images" / "i.png", frame)
+    write(tmp_path / "masks" / "i.png", mask)
+    (sample,) = all_samples(read((tmp_path, None), size=64))
     assert sample.mask[:, :30].mean() > 250
     assert sample.mask[:, 34:].mean() < 5
     assert (sample.image[2:-2, 2:-2] > 60).all()
 
 
+# Everything wrong with the sets, before anything is trained
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture", "cut"])
 @pytest.mark.parametrize("folder", ["images", "masks"])
-def test_a_damaged_file_is_named(polyps, folder, content):
-    path = polyps / folder / "b.png"
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp"])
+def test_a_damaged_file_is_named(polyps, folder, content, suffix):
+    (polyps / folder / "b.png").unlink()
+    path = write(polyps / folder / f"b{suffix}", picture() if folder == "images" else disc())
+    assert len(read((polyps, None))[0].samples) == 4
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if content == "cut" else content)
-    with pytest.raises(DataError, match=rf"{folder}/b\.png"):
-        load_samples(find_entries(polyps, None), size=32)
+    path.write_bytes(whole[: len(whole) * 3 // 4] if content == "cut" else content)
+    with pytest.raises(DataError, match=rf"1 problem: .*{folder}/b\{suffix}"):
+        read((polyps, None))
 
 
-def test_a_mask_of_another_size_is_named_with_both_sizes(polyps):
+def test_a_png_with_a_changed_byte_is_damaged(polyps):
+    path = polyps / "images" / "c.png"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"c\.png is damaged"):
+        read((polyps, None))
+
+
+def test_all_problems_of_a_set_come_in_one_error(polyps):
+    (polyps / "masks" / "a.png").unlink()
     write(polyps / "masks" / "b.png", disc(width=24, height=20))
-    with pytest.raises(DataError, match=r"b\.png is 24x20, its picture 48x40"):
-        load_samples(find_entries(polyps, None), size=32)
+    (polyps / "images" / "c.png").write_bytes(b"no picture")
+    write(polyps / "masks" / "d.png", disc(value=1))
+    with pytest.raises(DataError) as caught:
+        read((polyps, None))
+    text = str(caught.value)
+    for part in (
+        "4 problems",
+        "a.png has no mask",
+        "b.png is 24x20, its picture 48x40",
+        "c.png",
+        "d.png is no",
+    ):
+        assert part in text
+
+
+def test_many_problems_are_counted_and_the_first_five_named(polyps):
+    for number in range(9):
+        write(polyps / "images" / f"z{number}.png", picture())
+    with pytest.raises(DataError, match=r"9 problems: .*z0\.png.*z4\.png.*; and 4 more") as caught:
+        read((polyps, None))
+    assert "z5" not in str(caught.value)
+
+
+def test_problems_of_several_sets_come_together(polyps, tmp_path):
+    (polyps / "masks" / "a.png").unlink()
+    (tmp_path / "empty" / "images").mkdir(parents=True)
+    with pytest.raises(
+        DataError, match=r"polyps has 1 problem: .*a\.png.*empty has 1 problem: .*no pictures"
+    ):
+        read((polyps, None), (tmp_path / "empty", None))
+
+
+def test_a_set_whose_masks_are_all_empty_is_refused(polyps):
+    for name in "abc":
+        write(polyps / "masks" / f"{name}.png", disc(value=0))
+    with pytest.raises(DataError, match="all 3 masks are empty"):
+        read((polyps, "train"), (polyps, "val"))
+
+
+def test_some_empty_masks_are_pictures_without_polyp(polyps):
+    write(polyps / "masks" / "a.png", disc(value=0))
+    assert [sample.has_polyp for sample in all_samples(read((polyps, "train"), (polyps, "val")))] == [
+        False,
+        True,
+        True,
+    ]
+
+
+# What a run keeps on record
+
+
+def test_facts_count_the_pictures(polyps):
+    write(polyps / "masks" / "a.png", disc(value=0))
+    facts = read((polyps, "train"))[0].facts()
+    assert {key: value for key, value in facts.items() if key != "sha256"} == {
+        "set": "polyps",
+        "split": "train",
+        "pictures": 2,
+        "with_polyp": 1,
+        "without_polyp": 1,
+    }
+
+
+def test_the_hash_of_a_set_is_of_its_names_and_bytes(polyps, tmp_path):
+    def sha256(split="train"):
+        return read((polyps, split))[0].sha256
+
+    first = sha256()
+    assert len(first) == 64
+    assert sha256() == first
+    write(polyps / "images" / "d.png", picture()[::-1])  # of no split
+    assert sha256() == first
+    shutil.copytree(polyps, tmp_path / "elsewhere" / "polyps")
+    shutil.copy(tmp_path / "splits.csv", tmp_path / "elsewhere" / "splits.csv")
+    assert read((tmp_path / "elsewhere" / "polyps", "train"))[0].sha256 == first
+    seen = {first, sha256("val")}
+    write(polyps / "masks" / "a.png", disc(radius=9))
+    seen.add(sha256())
+    write(polyps / "images" / "b.png", disc())
+    seen.add(sha256())
+    (polyps / "images" / "a.png").rename(polyps / "images" / "aa.png")
+    (polyps / "masks" / "a.png").rename(polyps / "masks" / "aa.png")
+    seen.add(read((polyps, None))[0].sha256)
+    assert len(seen) == 5
+
+
+def test_a_picture_in_training_and_validation_is_refused_by_its_content(polyps):
+    for number, name in enumerate("abcd"):
+        write(polyps / "images" / f"{name}.png", picture() + np.uint8(number))
+    train, validation = read((polyps, "train"), (polyps, "val"))
+    check_apart([train], [validation])
+    write(polyps / "images" / "c.png", picture() + np.uint8(1))
+    train, validation = read((polyps, "train"), (polyps, "val"))
+    with pytest.raises(DataError, match=r"1 pictures .*b\.png and .*c\.png"):
+        check_apart([train], [validation])
