@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,13 +24,18 @@ from rich.progress import (
 )
 
 from scr_live.errors import ScrLiveError
+from scr_live.training.events import Finished, Note, Saved, Started, StepDone, Validated
 
 if TYPE_CHECKING:
-    from scr_live.app import Outcome, Started
+    from scr_live.app import Outcome
+    from scr_live.app import Started as RunStarted
     from scr_live.diagnosis import Check
+    from scr_live.evaluation.command import Evaluation
+    from scr_live.evaluation.tables import Row
     from scr_live.pipeline.stats import Progress as RunProgress
     from scr_live.pipeline.stats import RunStats
     from scr_live.pipeline.timing import Latency
+    from scr_live.training.events import Event
 
 
 class _Audience:
@@ -63,6 +69,13 @@ _out = Console(file=cast("IO[str]", _Audience("stdout")), highlight=False)
 _err = Console(file=cast("IO[str]", _Audience("stderr")), highlight=False)
 
 
+_SLOW_DATA = 0.2
+"""Share of the time of a training step from which waiting for pictures is worth a word."""
+
+_WIDE = 132
+"""Columns of a terminal from which the parts of the loss fit beside the bar."""
+
+
 def print_any_name() -> None:
     """Let no file name end a run because the terminal's encoding lacks a letter of it: it is escaped."""
     for stream in (sys.stdout, sys.stderr):
@@ -77,7 +90,7 @@ class RunView:
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
-    def started(self, facts: "Started") -> None:
+    def started(self, facts: "RunStarted") -> None:
         """Say what was opened, then start the bar."""
         source, engine = facts.source, facts.engine
         rate = f"{source.fps:.2f} fps" if source.fps else "variable rate"
@@ -146,6 +159,88 @@ class CountView:
         self._bar.stop()
 
 
+class TrainView:
+    """A Report of a training run: a live line on a terminal, a plain line every `every` steps elsewhere."""
+
+    def __init__(self, *, every: int = 20) -> None:
+        self._every = every
+        columns = (SpinnerColumn(), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
+        self._bar = Progress(*columns, console=_out, transient=True)
+        self._task = self._bar.add_task("steps", total=None, facts="")
+
+    def __call__(self, event: "Event") -> None:
+        """Print what the event says."""
+        match event:
+            case Started():
+                self._started(event)
+            case StepDone():
+                self._step(event)
+            case Validated():
+                self._validated(event)
+            case Note(text):
+                _say(f"note     {text}")
+            case Finished(step, complete=True):
+                _say(f"done     step {step}")
+            case Finished(step):
+                _say(f"stopped  after step {step}, as asked; everything needed to resume is saved")
+            case Saved():
+                pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def _started(self, facts: Started) -> None:
+        where = (
+            facts.device
+            if facts.processes == 1
+            else f"{facts.processes} processes, this one on {facts.device}"
+        )
+        workers = f"pictures prepared by {_counted(facts.workers, 'worker')}, " if facts.workers else ""
+        _say(f"training on {where} in {facts.arithmetic}; {workers}step {facts.step} of {facts.steps}")
+        _say(f"pictures {facts.pictures} to train on, {facts.validation_pictures} to validate")
+        if _out.is_terminal:
+            self._bar.start()
+
+    def _step(self, step: StepDone) -> None:
+        parts = f"bce {step.bce:.3f}, dice {step.dice:.3f}, negatives {step.negatives:.3f}"
+        rates = "/".join(f"{rate:.1e}" for _, rate in step.rates)
+        speed = f"{step.pictures_per_s:.1f} pictures/s"
+        if step.data_share > _SLOW_DATA:
+            speed += f" ({step.data_share:.0%} waiting for pictures)"
+        left = _duration(step.seconds_left)
+        if _out.is_terminal:
+            loss = f"loss {step.loss:.3f}" + (f" ({parts})" if _out.width >= _WIDE else "")
+            facts = f"{loss}  {speed}  {left} left"
+            self._bar.update(self._task, completed=step.step, total=step.steps, facts=facts)
+        elif step.step % self._every == 0 or step.step == step.steps:
+            _say(
+                f"{_clock()}  step {step.step}/{step.steps}  loss {step.loss:.4f} ({parts})  rate {rates}  "
+                f"gradient {step.gradient_norm:.2f}  {speed}  {left} left"
+            )
+
+    def _validated(self, event: Validated) -> None:
+        result = event.result
+        verdict = "best so far, saved" if event.is_best else f"best so far {event.best_quality:.4f}"
+        _say(f"{_clock()}  validation at step {event.step}: quality {result.quality:.4f}, {verdict}")
+        width = max(len(name) for name in [*(a.name for a in result.sets), *(b.name for b in result.clean)])
+        for one in result.sets:
+            pictures = _counted(one.pictures, "picture")
+            _say(
+                f"  {one.name:<{width}}  Dice {one.dice:.4f}  IoU {one.iou:.4f}  sensitivity "
+                f"{one.sensitivity:.4f}  specificity {one.specificity:.4f}  ({pictures})"
+            )
+        for clean in result.clean:
+            pictures = _counted(clean.pictures, "picture")
+            _say(
+                f"  {clean.name:<{width}}  marked, though there is no polyp: {clean.share:.1%} of {pictures}"
+            )
+
+
 def tell_outcome(outcome: "Outcome") -> None:
     """Print the summary of a run."""
     stats = outcome.stats
@@ -166,11 +261,19 @@ def tell_outcome(outcome: "Outcome") -> None:
     _tell_rows([*rows, *(("note", note) for note in outcome.notes)])
 
 
-def tell_values(title: str, values: dict[str, object]) -> None:
-    """Print names and numbers; what is nested is for files."""
-    _out.print(_plain(title), style="bold", soft_wrap=True)
-    plain = {name: value for name, value in values.items() if not isinstance(value, dict | None)}
-    _tell_rows([(name, f"{v:.4f}" if isinstance(v, float) else str(v)) for name, v in plain.items()])
+def tell_evaluation(evaluation: "Evaluation") -> None:
+    """Print the tables and notes of an evaluation, and what could not be written."""
+    _out.print(_plain(evaluation.title), style="bold", soft_wrap=True)
+    for heading, rows in evaluation.tables.items():
+        _say("")
+        if heading:
+            _out.print(_plain(heading), style="bold", soft_wrap=True)
+        _tell_table(rows)
+    _say("")
+    for note in evaluation.notes:
+        _say(note)
+    for problem in evaluation.problems:
+        tell_error(problem)
 
 
 def tell_checks(checks: Sequence["Check"]) -> None:
@@ -194,6 +297,17 @@ def _tell_rows(rows: Sequence[tuple[str, str]]) -> None:
         _say(f"{name:<{width}}  {' '.join(value.splitlines())}")
 
 
+def _tell_table(rows: Sequence["Row"]) -> None:
+    """Print columns, names to the left and figures to the right, the intervals on a line below."""
+    widths = [max(len(text) for cell in column for text in cell) for column in zip(*rows, strict=True)]
+    for row in rows:
+        for line in zip(*row, strict=True):
+            if any(line):
+                first, *figures = line
+                cells = [text.rjust(width) for text, width in zip(figures, widths[1:], strict=True)]
+                _say("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+
+
 def _say(line: str) -> None:
     _out.print(_plain(line), soft_wrap=True)
 
@@ -214,7 +328,20 @@ def _marked(stats: "RunStats") -> str:
 
 
 def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
+    return _counted(count, "frame")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _clock() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _latency(figures: "Latency | None") -> str:
