@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 
 from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
-from scr_live.engines.opening import check_names, check_threads, open_engine
+from scr_live.engines.opening import (
+    check_names,
+    check_threads,
+    check_threshold,
+    open_engine,
+    threshold_for,
+)
 from scr_live.errors import InferenceError, NoDisplayError, OptionError, OutputUnwritableError
-from scr_live.files import check_distinct, check_results, write_csv, write_json
+from scr_live.files import check_distinct, check_results, write_json
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import Progress, RunStats
 from scr_live.shipped import DEFAULT_MODEL, Model, model_for
@@ -103,7 +109,7 @@ def run_video(
             open_engine, config.engine, model, precision=config.precision, threads=config.threads
         )
         engine = stack.enter_context(open_this_engine())
-        threshold = _threshold(config.threshold, model)
+        threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
         sinks = []
         if recorder_for is not None:
@@ -139,58 +145,12 @@ def run_video(
     return Outcome(stats, config.record if stats.recorded else None, tuple(told), failure)
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluateConfig:
-    """Everything `scr-live evaluate` can be told."""
-
-    data: Path
-    split: str | None = None
-    model: str = DEFAULT_MODEL
-    engine: str = "auto"
-    precision: str = "auto"
-    threads: int = 0
-    threshold: float | None = None
-    json: Path | None = None
-    csv: Path | None = None
-
-
-def evaluate_images(
-    config: EvaluateConfig, *, progress: Callable[[int, int], None] | None = None
-) -> dict[str, object]:
-    """Measure the model on an image set, write the files asked for and return the means."""
-    from scr_live.evaluation.images import csv_rows, evaluate_set  # noqa: PLC0415 - imports cv2
-
-    check_names(config.engine, config.precision)
-    check_threads(config.threads)
-    _check_threshold(config.threshold)
-    check_results({"--json": config.json, "--csv": config.csv})
-    model = model_for(config.engine, config.model)
-    threshold = _threshold(config.threshold, model)
-    with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
-        result = evaluate_set(engine, config.data, split=config.split, threshold=threshold, progress=progress)
-        info = engine.info
-    report: dict[str, object] = {
-        **result.as_dict(),
-        "set": config.data.name,
-        "split": config.split,
-        "model": config.model,
-        "model_sha256": model.sha256 if model else "",
-        "engine": f"{info.backend} on {info.device} in {info.precision}",
-        "machine": machine_facts(),
-    }
-    if config.json is not None:
-        write_json(config.json, report)
-    if config.csv is not None:
-        write_csv(config.csv, csv_rows(result))
-    return report
-
-
 def _check(config: RunConfig) -> None:
     if not config.source:
         raise OptionError("--source is empty. Give a file, a camera, an address, a folder or phantom.")
     check_names(config.engine, config.precision)
     check_threads(config.threads)
-    _check_threshold(config.threshold)
+    check_threshold(config.threshold)
     if not 0 <= config.max_overlay_age_s < float("inf"):
         raise OptionError(
             f"--max-overlay-age must be a number of seconds from 0; found {config.max_overlay_age_s}."
@@ -199,18 +159,6 @@ def _check(config: RunConfig) -> None:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
     check_results({"--stats": config.stats})
     check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})
-
-
-def _threshold(wanted: float | None, model: Model | None) -> float:
-    """Take what the user wants, else what the model's card recommends."""
-    if wanted is not None:
-        return wanted
-    return model.card.threshold if model else Controls().threshold
-
-
-def _check_threshold(threshold: float | None) -> None:
-    if threshold is not None and not 0 < threshold < 1:
-        raise OptionError(f"--threshold must lie between 0 and 1; found {threshold}.")
 
 
 def _recorder_opener(config: RunConfig) -> Callable[[SourceInfo], "Recorder"] | None:

@@ -1,4 +1,4 @@
-"""Writing small result files: early checks, and whole or not at all."""
+"""Writing result files: early checks, and whole or not at all."""
 
 import contextlib
 import csv
@@ -6,15 +6,25 @@ import errno
 import io
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, ScrLiveError
 
 PARTIAL = ".partial"
 
+MARKDOWN_MARK: Final = "<!-- made by scr-live evaluate -->"
+"""First line of a Markdown result: by it a later run knows that it may replace the file."""
+
 _LONGEST_NAME = 255  # bytes, of nearly every file system
-_LARGEST_REPORT = 1 << 20  # bytes; those of scr-live have some thousand
+_LARGEST_REPORT = 1 << 20  # bytes; those of scr-live have some ten thousand
+_TABLES = (b"image,dice", b"set,image,dice")
+_PICTURE_MARK = b"made by scr-live evaluate"
+_PNG = b"\x89PNG"
+_PNG_HEADER = 33  # bytes: signature and IHDR, which comes first
+_JPEG = b"\xff\xd8"
 
 
 def check_results(paths: Mapping[str, Path | None]) -> None:
@@ -72,7 +82,15 @@ def write_text(path: Path, text: str) -> None:
 
     A device or pipe is written to, not replaced. File names that are no UTF-8 are written with escapes.
     """
-    data = text.encode("utf-8", errors="backslashreplace")
+    _write(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_picture(path: Path, encoded: bytes) -> None:
+    """Write a JPEG or PNG as `write_text` does; a comment in it tells a later run that it may be replaced."""
+    _write(path, _marked(encoded))
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
         if path.exists() and not path.is_file():
             _pour(path, data)
@@ -105,20 +123,35 @@ def _real(path: Path) -> str:
 
 
 def _is_result(path: Path) -> bool:
-    """Say whether scr-live wrote this: a JSON object with the facts of the machine, or the CSV of evaluate.
+    """Say whether scr-live wrote this: JSON with the facts of the machine, or the other files of evaluate.
 
     An empty file holds nothing that could be lost.
     """
     with path.open("rb") as stream:
         data = stream.read(_LARGEST_REPORT + 1)
-    if not data or data.startswith(b"image,dice"):
+    if not data or data.startswith((*_TABLES, MARKDOWN_MARK.encode())):
         return True
+    if data.startswith((_PNG, _JPEG)):
+        return _PICTURE_MARK in data[:256]
     if not data.startswith(b"{") or len(data) > _LARGEST_REPORT:
         return False
     try:
         return "machine" in json.loads(data)
     except (ValueError, RecursionError):
         return False
+
+
+def _marked(encoded: bytes) -> bytes:
+    """Put the comment behind the header of a PNG or JPEG; any other picture is left as it is."""
+    if encoded.startswith(_PNG):
+        text = b"tEXtComment\0" + _PICTURE_MARK
+        chunk = (len(text) - 4).to_bytes(4) + text + zlib.crc32(text).to_bytes(4)
+        return encoded[:_PNG_HEADER] + chunk + encoded[_PNG_HEADER:]
+    if encoded.startswith(_JPEG):
+        first_segment = 4 + int.from_bytes(encoded[4:6])  # JFIF wants to come first
+        comment = b"\xff\xfe" + (len(_PICTURE_MARK) + 2).to_bytes(2) + _PICTURE_MARK
+        return encoded[:first_segment] + comment + encoded[first_segment:]
+    return encoded
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -14,12 +14,20 @@ def machine_facts() -> dict[str, object]:
     """Return processor, cores, system, Python and the versions of what a run depends on; no host name."""
     return {
         "cpu": _cpu_name(),
-        "cores": _usable_cores(),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "scr-live": scr_live.__version__,
         "packages": {name: version for name in _PACKAGES if (version := installed_version(name))},
     }
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))  # what this process may use, in a container too
+    except AttributeError:  # macOS and Windows have no affinity
+        return os.cpu_count() or 1
 
 
 def installed_version(package: str) -> str:
@@ -37,10 +45,3 @@ def _cpu_name() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))  # what this process may use, in a container too
-    except AttributeError:  # macOS and Windows have no affinity
-        return os.cpu_count() or 1

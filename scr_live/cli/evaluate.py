@@ -12,7 +12,10 @@ from scr_live.shipped import DEFAULT_MODEL
 
 def evaluate(  # noqa: PLR0913 - the options of the command
     *,
-    data: Annotated[Path, typer.Option(help="Folder with images/ and masks/ (no masks/: no polyps at all).")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Folder with images/ and masks/ (no masks/: no polyps at all). May be repeated."),
+    ],
     split: Annotated[
         str | None,
         typer.Option(help="train or val, as splits.csv in or beside the folder says. Without: all."),
@@ -22,23 +25,46 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     precision: Precision = "auto",
     threads: Threads = 0,
     threshold: Threshold = None,
-    json: Annotated[Path | None, typer.Option(help="Write the means to this JSON file.")] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Also measure at 0.05, 0.10 ... 0.95, and recommend a threshold.")
+    ] = False,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Resamples for the 95 % intervals; 0: no intervals.")
+    ] = 2000,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this JSON file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row a picture to this CSV file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file.")] = None,
+    worst: Annotated[
+        Path | None, typer.Option(help="Draw the worst cases, truth and mark outlined, on this .jpg or .png.")
+    ] = None,
+    worst_count: Annotated[
+        int, typer.Option(min=1, help="How many polyps, and how many false marks, the sheet shows.")
+    ] = 8,
 ) -> None:
-    """Measure accuracy on pictures with masks: Dice, IoU, sensitivity, specificity."""
-    from scr_live.app import EvaluateConfig, evaluate_images  # noqa: PLC0415 - keeps --help quick
+    """Measure accuracy on pictures with masks: Dice, IoU, sensitivity, specificity, false marks.
+
+    Dice, IoU and sensitivity are means over the pictures with a polyp, specificity over all pictures.
+    """
+    from scr_live.evaluation.command import EvaluateConfig, evaluate_sets  # noqa: PLC0415 - keeps --help quick
 
     config = EvaluateConfig(
-        data=data,
+        data=tuple(data),
         split=split,
         model=model,
         engine=engine,
         precision=precision,
         threads=threads,
         threshold=threshold,
+        sweep=sweep,
+        bootstrap=bootstrap,
         json=json,
         csv=csv,
+        markdown=markdown,
+        worst=worst,
+        worst_count=worst_count,
     )
     with console.CountView("pictures") as view:
-        report = evaluate_images(config, progress=view.update)
-    console.tell_values(f"{data} ({split or 'all'})", report)
+        evaluation = evaluate_sets(config, progress=view.update)
+    console.tell_evaluation(evaluation)
+    if evaluation.problems:
+        raise typer.Exit(evaluation.problems[0].exit_code)

@@ -4,6 +4,7 @@ import logging
 import os
 from typing import Final
 
+from scr_live.controls import Controls
 from scr_live.engines import Engine
 from scr_live.errors import EngineUnavailableError, OptionError, UnknownEngineError
 from scr_live.shipped import Model
@@ -20,13 +21,17 @@ log = logging.getLogger(__name__)
 
 
 def open_engine(name: str, model: Model | None, *, precision: str = "auto", threads: int = 0) -> Engine:
-    """Load the model into the engine of that name; `auto` takes the first that works here.
+    """Load the model into the engine of that name; `auto`: PyTorch for weights, else the first that works.
 
     threads: 0 lets the engine decide. Raises OptionError, UnknownEngineError, EngineUnavailableError (with
     the install command) or a ModelError.
     """
     check_names(name, precision)
     check_threads(threads)
+    if name == "auto" and model is not None and model.holds_weights:
+        return _open(
+            "pytorch", model, precision=precision, threads=threads, reason="the model is a weights file"
+        )
     if name == "auto":
         return _first_that_works(model, precision, threads)
     return _open(name, model, precision=precision, threads=threads, reason="named by --engine")
@@ -48,6 +53,19 @@ def check_threads(threads: int) -> None:
             f"--threads must be from 0 (the engine decides) to {most}, {THREADS_PER_CORE} for each core of "
             f"this machine; found {threads}."
         )
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raise OptionError for a probability that marks everything or nothing."""
+    if threshold is not None and not 0 < threshold < 1:
+        raise OptionError(f"--threshold must lie between 0 and 1; found {threshold}.")
+
+
+def threshold_for(wanted: float | None, model: Model | None) -> float:
+    """Take what the user wants, else what the model's card recommends."""
+    if wanted is not None:
+        return wanted
+    return model.card.threshold if model else Controls().threshold
 
 
 def _first_that_works(model: Model | None, precision: str, threads: int) -> Engine:

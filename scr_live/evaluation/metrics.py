@@ -1,5 +1,6 @@
-"""Per-picture metrics of a binary mask: Dice, IoU, sensitivity, specificity."""
+"""Metrics: Dice, IoU, sensitivity and specificity of a binary mask; the area under a ROC curve."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,3 +53,17 @@ def score(counts: Confusion) -> Score:
         clean = float(fp == 0)
         return Score(clean, clean, clean, specificity)
     return Score(2 * tp / (2 * tp + fp + fn), tp / (tp + fp + fn), tp / (tp + fn), specificity)
+
+
+def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
+    """Chance that a positive case scores higher than a negative one, ties count half; None without both.
+
+    It is the area under the ROC curve, by the rank sum of Mann and Whitney.
+    """
+    if not (len(positive) and len(negative)):
+        return None
+    scores = np.concatenate([positive, negative])
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    middle_rank = np.cumsum(counts) - (counts - 1) / 2  # of equal scores, from 1
+    rank_sum = float(middle_rank[place[: len(positive)]].sum())
+    return (rank_sum - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative))

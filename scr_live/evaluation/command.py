@@ -1,0 +1,227 @@
+"""What `scr-live evaluate` does, once its options are read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from scr_live.engines import EngineInfo
+from scr_live.engines.opening import (
+    check_names,
+    check_threads,
+    check_threshold,
+    open_engine,
+    threshold_for,
+)
+from scr_live.errors import OptionError, ScrLiveError
+from scr_live.evaluation.image_sets import Entry, find_entries
+from scr_live.evaluation.images import ImageResult, evaluate_pictures
+from scr_live.evaluation.intervals import DEFAULT_RESAMPLES
+from scr_live.evaluation.sheet import draw_sheet, encode, worst_cases
+from scr_live.evaluation.summary import SetSummary, summarize_set
+from scr_live.evaluation.sweep import thresholds_with
+from scr_live.evaluation.tables import Row, csv_rows, interval_note, markdown, set_rows, size_rows, sweep_rows
+from scr_live.files import check_results, write_csv, write_json, write_picture, write_text
+from scr_live.machine import machine_facts
+from scr_live.shipped import DEFAULT_MODEL, Model, model_for
+
+DEFAULT_WORST: Final = 8
+MOST_RESAMPLES: Final = 100_000
+MOST_WORST: Final = 100
+SHEET_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+
+CONVENTION: Final = (
+    "dice, iou and sensitivity are means over images with a polyp, specificity over all images; where every "
+    "image shows a polyp, as in Kvasir-SEG, these are the means that papers report. marked_negatives is the "
+    "share of images without a polyp that have any mark."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """Everything `scr-live evaluate` can be told."""
+
+    data: tuple[Path, ...]
+    split: str | None = None
+    model: str = DEFAULT_MODEL
+    engine: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    threshold: float | None = None
+    sweep: bool = False
+    bootstrap: int = DEFAULT_RESAMPLES
+    json: Path | None = None
+    csv: Path | None = None
+    markdown: Path | None = None
+    worst: Path | None = None
+    worst_count: int = DEFAULT_WORST
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured, ready to be told."""
+
+    title: str
+    tables: Mapping[str, Sequence[Row]]
+    """By heading, the sets first."""
+    notes: tuple[str, ...]
+    problems: tuple[ScrLiveError, ...]
+    """What could not be written; everything else was."""
+
+
+def evaluate_sets(
+    config: EvaluateConfig, *, progress: Callable[[int, int], None] | None = None
+) -> Evaluation:
+    """Measure the model on the sets and write the files asked for, each of them whatever befalls another."""
+    _check(config)
+    entries = _entries_of(config)
+    model = model_for(config.engine, config.model)
+    threshold = threshold_for(config.threshold, model)
+    thresholds = thresholds_with(threshold) if config.sweep else ()
+    with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
+        everything = evaluate_pictures(
+            engine,
+            list(chain.from_iterable(entries.values())),
+            threshold=threshold,
+            sweep=thresholds,
+            progress=progress,
+        )
+        info = engine.info
+    waiting = iter(everything)
+    results = {name: [next(waiting) for _ in part] for name, part in entries.items()}
+    sets = [
+        summarize_set(name, part, thresholds=thresholds, resamples=config.bootstrap)
+        for name, part in results.items()
+    ]
+    pooled = (
+        sets[0]
+        if len(sets) == 1
+        else summarize_set("all", everything, thresholds=thresholds, resamples=config.bootstrap)
+    )
+    title = _title(config, model, info, threshold)
+    tables = _tables(sets, pooled, threshold)
+    notes = _notes(pooled, config.bootstrap)
+    report = {
+        **_facts(config, model, info, threshold),
+        **pooled.as_dict(),
+        "set": pooled.whole.name,
+        "sets": [{"set": entry.whole.name, **entry.as_dict()} for entry in sets],
+        "convention": CONVENTION,
+        "bootstrap": config.bootstrap,
+        "machine": machine_facts(),
+    }
+    text = markdown(title, tables, notes)
+    problems = _write(config, report, text=text, title=title, results=results)
+    return Evaluation(title, tables, notes, problems)
+
+
+def _check(config: EvaluateConfig) -> None:
+    check_names(config.engine, config.precision)
+    check_threads(config.threads)
+    check_threshold(config.threshold)
+    if not config.data:
+        raise OptionError("No image set was given. Name at least one folder with --data.")
+    if not 0 <= config.bootstrap <= MOST_RESAMPLES:
+        raise OptionError(
+            f"--bootstrap must be from 0 (no intervals) to {MOST_RESAMPLES} resamples; found "
+            f"{config.bootstrap}."
+        )
+    if not 1 <= config.worst_count <= MOST_WORST:
+        raise OptionError(f"--worst-count must be from 1 to {MOST_WORST}; found {config.worst_count}.")
+    if config.worst is not None and config.worst.suffix.lower() not in SHEET_SUFFIXES:
+        raise OptionError(
+            f"--worst must name a picture of the type {', '.join(SHEET_SUFFIXES)}; found {config.worst}."
+        )
+    check_results(
+        {
+            "--json": config.json,
+            "--csv": config.csv,
+            "--markdown": config.markdown,
+            "--worst": config.worst,
+        }
+    )
+
+
+def _entries_of(config: EvaluateConfig) -> dict[str, list[Entry]]:
+    """The pictures of each set under a name of its own: all are found before the model is loaded."""
+    seen: dict[Path, Path] = {}
+    for directory in config.data:
+        first = seen.setdefault(directory.resolve(), directory)
+        if first is not directory:
+            raise OptionError(f"--data names one set twice, {first} and {directory}. Leave one out.")
+    names = [directory.absolute().name for directory in config.data]
+    found = {}
+    for name, directory in zip(names, config.data, strict=True):
+        found[name if names.count(name) == 1 else str(directory)] = find_entries(directory, config.split)
+    return found
+
+
+def _title(config: EvaluateConfig, model: Model | None, info: EngineInfo, threshold: float) -> str:
+    name = f"model {config.model}" if model else "no model"
+    split = f"split {config.split}" if config.split else "all pictures"
+    return f"{name}, {_engine_text(info)}, threshold {threshold:g}, {split}"
+
+
+def _engine_text(info: EngineInfo) -> str:
+    return f"{info.backend} on {info.device} in {info.precision}"
+
+
+def _facts(
+    config: EvaluateConfig, model: Model | None, info: EngineInfo, threshold: float
+) -> dict[str, object]:
+    return {
+        "model": config.model,
+        "model_sha256": model.sha256 if model else "",
+        "engine": _engine_text(info),
+        "input_size": info.input_size,
+        "split": config.split,
+        "threshold": threshold,
+    }
+
+
+def _tables(sets: Sequence[SetSummary], pooled: SetSummary, threshold: float) -> dict[str, Sequence[Row]]:
+    tables: dict[str, Sequence[Row]] = {"": set_rows(sets, pooled)}
+    if pooled.whole.positives:
+        tables["By polyp size"] = size_rows(pooled)
+    if pooled.sweep:
+        best = pooled.recommended
+        tables["Over thresholds"] = sweep_rows(
+            pooled.sweep, chosen=threshold, recommended=best.threshold if best else None
+        )
+    return tables
+
+
+def _notes(pooled: SetSummary, resamples: int) -> tuple[str, ...]:
+    return tuple(note for note in (*pooled.notes(), interval_note(resamples)) if note)
+
+
+def _write(
+    config: EvaluateConfig,
+    report: Mapping[str, object],
+    *,
+    text: str,
+    title: str,
+    results: Mapping[str, Sequence[ImageResult]],
+) -> tuple[ScrLiveError, ...]:
+    """Write every file that was asked for; the errors of those that could not be."""
+
+    def write_sheet(path: Path) -> None:
+        cases = worst_cases(list(chain.from_iterable(results.values())), config.worst_count)
+        sheet = draw_sheet(cases, title=title, with_set_names=len(results) > 1)
+        write_picture(path, encode(sheet, path.suffix))
+
+    problems: list[ScrLiveError] = []
+    for path, write in (
+        (config.json, lambda path: write_json(path, report)),
+        (config.csv, lambda path: write_csv(path, csv_rows(results))),
+        (config.markdown, lambda path: write_text(path, text)),
+        (config.worst, write_sheet),
+    ):
+        if path is None:
+            continue
+        try:
+            write(path)
+        except ScrLiveError as error:
+            problems.append(error)
+    return tuple(problems)
