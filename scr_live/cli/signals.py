@@ -20,16 +20,20 @@ class Signals:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Signals]:
+def stop_on_signals(*, same_twice: bool = False) -> Iterator[Signals]:
     """The first Ctrl-C, SIGTERM or closed terminal asks for the end and lets the recording be finished.
 
     The second interrupts, as the first does before anything has started; the third ends the process. The
-    exit code is then 128 and the signal's number, as in a shell.
+    exit code is then 128 and the signal's number, as in a shell. same_twice: only a second of the same kind
+    interrupts, for a starter of several processes that hands a Ctrl-C which all have got on as a SIGTERM.
     """
     signals = Signals()
+    received: set[int] = set()
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        insists = signals.stop.is_set() or not signals.started.is_set()
+        again = number in received if same_twice else signals.stop.is_set()
+        insists = again or not signals.started.is_set()
+        received.add(number)
         signals.stop.set()
         if insists:
             signal.signal(number, signal.SIG_DFL)

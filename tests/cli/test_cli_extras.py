@@ -12,9 +12,9 @@ sys.argv = [{module!r}, *{arguments!r}]
 runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 """
 
-MODULES = {
-    "scr_live.training": ["--recipe", "r.toml", "--out", "run", "--data", "set"],
-    "scr_live.convert": ["--weights", "w.safetensors", "--out", "export"],
+COMMANDS = {
+    ("scr_live", "train"): ["--recipe", "plain", "--out", "run", "--data", "set"],
+    ("scr_live.convert",): ["--weights", "w.safetensors", "--out", "export"],
 }
 
 
@@ -25,16 +25,16 @@ def without_torch(module, *arguments):
     )
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_help_needs_no_torch(module):
-    done = without_torch(module, "--help")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_needs_no_torch(command):
+    done = without_torch(*command, "--help")
     assert done.returncode == 0
-    assert all(option in done.stdout for option in MODULES[module] if option.startswith("--"))
+    assert all(option in done.stdout for option in COMMANDS[command] if option.startswith("--"))
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_without_torch_one_paragraph_names_the_extra(module):
-    done = without_torch(module, *MODULES[module])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_torch_one_paragraph_names_the_extra(command):
+    done = without_torch(*command, *COMMANDS[command])
     assert done.returncode == 1
     assert "scr-live[train]" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,0 +1,114 @@
+"""What a run keeps on record in its folder, recipe.toml and run.json, and what a resumed run must share."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from scr_live.card import ModelCard, file_sha256
+from scr_live.errors import DataError, OutputUnwritableError
+from scr_live.files import write_json, write_text
+from scr_live.training.checkpoint import LAST
+from scr_live.training.recipe import Recipe
+from scr_live.training.recipe_file import read_recipe, to_toml
+
+RECIPE: Final = "recipe.toml"
+FACTS: Final = "run.json"
+
+MAY_CHANGE: Final = ("rate", "encoder_rate", "steps", "epochs")
+"""Keys of the recipe that may be others in a resumed run: how fast it goes, and how far."""
+
+Changes = dict[str, tuple[object, object]]
+"""Before and now, by the recipe's key."""
+
+
+def check_free(folder: Path) -> None:
+    """Raise DataError if the folder holds a run that a new one would destroy."""
+    if (folder / LAST).exists() or (folder / FACTS).exists():
+        raise DataError(f"{folder} holds a run already. Continue it with --resume, or give another --out.")
+
+
+def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
+    """Recipe and facts of a run. DataError: there is none, or its files were damaged."""
+    if not (folder / FACTS).is_file() or not (folder / RECIPE).is_file():
+        raise DataError(
+            f"Nothing to resume: {folder} holds no training run, that is {FACTS} and {RECIPE}. Start without "
+            "--resume."
+        )
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        if not isinstance(facts, dict) or not isinstance(facts.get("sets"), list):
+            raise ValueError("it is no record of a run")  # noqa: TRY301, TRY004 - as json says it
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / FACTS} is damaged: {error}. Start again with another --out.") from error
+    return read_recipe(folder / RECIPE), facts
+
+
+def write_run(folder: Path, recipe: Recipe, facts: Mapping[str, object], *, origin: str) -> None:
+    """Write both files. OutputUnwritableError: the folder cannot be made or written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnwritableError(
+            f"Cannot make the folder {folder} for the training run: {error.strerror}. Choose another place."
+        ) from error
+    write_text(
+        folder / RECIPE, f"# The recipe of this run, every value said; from {origin}.\n{to_toml(recipe)}"
+    )
+    write_json(folder / FACTS, facts)
+
+
+def write_card(folder: Path, recipe: Recipe, which: str, *, name: str) -> None:
+    """Put a card beside `which`.safetensors, of the same name."""
+    path = folder / f"{which}.safetensors"
+    card = ModelCard(name, recipe.final_size, sha256=file_sha256(path), network=recipe.network.as_dict())
+    write_json(path.with_suffix(".json"), card.as_dict())
+
+
+def check_recipe(before: Recipe, now: Recipe, folder: Path) -> Changes:
+    """What was changed and may be. DataError: something else was changed too."""
+    changes: Changes = {}
+    for entry in fields(Recipe):
+        old, new = getattr(before, entry.name), getattr(now, entry.name)
+        if old != new:
+            changes[entry.name] = (old, new)
+    refused = [
+        f"{key} was {old} and is {new}" for key, (old, new) in changes.items() if key not in MAY_CHANGE
+    ]
+    if refused:
+        raise DataError(
+            f"The recipe is not that of the run in {folder}: {'; '.join(refused)}. On resuming you may "
+            "change rate, encoder_rate and the length (steps, epochs, --epochs). Leave --recipe out to take "
+            "the run's own, or start a new run with another --out."
+        )
+    return changes
+
+
+def check_data(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Raise DataError, with what differs, unless these are the pictures of the run, by their hashes."""
+    old = {(one["set"], one["split"]): one for one in before}
+    new = {(one["set"], one["split"]): one for one in now}
+    texts = [f"{_named(key)} is missing" for key in old if key not in new]
+    texts += [f"{_named(key)} is new" for key in new if key not in old]
+    texts += [
+        f"{_named(key)} {_difference(old[key], new[key])}"
+        for key in old
+        if key in new and old[key]["sha256"] != new[key]["sha256"]
+    ]
+    if texts:
+        raise DataError(
+            f"The pictures are not those of the run in {folder}: {'; '.join(texts)}. Give the same --data "
+            "and --train-only, or none to take those of the run; for other pictures start a new run with "
+            f"another --out (--set init={folder}/best.safetensors starts it from these weights)."
+        )
+
+
+def _named(key: tuple[str, str]) -> str:
+    return f"{key[0]} ({key[1]})"
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    if old["pictures"] != new["pictures"]:
+        return f"had {old['pictures']} pictures and has {new['pictures']}"
+    return "has other names or bytes in pictures or masks"
