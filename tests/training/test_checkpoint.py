@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 import torch
 
 from scr_live.errors import ModelError, ModelNotFoundError, OutputUnwritableError
-from scr_live.training.checkpoint import load_state, save_state
+from scr_live.training.checkpoint import load_latest, load_state, save_state
 
 torch.set_num_threads(1)
 
@@ -68,3 +68,36 @@ def test_a_missing_state_is_named(tmp_path):
 def test_an_unwritable_place_is_named(tmp_path):
     with pytest.raises(OutputUnwritableError, match="nowhere"):
         save_state(tmp_path / "nowhere" / "s.pt", STATE)
+
+
+def saved_twice(folder):
+    for step in (1, 2):
+        save_state(folder / "last.pt", {"step": step}, previous=folder / "last.previous.pt")
+
+
+def test_the_state_before_the_last_one_is_kept(tmp_path):
+    saved_twice(tmp_path)
+    assert load_state(tmp_path / "last.previous.pt")["step"] == 1
+    path, state = load_latest(tmp_path)
+    assert (path.name, state["step"]) == ("last.pt", 2)
+
+
+@pytest.mark.parametrize("loss", ["damaged", "missing"])
+def test_without_a_last_state_the_one_before_is_taken_and_stays_safe(tmp_path, loss):
+    saved_twice(tmp_path)
+    if loss == "damaged":
+        (tmp_path / "last.pt").write_bytes(b"half")
+    else:
+        (tmp_path / "last.pt").unlink()
+    path, state = load_latest(tmp_path)
+    assert (path.name, state["step"]) == ("last.previous.pt", 1)
+    save_state(tmp_path / "last.pt", {"step": 9}, previous=tmp_path / "last.previous.pt")
+    assert load_state(tmp_path / "last.previous.pt")["step"] == 1
+
+
+def test_two_damaged_states_are_an_error(tmp_path):
+    saved_twice(tmp_path)
+    for name in ("last.pt", "last.previous.pt"):
+        (tmp_path / name).write_bytes(b"half")
+    with pytest.raises(ModelError):
+        load_latest(tmp_path)
