@@ -14,11 +14,18 @@ from scr_live.engines import Engine
 from scr_live.errors import InferenceError
 from scr_live.evaluation.calibration import Reliability, reliability
 from scr_live.evaluation.image_sets import Entry, read_image, read_mask
-from scr_live.evaluation.marks import TruePolyp, false_marks, is_marked_at, pixels_at, true_polyps
+from scr_live.evaluation.marks import (
+    TruePolyp,
+    false_marks,
+    is_marked_at,
+    marked_pixels,
+    pixels_at,
+    true_polyps,
+)
 from scr_live.evaluation.metrics import Confusion, confusion
 from scr_live.evaluation.pool import in_order
 from scr_live.frames import Contour, Image, Mask
-from scr_live.geometry import MIN_AREA, Placement, large_regions, polyps_from_probability
+from scr_live.geometry import MIN_AREA, Placement, polyps_from_probability
 from scr_live.machine import usable_cores
 
 _MOST_WORKERS = 8  # one engine keeps no more of them busy
@@ -147,7 +154,7 @@ def _compare(answered: tuple[_Task, Mask], *, threshold: float, sweep: Sequence[
     height, width = truth.shape
     in_frame = probability_in_frame(probability, placement, shape=(height, width))
     field_px = placement.box.width * placement.box.height
-    marked = large_regions(in_frame >= threshold, MIN_AREA * field_px)
+    marked = marked_pixels(in_frame, threshold, min_area_px=MIN_AREA * field_px)
     polyps = polyps_from_probability(probability, placement, threshold=threshold)
     pixels = pixels_at(in_frame, truth, sweep, min_area_px=MIN_AREA * field_px)
     window = _window(placement)

@@ -37,24 +37,37 @@ def size_of(field_share: float) -> str:
     return SIZES[(field_share >= SMALL_BELOW) + (field_share >= LARGE_FROM)]
 
 
+def marked_pixels(probability: Mask, threshold: float, *, min_area_px: float) -> _Pixels:
+    """(h, w): the pixels of the frame in regions that a run would mark; small ones dropped."""
+    marked = probability >= threshold
+    window = bounds(marked)
+    if window is not None:
+        marked[window] = _without_small(marked[window], min_area_px)
+    return marked
+
+
 def true_polyps(truth: _Pixels, marked: _Pixels, field_px: int) -> tuple[TruePolyp, ...]:
     """The regions of the truth, pixels that touch at a corner included.
 
     Specks below MIN_AREA of the field, which masks stored as JPEG have many of, are no polyps of their own,
     unless there is nothing larger: then the largest of them is the polyp.
     """
-    labels, areas = _regions(truth)
-    if not areas.size:
+    window = bounds(truth)
+    if window is None:
         return ()
+    labels, areas = _regions(truth[window])
     polyps = np.flatnonzero(areas >= min(MIN_AREA * field_px, areas.max()))
-    hit = set(np.unique(labels[marked]).tolist())
+    hit = set(np.unique(labels[marked[window]]).tolist())
     return tuple(TruePolyp(float(areas[index]) / field_px, int(index) + 1 in hit) for index in polyps)
 
 
 def false_marks(marked: _Pixels, truth: _Pixels) -> int:
     """How many connected regions of the marks touch no polyp."""
-    labels, areas = _regions(marked)
-    touching = set(np.unique(labels[truth]).tolist()) - {0}
+    window = bounds(marked)
+    if window is None:
+        return 0
+    labels, areas = _regions(marked[window])
+    touching = set(np.unique(labels[truth[window]]).tolist()) - {0}
     return len(areas) - len(touching)
 
 
@@ -69,7 +82,7 @@ def pixels_at(
     counts = np.zeros((len(thresholds), 2), np.int64)
     for index in np.argsort(thresholds):
         above = probability >= thresholds[index]
-        window = _bounds(above)
+        window = bounds(above)
         if window is None:
             break
         probability, truth, above = probability[window], truth[window], above[window]
@@ -92,6 +105,14 @@ def is_marked_at(probability: Mask, placement: Placement, thresholds: Sequence[f
     return np.isin(thresholds, ascending[:marked])
 
 
+def bounds(mask: _Pixels) -> tuple[slice, slice] | None:
+    """Rows and columns that hold everything in the mask; None: there is nothing."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
 def _regions(mask: _Pixels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Labels, 0 is the ground, and the area of label 1, 2 ..."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
@@ -105,10 +126,3 @@ def _without_small(mask: _Pixels, min_area_px: float) -> _Pixels:
         return mask
     keep = np.concatenate([[False], areas >= min_area_px])
     return cast("_Pixels", keep[labels])
-
-
-def _bounds(mask: _Pixels) -> tuple[slice, slice] | None:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -78,8 +78,8 @@ def _tile(result: ImageResult, *, with_set_name: bool) -> Image:
     true_lines, marked_lines = _lines(borders, scale), _lines(result.outlines, scale)
     # The truth is the wider line: where both run together, its rims are seen beside the mark.
     for lines, colour, width in (
-        (true_lines + marked_lines, NIGHT, 5),
-        (true_lines, TRUTH, 3),
+        (true_lines + marked_lines, NIGHT, 3),
+        (true_lines, TRUTH, 2),
         (marked_lines, SKY, 1),
     ):
         cv2.polylines(picture, lines, True, colour, width, cv2.LINE_AA, _FRACTION_BITS)

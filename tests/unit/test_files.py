@@ -6,10 +6,21 @@ import stat
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError
-from scr_live.files import check_distinct, check_results, check_writable, write_csv, write_json, write_text
+from scr_live.files import (
+    MARKDOWN_MARK,
+    check_distinct,
+    check_results,
+    check_writable,
+    write_csv,
+    write_json,
+    write_picture,
+    write_text,
+)
 
 ON_LINUX = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -151,6 +162,26 @@ def test_a_file_that_is_no_earlier_result_is_left_as_it_is(content, name, tmp_pa
 def test_an_earlier_result_may_be_replaced(content, tmp_path):
     (path := tmp_path / "r").write_bytes(content)
     check_results({"--stats": path})
+
+
+def test_tables_of_evaluate_may_be_replaced(tmp_path):
+    for content in ("set,image,dice\nval,a.png,1\n", f"{MARKDOWN_MARK}\n\n| a |\n"):
+        (tmp_path / "r").write_text(content)
+        check_results({"--csv": tmp_path / "r"})
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_says_that_it_may_be_replaced_and_shows_the_same(suffix, tmp_path):
+    image = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)
+    encoded = cv2.imencode(suffix, image)[1]
+    path = tmp_path / f"r{suffix}"
+    path.write_bytes(encoded.tobytes())
+    with pytest.raises(OutputExistsError):
+        check_results({"--worst": path})
+    write_picture(path, encoded.tobytes())
+    check_results({"--worst": path})
+    written = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(written, cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes there")

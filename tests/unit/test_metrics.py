@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from scr_live.evaluation.metrics import Confusion, Score, confusion, score
+from scr_live.evaluation.metrics import Confusion, Score, auroc, confusion, score
 
 MASKS = array_shapes(min_dims=2, max_dims=2, max_side=6).flatmap(
     lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))
@@ -66,3 +66,34 @@ def test_dice_and_iou_do_not_care_which_is_the_truth(masks):
 @given(arrays(bool, (4, 5)))
 def test_a_mask_agrees_with_itself(truth):
     assert score(confusion(truth, truth)) == Score(1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "wanted"),
+    [
+        ([0.9, 0.8], [0.1, 0.2], 1.0),
+        ([0.1], [0.2, 0.9], 0.0),
+        # Pairs: 0.8 > 0.5, 0.8 > 0.2; 0.5 = 0.5 counts half, 0.5 > 0.2: 3.5 of 4.
+        ([0.8, 0.5], [0.5, 0.2], 3.5 / 4),
+        # All equal: every pair counts half.
+        ([0.5, 0.5], [0.5, 0.5, 0.5], 0.5),
+        # 0.7 beats 0.1 and 0.6 and ties with 0.7; 0.3 beats 0.1: 2.5 + 1 of 6.
+        ([0.7, 0.3], [0.1, 0.6, 0.7], 3.5 / 6),
+    ],
+)
+def test_the_area_under_the_curve_by_hand(positive, negative, wanted):
+    assert auroc(positive, negative) == pytest.approx(wanted)
+
+
+def test_without_both_kinds_there_is_no_curve():
+    assert auroc([0.5], []) is None
+    assert auroc([], [0.5]) is None
+
+
+SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_size=12)
+
+
+@given(SCORES, SCORES)
+def test_the_area_is_the_share_of_pairs_in_the_right_order(positive, negative):
+    won = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
+    assert auroc(positive, negative) == pytest.approx(won / len(positive) / len(negative))

@@ -1,12 +1,14 @@
 import pytest
 from tiny_models import write_card, write_model
 
+from scr_live.card import file_sha256
 from scr_live.errors import CardError, ModelNotFoundError
 from scr_live.shipped import (
     DEFAULT_MODEL,
     data_dir,
     find_model,
     find_weights,
+    model_for,
     model_names,
     read_model,
 )
@@ -71,3 +73,35 @@ def test_weights_are_found_by_path_with_their_card(tmp_path):
     path.write_bytes(b"not read here")
     write_card(path, {"name": "mine", "input_size": 64})
     assert find_weights(str(path)) == read_model(path)
+
+
+@pytest.fixture
+def training_run(tmp_path):
+    """The folder of a training run, as far as it matters here."""
+    for name in ("best", "last"):
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(name.encode())
+        write_card(path, {"name": "mine", "input_size": 64, "sha256": file_sha256(path)})
+    return tmp_path
+
+
+@pytest.mark.parametrize("engine", ["auto", "pytorch"])
+def test_the_best_weights_of_a_run_are_taken(engine, training_run):
+    best = training_run / "best.safetensors"
+    assert model_for(engine, str(training_run)) == model_for(engine, str(best)) == read_model(best)
+    assert read_model(best).holds_weights
+    last = training_run / "last.safetensors"
+    assert model_for(engine, str(last)).path == last
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_a_run_is_not_for_the_onnx_engines(engine, training_run):
+    with pytest.raises(ModelNotFoundError, match="--engine pytorch"):
+        model_for(engine, str(training_run))
+
+
+def test_auto_takes_an_onnx_file_where_one_is_named(tmp_path):
+    path = write_model(tmp_path)
+    assert model_for("auto", str(path)).path == path
+    assert not model_for("auto", DEFAULT_MODEL).holds_weights
+    assert model_for("constant", "whatever") is None
