@@ -233,16 +233,18 @@ def test_evaluate_writes_what_was_counted_by_hand(cli, image_set, tmp_path):
     written = json.loads(means.read_text())
     wanted = {
         "images": 2,
-        "dice": 0.75,
-        "iou": 2 / 3,
-        "sensitivity": 0.75,
+        "negatives": 1,
+        "dice": 0.5,
+        "iou": 1 / 3,
+        "sensitivity": 0.5,
         "specificity": (160 / 192 + 1) / 2,
+        "marked_negatives": 0,
     }
     assert {key: written[key] for key in wanted} == pytest.approx(wanted)
-    assert "0.7500" in done.out
+    assert "0.500" in done.out
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
     assert [row["image"] for row in rows] == ["a, b.png", "c.png"]
-    assert [float(row["dice"]) for row in rows] == [0.5, 1.0]
+    assert [row["dice"] for row in rows] == ["0.500000", ""]
 
 
 def test_evaluate_takes_the_split_that_was_asked_for(cli, image_set, tmp_path):
@@ -251,6 +253,33 @@ def test_evaluate_takes_the_split_that_was_asked_for(cli, image_set, tmp_path):
     assert done.code == 0, done.err
     written = json.loads(means.read_text())
     assert (written["images"], written["split"], written["dice"], written["missed_share"]) == (1, "val", 0, 1)
+
+
+def test_evaluate_takes_several_sets_and_all_its_options(cli, image_set, tmp_path):
+    clean = tmp_path / "clean"
+    (clean / "images").mkdir(parents=True)
+    cv2.imwrite(str(clean / "images" / "a.png"), np.full((16, 16, 3), 90, np.uint8))
+    files = {name: tmp_path / f"r.{name}" for name in ("json", "md", "jpg")}
+    options = ("--sweep", "--bootstrap", "20", "--worst-count", "2", "--engine", "constant")
+    outputs = ("--json", files["json"], "--markdown", files["md"], "--worst", files["jpg"])
+    done = cli("evaluate", "--data", image_set, "--data", clean, *options, *outputs)
+    assert done.code == 0, done.err
+    assert [part["set"] for part in json.loads(files["json"].read_text())["sets"]] == ["set", "clean"]
+    assert all(path.stat().st_size for path in files.values())
+    for word in ("set", "clean", "all", "Over thresholds", "Recommended threshold", "Calibration"):
+        assert word in done.out
+
+
+def test_evaluate_tells_its_figures_and_then_what_it_could_not_write(cli, image_set, tmp_path):
+    means, table = tmp_path / "means.json", tmp_path / "table.md"
+    (tmp_path / "table.md.partial").mkdir()
+    outputs = ("--json", means, "--markdown", table)
+    done = cli("evaluate", "--data", image_set, "--engine", "constant", *outputs)
+    assert done.code == 1
+    assert "negatives marked" in done.out
+    assert f"Cannot write {table}" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert means.is_file()
 
 
 @pytest.mark.parametrize(
@@ -287,6 +316,8 @@ def test_evaluate_names_what_is_wrong_with_a_set(break_it, options, words, cli, 
         (("--threshold", "0"), "--threshold must lie between 0 and 1", 2),
         (("--engine", "nonsense"), "Unknown engine 'nonsense'", 2),
         (("--data", "nix"), "nix is no image set", 1),
+        (("--worst", "r.gif"), "--worst must name a picture", 2),
+        (("--bootstrap", "999999999"), "--bootstrap must be from 0", 2),
     ],
 )
 def test_evaluate_refuses_wrong_options(options, words, code, cli, image_set):
