@@ -1,6 +1,7 @@
 """Several processes that train one network together, as torchrun starts them."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class World:
         return ScrLiveError(
             f"Process {self.rank} of {self.size} lost the others: one of them failed, its own message says "
             f"why, or did not answer within {self.timeout_s:g} s. The state saved last is kept. "
-            f"({text.splitlines()[0]})"
+            f"({_first_sentence(text)})"
         )
 
 
@@ -105,6 +106,11 @@ def join_world(device: torch.device, *, timeout_s: float = TIMEOUT_S) -> Iterato
 
 _LOST: Final = ("gloo", "Gloo", "NCCL", "Connection closed", "Connection reset", "Timed out", "timed out")
 """Words of torch's errors when another process is gone; they have no class of their own."""
+
+
+def _first_sentence(text: str) -> str:
+    """Of gloo's message, without the place in its source."""
+    return re.sub(r"^\[\S+:\d+\] *", "", text.splitlines()[0]).split(". ")[0]
 
 
 def _number(name: str, default: int) -> int:
