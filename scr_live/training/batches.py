@@ -38,7 +38,8 @@ class Batches:
         if not self._positives or (recipe.negatives_per_batch and not self._negatives):
             raise DataError(
                 f"Training needs pictures with polyps, found {len(self._positives)}, and "
-                f"{recipe.negatives_per_batch} a batch without, found {len(self._negatives)}."
+                f"{recipe.negatives_per_batch} a batch without, found {len(self._negatives)}. Give image "
+                "sets with both (one without a masks folder shows no polyps), or set negatives_per_batch = 0."
             )
         sets = {sample.set_name for sample in samples}
         if unknown := sorted(set(weights) - sets):

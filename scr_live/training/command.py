@@ -10,7 +10,8 @@ import cv2
 import torch
 
 from scr_live.card import file_sha256
-from scr_live.errors import EngineUnavailableError, OptionError
+from scr_live.errors import DataError, EngineUnavailableError, OptionError
+from scr_live.evaluation.image_sets import find_entries
 from scr_live.machine import machine_facts, usable_cores
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
 from scr_live.training.distributed import World, join_world
@@ -90,6 +91,7 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
     recipe = _recipe(config, known and known[0])
     config = _with_known(config, known and known[1])
     _check_names(config)
+    _check_splits(config)
     if config.threads:
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
@@ -255,6 +257,32 @@ def _check_names(config: TrainConfig) -> None:
                 "set_weights go by it. Give each set once, in folders of different names."
             )
         seen[name] = directory
+
+
+def _check_splits(config: TrainConfig) -> None:
+    """Raise DataError, with the way out, for a sound set that has no train or no val."""
+    for directory in filter(_is_set, config.data):
+        if not any((place / "splits.csv").is_file() for place in (directory, directory.absolute().parent)):
+            raise DataError(
+                f"There is no splits.csv in or beside {directory}, with the columns dataset, id and split, "
+                "to say which pictures are train and which val. Write one, or train on all of the set by "
+                "giving it with --train-only."
+            )
+        try:
+            for split in ("train", "val"):
+                find_entries(directory, split, problems=[])
+        except DataError as error:
+            raise DataError(
+                f"{error} A set given with --data needs train and val; one to be trained on as a whole is "
+                "given with --train-only."
+            ) from error
+
+
+def _is_set(directory: Path) -> bool:
+    try:
+        return bool(find_entries(directory, None, problems=[]))
+    except DataError:
+        return False
 
 
 def _read(config: TrainConfig, recipe: Recipe, listeners: Listeners | None) -> list[ImageSet]:

@@ -1,0 +1,294 @@
+"""`scr-live train` below its options: run folders, resuming, what is refused."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch, of the extra `train`")
+pytest.importorskip("safetensors", reason="needs safetensors, of the extra `train`")
+
+import torch
+
+from scr_live.card import file_sha256
+from scr_live.errors import DataError, EngineUnavailableError, OptionError
+from scr_live.shipped import read_model
+from scr_live.training.command import Listeners, TrainConfig, choose_device, train
+from scr_live.training.events import Finished, Note, StepDone, Validated
+from scr_live.training.recipe_file import find_recipe, read_recipe, with_settings
+
+torch.set_num_threads(1)
+
+SETTINGS = (
+    "network.width=4",
+    "sizes=[32]",
+    "final_size=32",
+    "batch=2",
+    "warmup_steps=1",
+    "steps=4",
+    "validate_every=2",
+)
+
+
+def write_set(folder, splits, *, seed, empty=()):
+    """Pictures by name and split, each with a bright square that is its polyp."""
+    rng = np.random.default_rng(seed)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for name in splits:
+        image, mask = rng.integers(60, 180, (40, 48, 3), np.uint8), np.zeros((40, 48), np.uint8)
+        if name not in empty:
+            mask[10:30, 12:36] = 255
+            image[mask > 0] = 230
+        assert cv2.imwrite(str(folder / "images" / f"{name}.png"), image)
+        assert cv2.imwrite(str(folder / "masks" / f"{name}.png"), mask)
+    rows = ["dataset,id,split", *(f"{folder.name},{name},{split}" for name, split in splits.items())]
+    (folder / "splits.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def polyps(tmp_path):
+    return write_set(tmp_path / "polyps", {"a": "train", "b": "train", "c": "train", "d": "val"}, seed=1)
+
+
+@pytest.fixture
+def config(tmp_path, polyps):
+    return TrainConfig(
+        tmp_path / "run", recipe="plain", settings=SETTINGS, data=(polyps,), device="cpu", workers=0
+    )
+
+
+class Ears:
+    """Hears everything; asks to stop after a step."""
+
+    def __init__(self, *, stop_after=None):
+        self.events = []
+        self.read = []
+        self.is_ready = False
+        self._stop_after = stop_after
+
+    @property
+    def listeners(self):
+        return Listeners(self.events.append, self._reading, ready=self._ready, stop=self._stop)
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def _reading(self, done, total):
+        assert not self.is_ready
+        self.read.append((done, total))
+
+    def _ready(self):
+        self.is_ready = True
+
+    def _stop(self):
+        assert self.is_ready
+        return len(self.of(StepDone)) == self._stop_after
+
+
+def run(config, **options):
+    ears = Ears(**options)
+    return train(config, ears.listeners), ears
+
+
+def facts_of(config):
+    return json.loads((config.out / "run.json").read_text(encoding="utf-8"))
+
+
+def weights_of(config):
+    return (config.out / "last.safetensors").read_bytes()
+
+
+# What a run leaves
+
+
+def test_a_run_leaves_weights_with_cards_that_fit_them(config):
+    result, ears = run(config)
+    assert (result.step, result.steps) == (4, 4)
+    assert ears.of(Finished) == [Finished(4, complete=True)]
+    assert ears.read[-1] == (4, 4)
+    assert len(ears.of(Validated)) == 2
+    for which in ("best", "last"):
+        model = read_model(config.out / f"{which}.safetensors")  # checks the card's hash
+        assert (model.card.name, model.card.input_size) == ("scr-net-plain", 32)
+        assert dict(model.card.network) == {"encoder": "plain", "width": 4, "scm": True, "srm": True}
+
+
+def test_its_recipe_is_the_one_that_was_used(config):
+    config = replace(config, settings=(*SETTINGS, "epochs=1.5", "validate_every=0"))
+    result, _ = run(config)
+    recipe = with_settings(read_recipe(find_recipe("plain")), config.settings).resolved(3)
+    assert read_recipe(config.out / "recipe.toml") == recipe
+    assert result.steps == recipe.steps == 3
+    assert "plain --set network.width=4" in (config.out / "recipe.toml").read_text()
+
+
+def test_its_record_says_what_it_depends_on(config, polyps, tmp_path):
+    clean = write_set(tmp_path / "clean", {"x": "train", "y": "train"}, seed=2, empty=("x",))
+    config = replace(config, train_only=(clean,), name="mine")
+    run(config)
+    facts = facts_of(config)
+    assert facts["name"] == "mine"
+    assert (facts["recipe"], facts["settings"]) == ("plain", list(SETTINGS))
+    assert (facts["device"], facts["processes"], facts["seed"]) == ("cpu", 1, 0)
+    assert facts["init_sha256"] is None
+    assert facts["machine"]["packages"]["torch"] == torch.__version__
+    counts = {
+        (one["set"], one["split"]): (one["pictures"], one["with_polyp"], one["without_polyp"])
+        for one in facts["sets"]
+    }
+    assert counts == {
+        ("polyps", "train"): (3, 3, 0),
+        ("polyps", "val"): (1, 1, 0),
+        ("clean", "all"): (2, 1, 1),
+    }
+    assert len({one["sha256"] for one in facts["sets"]}) == 3
+
+
+def test_weights_to_start_from_are_recorded_and_used(config, tmp_path):
+    run(config)
+    start = tmp_path / "start.safetensors"
+    shutil.copy(config.out / "last.safetensors", start)
+    second = replace(
+        config,
+        out=tmp_path / "two",
+        settings=(*SETTINGS, f"init={start}", "rate=0", "encoder_rate=0", "warmup=linear"),
+    )
+    run(second)
+    assert facts_of(second)["init_sha256"] == file_sha256(start)
+    start.unlink()  # a resumed run has its weights in its own state
+    result, _ = run(TrainConfig(second.out, resume=True, settings=("steps=5",), device="cpu"))
+    assert result.step == 5
+
+
+# Resuming
+
+
+def test_a_stopped_run_goes_on_by_its_folder_alone_as_if_unbroken(config, tmp_path):
+    whole = replace(config, out=tmp_path / "whole")
+    run(whole)
+    result, ears = run(config, stop_after=3)
+    assert (result.step, ears.of(Finished)) == (3, [Finished(3, complete=False)])
+    resumed, _ = run(TrainConfig(config.out, resume=True, device="cpu"))
+    assert resumed.step == 4
+    assert weights_of(config) == weights_of(whole)
+    assert facts_of(config)["resumed"][0]["step"] == 3
+    assert read_model(config.out / "last.safetensors").card.name == "scr-net-plain"
+
+
+def test_rates_and_length_may_change_and_are_told_and_kept_on_record(config):
+    run(config, stop_after=2)
+    changed = replace(config, resume=True, settings=(*SETTINGS, "rate=1e-4", "epochs=3"))
+    result, ears = run(changed)
+    assert result.step == 6  # three times the two steps of an epoch
+    told = [note.text for note in ears.of(Note)]
+    assert "rate was 0.001 and is 0.0001 from step 2 on." in told
+    assert "steps was 4 and is 6 from step 2 on." in told
+    assert facts_of(config)["resumed"][0]["changes"] == {"steps": [4, 6], "rate": [1e-3, 1e-4]}
+    assert read_recipe(config.out / "recipe.toml").rate == 1e-4
+
+
+def test_nothing_else_may_change(config):
+    run(config, stop_after=1)
+    before = weights_of(config)
+    settings = (*SETTINGS, "batch=1", "network.scm=false", "rate=1e-4")
+    with pytest.raises(
+        DataError, match=r"network was .*scm=True.*; batch was 2 and is 1\. .*rate, encoder_rate and the len"
+    ):
+        run(replace(config, resume=True, settings=settings))
+    assert weights_of(config) == before
+
+
+def test_other_pictures_are_refused_with_what_differs(config, polyps, tmp_path):
+    run(config, stop_after=1)
+    more = write_set(tmp_path / "more", {"x": "train"}, seed=3)
+    with pytest.raises(DataError, match=r"more \(all\) is new"):
+        run(replace(config, resume=True, train_only=(more,)))
+    mask = polyps / "masks" / "a.png"
+    original = mask.read_bytes()
+    assert cv2.imwrite(str(mask), np.full((40, 48), 255, np.uint8))
+    with pytest.raises(DataError, match=r"polyps \(train\) has other names or bytes"):
+        run(TrainConfig(config.out, resume=True, device="cpu"))
+    mask.write_bytes(original)
+    table = polyps / "splits.csv"
+    table.write_text(table.read_text().replace("polyps,c,train\n", ""))
+    with pytest.raises(DataError, match=r"polyps \(train\) had 3 pictures and has 2"):
+        run(TrainConfig(config.out, resume=True, device="cpu"))
+
+
+def test_there_must_be_a_run_to_resume(config):
+    with pytest.raises(DataError, match="Nothing to resume"):
+        run(replace(config, resume=True))
+    assert not config.out.exists()
+
+
+def test_a_damaged_record_is_named(config):
+    run(config, stop_after=1)
+    (config.out / "run.json").write_text("[]")
+    with pytest.raises(DataError, match=r"run\.json is damaged"):
+        run(replace(config, resume=True))
+
+
+def test_a_run_is_not_overwritten(config):
+    run(config, stop_after=1)
+    before = weights_of(config)
+    with pytest.raises(DataError, match="holds a run already"):
+        run(config)
+    assert weights_of(config) == before
+
+
+# What is refused before anything is written
+
+
+def test_a_picture_to_train_and_to_validate_on_is_refused(config, polyps):
+    shutil.copy(polyps / "images" / "a.png", polyps / "images" / "d.png")
+    with pytest.raises(DataError, match=r"in training and in validation.*a\.png and .*d\.png"):
+        run(config)
+    assert not config.out.exists()
+
+
+@pytest.mark.parametrize("table", ["polyps,a,train", None])
+def test_a_set_without_train_and_val_is_refused_with_the_way_out(config, polyps, table):
+    if table is None:
+        (polyps / "splits.csv").unlink()
+    else:
+        (polyps / "splits.csv").write_text(f"dataset,id,split\n{table}\n")
+    with pytest.raises(DataError, match="--train-only"):
+        run(config)
+
+
+def test_two_sets_of_one_name_are_refused(config, tmp_path):
+    other = write_set(tmp_path / "other" / "polyps", {"x": "train"}, seed=4)
+    with pytest.raises(OptionError, match="one image set, or two of one name, polyps"):
+        run(replace(config, train_only=(other,)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": ()}, "at least one --data"),
+        ({"recipe": ""}, "Which recipe.*lite0, plain"),
+        ({"settings": ("stpes=1",)}, "unknown key 'stpes'"),
+        ({"device": "gpu"}, "--device must be"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(config, change, message):
+    with pytest.raises(OptionError, match=message):
+        run(replace(config, **change))
+    assert not config.out.exists()
+
+
+@pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cpu:0", "CPU", ""])
+def test_a_device_is_named_properly(name):
+    with pytest.raises(OptionError, match="--device must be auto, cpu, cuda or cuda:N"):
+        choose_device(name)
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(EngineUnavailableError, match="--device cuda:99 is not there"):
+        choose_device("cuda:99")
+    assert choose_device("cpu") == torch.device("cpu")
