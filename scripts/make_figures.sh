@@ -22,10 +22,9 @@ run sample-onnxruntime --source assets/sample_videos/phantom.mp4 --engine onnxru
 run polyp-clip --source "$CLIPS/polyp_behind_fold.mp4"
 run polyp-clip-realtime --source "$CLIPS/polyp_behind_fold.mp4" --realtime
 run normal-clip --source "$CLIPS/normal_colon.mp4"
-for set in kvasir-seg cvc-clinicdb negatives; do
-  "$SCR_LIVE" evaluate --data "$DATA/$set" --split val --json "figures/$set-val.json"
-done
-"$SCR_LIVE" evaluate --data "$DATA/kvasir-seg" --split val --precision f32 --json figures/kvasir-seg-val-f32.json
+sets=(--data "$DATA/kvasir-seg" --data "$DATA/cvc-clinicdb" --data "$DATA/negatives" --split val --sweep)
+"$SCR_LIVE" evaluate "${sets[@]}" --json figures/accuracy.json
+"$SCR_LIVE" evaluate "${sets[@]}" --precision f32 --json figures/accuracy-f32.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_box.py --data "$DATA/kvasir-seg" --data "$DATA/negatives" --out figures/box.json
 "$PYTHON" scripts/measure_parts.py
