@@ -192,7 +192,8 @@ class TrainView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # a bar that was never shown would print an empty line now
+            self._bar.stop()
 
     def _started(self, facts: Started) -> None:
         where = (
