@@ -50,6 +50,8 @@ class Learner:
         self._recipe = recipe
         self._world = world
         self._skipped = 0
+        if device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # there are few sizes: each is worth trying kernels for
         self.network = ScrNet(recipe.network)
         _initialise(self.network, recipe)
         self.arithmetic = prepare_arithmetic(self.network, recipe.precision, device=device)

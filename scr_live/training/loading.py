@@ -1,6 +1,8 @@
 """Batches prepared ahead, by other processes if wanted, and brought to the device."""
 
 import signal
+import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +33,10 @@ def load_batches(
         num_workers=workers,
         pin_memory=on_gpu,
         worker_init_fn=_settle_worker if workers else None,
+        # Forked workers share the pictures in memory; started afresh each would get a copy of them all.
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
     )
-    for drawn in loader:
+    for drawn in _started(loader):
         if isinstance(drawn, _Failure):
             raise drawn.error
         images, masks = drawn
@@ -70,6 +74,16 @@ class _Steps(Dataset[Any]):
             return self._batches.draw(step)
         except ScrLiveError as error:
             return _Failure(error)
+
+
+def _started(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Start the workers. Python warns of forks beside threads, whose locks a child could wait for in vain.
+
+    These children use none of them: torch and OpenCV are told to use no threads there.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        return iter(loader)
 
 
 def _settle_worker(_number: int) -> None:
