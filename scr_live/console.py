@@ -1,9 +1,11 @@
 """What the command line prints: progress, summaries, errors."""
 
 import io
+import math
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +26,7 @@ from rich.progress import (
 )
 
 from scr_live.errors import ScrLiveError
-from scr_live.training.events import Finished, Note, Saved, Started, StepDone, Validated
+from scr_live.training.events import Finished, Note, Saved, Started, StepDone, Validated, mean_of
 
 if TYPE_CHECKING:
     from scr_live.app import Outcome
@@ -164,6 +166,8 @@ class TrainView:
 
     def __init__(self, *, every: int = 20) -> None:
         self._every = every
+        self._recent: deque[StepDone] = deque(maxlen=every)
+        """Single steps jump about: their means are told."""
         columns = (SpinnerColumn(), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
         self._bar = Progress(*columns, console=_out, transient=True)
         self._task = self._bar.add_task("steps", total=None, facts="")
@@ -207,8 +211,11 @@ class TrainView:
         if _out.is_terminal:
             self._bar.start()
 
-    def _step(self, step: StepDone) -> None:
-        parts = f"bce {step.bce:.3f}, dice {step.dice:.3f}, negatives {step.negatives:.3f}"
+    def _step(self, latest: StepDone) -> None:
+        self._recent.append(latest)
+        step = mean_of(self._recent)
+        known = [name for name in ("bce", "dice", "negatives") if not math.isnan(getattr(step, name))]
+        parts = ", ".join(f"{name} {getattr(step, name):.3f}" for name in known)
         rates = "/".join(f"{rate:.1e}" for _, rate in step.rates)
         speed = f"{step.pictures_per_s:.1f} pictures/s"
         if step.data_share > _SLOW_DATA:
@@ -219,6 +226,7 @@ class TrainView:
             facts = f"{loss}  {speed}  {left} left"
             self._bar.update(self._task, completed=step.step, total=step.steps, facts=facts)
         elif step.step % self._every == 0 or step.step == step.steps:
+            self._recent.clear()
             _say(
                 f"{_clock()}  step {step.step}/{step.steps}  loss {step.loss:.4f} ({parts})  rate {rates}  "
                 f"gradient {step.gradient_norm:.2f}  {speed}  {left} left"

@@ -1,8 +1,8 @@
 """What a training run tells while it goes; for those who print and write it. Standard library only."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -43,6 +43,20 @@ class StepDone:
     data_share: float
     """Share of the time that was spent waiting for pictures: near 1 more `workers` help."""
     seconds_left: float
+
+
+def mean_of(steps: Sequence[StepDone]) -> StepDone:
+    """One that stands for some steps in a row: means of what they measured, the last one's of all else."""
+    return replace(
+        steps[-1],
+        loss=_mean([one.loss for one in steps]),
+        bce=_mean([one.bce for one in steps]),
+        dice=_mean([one.dice for one in steps]),
+        negatives=_mean([one.negatives for one in steps]),
+        gradient_norm=_mean([one.gradient_norm for one in steps]),
+        pictures_per_s=_mean([one.pictures_per_s for one in steps]),
+        data_share=_mean([one.data_share for one in steps]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,12 @@ class Finished:
 
     step: int
     complete: bool
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of the values that are known."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 Event: TypeAlias = Started | StepDone | Validated | Saved | Note | Finished

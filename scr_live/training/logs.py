@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from scr_live.training.events import Event, StepDone, Validated, Validation
+from scr_live.training.events import Event, StepDone, Validated, Validation, mean_of
 from scr_live.training.tables import STEP, Table
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ class Logs:
             self._board.close()
 
     def _write_window(self) -> None:
-        window, self._window = self._window, []
-        last = window[-1]
-        row = {name: _mean([getattr(one, name) for one in window]) for name in _MEASURES}
-        row |= {f"rate_{name}": rate for name, rate in last.rates}
-        self._train.append({STEP: last.step, **row, "seconds_left": round(last.seconds_left)})
-        self._draw({f"train/{name}": value for name, value in row.items()}, last.step)
+        mean = mean_of(self._window)
+        self._window = []
+        row = {name: getattr(mean, name) for name in _MEASURES}
+        row |= {f"rate_{name}": rate for name, rate in mean.rates}
+        self._train.append({STEP: mean.step, **row, "seconds_left": round(mean.seconds_left)})
+        self._draw({f"train/{name}": value for name, value in row.items()}, mean.step)
 
     def _write_validation(self, event: Validated) -> None:
         result = event.result
@@ -105,11 +105,6 @@ def _by_set(result: Validation) -> dict[str, float]:
         for figure in ("dice", "iou", "sensitivity", "specificity"):
             row[f"{one.name} {figure}"] = getattr(one, figure)
     return row | {f"{one.name} false_marks": one.share for one in result.clean}
-
-
-def _mean(values: list[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
 
 
 def _open_board(folder: Path, step: int) -> "SummaryWriter | None":

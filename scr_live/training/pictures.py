@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.errors import OutputUnwritableError
+from scr_live.evaluation.metrics import confusion, score
+from scr_live.geometry import MIN_AREA, large_regions
 from scr_live.training.augment import resized
 from scr_live.training.data import Sample
 from scr_live.training.validation import THRESHOLD, Probability
@@ -16,7 +18,7 @@ from scr_live.training.validation import THRESHOLD, Probability
 TILE: Final = 224
 _GAP: Final = 4
 _TRUTH: Final = (90, 220, 90)
-_PREDICTED: Final = (255, 190, 60)
+_PREDICTED: Final = (70, 200, 255)
 
 
 def choose_examples(samples: Sequence[Sample], *, polyps: int = 6, clean: int = 2) -> list[int]:
@@ -63,14 +65,27 @@ def _row(sample: Sample, probability: Probability) -> NDArray[np.uint8]:
     smooth = cv2.resize(probability, (TILE, TILE), interpolation=cv2.INTER_AREA)
     grey = np.repeat((255 * np.clip(smooth, 0, 1)).astype(np.uint8)[..., None], 3, axis=2)
     found = np.where(smooth >= THRESHOLD, 255, 0).astype(np.uint8)
-    tiles = (image, _outlined(image, mask, _TRUTH), grey, _outlined(image, found, _PREDICTED))
+    tiles = (image.copy(), _outlined(image, mask, _TRUTH), grey, _outlined(image, found, _PREDICTED))
+    texts = (sample.set_name, "truth", "probability", _verdict(sample, probability))
+    for tile, text in zip(tiles, texts, strict=True):
+        _write(tile, text)
     gap = np.full((TILE, _GAP, 3), 255, np.uint8)
     row = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
-    cv2.putText(
-        row, sample.set_name, (6, TILE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA
-    )
     below = np.full((_GAP, row.shape[1], 3), 255, np.uint8)
     return cast("NDArray[np.uint8]", np.concatenate((row, below), axis=0))
+
+
+def _verdict(sample: Sample, probability: Probability) -> str:
+    found = probability >= THRESHOLD
+    if not sample.has_polyp:
+        return "marked falsely" if large_regions(found, MIN_AREA * found.size).any() else "nothing marked"
+    _, mask = resized(sample, size=probability.shape[0])
+    return f"Dice {score(confusion(found, mask > 0)).dice:.2f}"
+
+
+def _write(tile: NDArray[np.uint8], text: str) -> None:
+    for colour, width in ((0, 0, 0), 3), ((255, 255, 255), 1):
+        cv2.putText(tile, text, (6, TILE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, width, cv2.LINE_AA)
 
 
 def _outlined(

@@ -30,14 +30,14 @@ def started(*, processes=1, workers=0):
     )
 
 
-def done(step, *, data_share=0.01):
+def done(step, *, loss=0.4321, negatives=0.05, data_share=0.01):
     return StepDone(
         step=step,
         steps=4000,
-        loss=0.4321,
+        loss=loss,
         bce=0.2,
         dice=0.3,
-        negatives=0.05,
+        negatives=negatives,
         rates=(("encoder", 4e-4), ("decoder", 1e-3)),
         gradient_norm=1.5,
         pictures_per_s=8.25,
@@ -71,6 +71,13 @@ def test_a_log_file_gets_a_line_every_twenty_steps(capsys):
         "1:02:03 left",
     ):
         assert part in lines[0]
+
+
+def test_a_line_tells_the_means_since_the_one_before_and_nothing_that_is_not_known(capsys):
+    steps = [done(step, loss=float(step), negatives=float("nan")) for step in range(1, 41)]
+    first, second = told(capsys, *steps)
+    assert "loss 10.5000 (bce 0.200, dice 0.300)" in first
+    assert "loss 30.5000" in second
 
 
 def test_the_last_step_has_its_line_too(capsys):
