@@ -35,7 +35,11 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     csv: Annotated[Path | None, typer.Option(help="Write one row a picture to this CSV file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file.")] = None,
     worst: Annotated[
-        Path | None, typer.Option(help="Draw the worst cases, truth and mark outlined, on this .jpg or .png.")
+        Path | None,
+        typer.Option(
+            help="Draw the worst cases, truth and mark outlined, on this .jpg or .png. It shows pictures of "
+            "the sets: mind their terms."
+        ),
     ] = None,
     worst_count: Annotated[
         int, typer.Option(min=1, help="How many polyps, and how many false marks, the sheet shows.")

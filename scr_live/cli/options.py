@@ -5,7 +5,11 @@ from typing import Annotated
 import typer
 
 Model = Annotated[
-    str, typer.Option(help="A shipped model, or the path of an ONNX file with its card beside it.")
+    str,
+    typer.Option(
+        help="A shipped model, or the path of an ONNX file or of weights (.safetensors) with the card beside "
+        "it, or of the folder of a training run."
+    ),
 ]
 EngineName = Annotated[str, typer.Option(help="auto, openvino, onnxruntime, pytorch or constant (a fake).")]
 Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]

@@ -1,6 +1,7 @@
 """Do the probabilities mean what they say? Reliability of pixels inside the endoscopic field."""
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias, cast
 
 import cv2
@@ -35,35 +36,48 @@ def total(tables: Iterable[Reliability]) -> Reliability:
     return sum(tables, np.zeros((BINS, 4)))
 
 
-def expected_calibration_error(table: Reliability) -> float | None:
-    """Mean over pixels of |mean probability - share of polyp| of the pixel's bin; None without pixels."""
-    pixels, probability, polyp, _ = table.T
-    return float(np.abs(probability - polyp).sum() / pixels.sum()) if pixels.any() else None
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The pixels whose probability is from `least` up to `most`; None where there are none."""
+
+    least: float
+    most: float
+    pixels: int
+    mean_probability: float | None
+    polyp_share: float | None
+    """The share of these pixels that is polyp: as large as the mean probability if that is right."""
 
 
-def brier_score(table: Reliability) -> float | None:
-    """Mean squared error of the probabilities, 0 is best; None without pixels."""
-    return float(table[:, 3].sum() / table[:, 0].sum()) if table[:, 0].any() else None
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the pixels of a set say; None where there are no pixels."""
+
+    expected_error: float | None
+    """Mean over pixels of |mean probability - share of polyp| of the pixel's bin."""
+    brier_score: float | None
+    """Mean squared error of the probabilities, 0 is best."""
+    bins: tuple[Bin, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
 
 
-def calibration_report(table: Reliability) -> dict[str, object]:
-    """For JSON: the two figures and the reliability table."""
-    bins: list[dict[str, object]] = []
-    for index, (pixels, probability, polyp, _) in enumerate(table.tolist()):
-        bins.append(
-            {
-                "from": index / BINS,
-                "to": (index + 1) / BINS,
-                "pixels": int(pixels),
-                "mean_probability": probability / pixels if pixels else None,
-                "polyp_share": polyp / pixels if pixels else None,
-            }
-        )
-    return {
-        "expected_calibration_error": expected_calibration_error(table),
-        "brier_score": brier_score(table),
-        "bins": bins,
-    }
+def calibration_of(tables: Iterable[Reliability]) -> Calibration:
+    """Add up the pictures of a set, every pixel counts alike, and judge."""
+    table: Reliability = sum(tables, np.zeros((BINS, 4)))
+    pixels, probability, polyp, squares = table.T
+    count = float(pixels.sum())
+    return Calibration(
+        expected_error=float(np.abs(probability - polyp).sum()) / count if count else None,
+        brier_score=float(squares.sum()) / count if count else None,
+        bins=tuple(_bin(index, *row) for index, row in enumerate(table.tolist())),
+    )
+
+
+def _bin(index: int, pixels: float, probability: float, polyp: float, _squares: float) -> Bin:
+    mean, share = (probability / pixels, polyp / pixels) if pixels else (None, None)
+    return Bin(index / BINS, (index + 1) / BINS, int(pixels), mean, share)
 
 
 def _histogram(levels: NDArray[np.uint8], mask: NDArray[np.uint8] | None) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What `scr-live evaluate` does, once its options are read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,16 @@ from scr_live.evaluation.intervals import DEFAULT_RESAMPLES
 from scr_live.evaluation.sheet import draw_sheet, encode, worst_cases
 from scr_live.evaluation.summary import SetSummary, summarize_set
 from scr_live.evaluation.sweep import thresholds_with
-from scr_live.evaluation.tables import Row, csv_rows, interval_note, markdown, set_rows, size_rows, sweep_rows
+from scr_live.evaluation.tables import (
+    Row,
+    csv_rows,
+    interval_note,
+    markdown,
+    reliability_rows,
+    set_rows,
+    size_rows,
+    sweep_rows,
+)
 from scr_live.files import check_results, write_csv, write_json, write_picture, write_text
 from scr_live.machine import machine_facts
 from scr_live.shipped import DEFAULT_MODEL, Model, model_for
@@ -97,7 +106,9 @@ def evaluate_sets(
     pooled = (
         sets[0]
         if len(sets) == 1
-        else summarize_set("all", everything, thresholds=thresholds, resamples=config.bootstrap)
+        else replace(  # a source is a set's own
+            summarize_set("all", everything, thresholds=thresholds, resamples=config.bootstrap), sources=()
+        )
     )
     title = _title(config, model, info, threshold)
     tables = _tables(sets, pooled, threshold)
@@ -111,7 +122,7 @@ def evaluate_sets(
         "bootstrap": config.bootstrap,
         "machine": machine_facts(),
     }
-    text = markdown(title, tables, notes)
+    text = markdown(title, {**tables, "Calibration of pixels": reliability_rows(pooled)}, notes)
     problems = _write(config, report, text=text, title=title, results=results)
     return Evaluation(title, tables, notes, problems)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from scr_live.evaluation.calibration import calibration_report, total
+from scr_live.evaluation.calibration import Calibration, calibration_of
 from scr_live.evaluation.images import ImageResult
 from scr_live.evaluation.intervals import Estimate, mean_estimates, share_estimate
 from scr_live.evaluation.marks import LARGE_FROM, SIZES, SMALL_BELOW, TruePolyp, size_of
@@ -53,7 +53,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class SetSummary:
-    """A set, or all sets together, with everything that is known of it."""
+    """A set, or all sets together, with everything that is known of it. It has at least one picture."""
 
     whole: Summary
     sizes: tuple[Summary, ...]
@@ -61,7 +61,7 @@ class SetSummary:
     sweep: tuple[SweepPoint, ...]
     auroc: float | None
     """Of the highest probability of a picture, polyp or none; None without both kinds."""
-    calibration: dict[str, object]
+    calibration: Calibration
     other_conventions: dict[str, dict[str, float]]
 
     @property
@@ -71,7 +71,7 @@ class SetSummary:
 
     def notes(self) -> list[str]:
         """One sentence each on what no table holds."""
-        error, brier = self.calibration["expected_calibration_error"], self.calibration["brier_score"]
+        error, brier = self.calibration.expected_error, self.calibration.brier_score
         told = [f"Calibration of pixels in the field: expected error {error:.4f}, Brier score {brier:.4f}."]
         if self.auroc is not None:
             told.append(
@@ -90,7 +90,7 @@ class SetSummary:
             "auroc": self.auroc,
             "by_size": {**limits, **{part.name: part.as_dict() for part in self.sizes}},
             "by_source": {part.name: part.as_dict() for part in self.sources},
-            "calibration": self.calibration,
+            "calibration": self.calibration.as_dict(),
             "sweep": [point.as_dict() for point in self.sweep],
             "recommended": recommended.as_dict() if recommended else None,
             "other_conventions": self.other_conventions,
@@ -111,7 +111,7 @@ def summarize_set(
         ),
         sweep=sweep_points(results, thresholds),
         auroc=auroc(positive, negative),
-        calibration=calibration_report(total(result.reliability for result in results)),
+        calibration=calibration_of(result.reliability for result in results),
         other_conventions=_other_conventions(results),
     )
 

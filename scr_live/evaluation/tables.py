@@ -28,7 +28,7 @@ _SHARE_COLUMNS = (("polyps hit", "polyps_hit"), ("negatives marked", "marked_neg
 
 def set_rows(sets: Sequence[SetSummary], pooled: SetSummary) -> list[Row]:
     """Header, a row a set with its sources below it, and one for all sets if there are several."""
-    rows = [_header("set", "images", "negatives")]
+    rows = [_header("set", "pictures", "negatives")]
     for entry in sets:
         rows.append(_row(entry.whole, entry.whole.negatives))
         rows += [_row(part, part.negatives, indent="  ") for part in entry.sources]
@@ -39,7 +39,7 @@ def set_rows(sets: Sequence[SetSummary], pooled: SetSummary) -> list[Row]:
 
 def size_rows(summary: SetSummary) -> list[Row]:
     """Header and a row a size."""
-    return [_header("polyp size", "images", "polyps"), *(_row(part, part.polyps) for part in summary.sizes)]
+    return [_header("polyp size", "pictures", "polyps"), *(_row(part, part.polyps) for part in summary.sizes)]
 
 
 def sweep_rows(points: Sequence[SweepPoint], *, chosen: float, recommended: float | None) -> list[Row]:
@@ -54,11 +54,11 @@ def sweep_rows(points: Sequence[SweepPoint], *, chosen: float, recommended: floa
         "negatives marked",
         "",
     )
-    rows: list[Row] = [tuple((name, "") for name in names)]
+    rows: list[Row] = [_plain_row(*names)]
     for point in points:
         notes = {chosen: "used", recommended: "recommended"}
         note = "used, recommended" if chosen == recommended else ""
-        cells = (
+        row = _plain_row(
             f"{point.threshold:g}",
             _number(point.dice, 3),
             _number(point.iou, 3),
@@ -68,7 +68,23 @@ def sweep_rows(points: Sequence[SweepPoint], *, chosen: float, recommended: floa
             _percent(point.marked_negatives),
             (note or notes[point.threshold]) if point.threshold in notes else "",
         )
-        rows.append(tuple((cell, "") for cell in cells))
+        rows.append(row)
+    return rows
+
+
+def reliability_rows(summary: SetSummary) -> list[Row]:
+    """Header and a row a tenth of the probability: the share of polyp should be as large as the mean."""
+    pixels = sum(entry.pixels for entry in summary.calibration.bins)
+    rows: list[Row] = [_plain_row("probability", "share of pixels", "mean probability", "share of polyp")]
+    rows += [
+        _plain_row(
+            f"{entry.least:.1f}-{entry.most:.1f}",
+            _percent(entry.pixels / pixels if pixels else None, 3),
+            _number(entry.mean_probability, 3),
+            _number(entry.polyp_share, 3),
+        )
+        for entry in summary.calibration.bins
+    ]
     return rows
 
 
@@ -132,7 +148,11 @@ def _metric_cells(values: Score, *, has_polyp: bool) -> list[str]:
 
 def _header(*first: str) -> Row:
     names = (*first, *(title for title, _, _ in _METRIC_COLUMNS), *(title for title, _ in _SHARE_COLUMNS))
-    return tuple((name, "") for name in names)
+    return _plain_row(*names)
+
+
+def _plain_row(*cells: str) -> Row:
+    return tuple((cell, "") for cell in cells)
 
 
 def _row(summary: Summary, count: int, *, indent: str = "") -> Row:
@@ -161,8 +181,8 @@ def _number(value: float | None, digits: int) -> str:
     return NONE if value is None else f"{value:.{digits}f}"
 
 
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{value:.1%}"
+def _percent(value: float | None, digits: int = 1) -> str:
+    return NONE if value is None else f"{value:.{digits}%}"
 
 
 def _markdown_line(row: Row) -> str:

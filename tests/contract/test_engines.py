@@ -224,6 +224,12 @@ def test_an_unknown_engine_is_named_with_those_that_exist(name):
         assert caught.value.exit_code == 2
 
 
+def test_auto_runs_weights_by_pytorch_and_says_why(tmp_path):
+    with open_engine("auto", model_for("pytorch", tmp_path), threads=1) as engine:
+        assert engine.info.backend == "pytorch"
+        assert "weights" in engine.info.reason
+
+
 def test_an_unknown_precision_is_named_with_those_that_exist():
     with pytest.raises(OptionError, match=r"'int4'.*auto, f32, bf16, f16"):
         open_engine("constant", None, precision="int4")

@@ -122,6 +122,11 @@ def test_the_tables_can_be_pasted(config, polyps, negatives, tmp_path):
     assert "25.0% (" in tables[3]
     assert any(line.startswith("Recommended threshold") for line in lines)
     assert evaluation.problems == ()
+    # Of 7 pictures of 256 pixels the 4 bright ones have 64 bright pixels: 256 of 1792.
+    (bright,) = [line for line in tables if line.startswith("| 0.9-1.0")]
+    assert bright.split("|")[2].strip() == "14.286%"
+    # 32 of them in the picture that is half right and 64 in the one that is right are polyp: 96 of 256.
+    assert bright.split("|")[4].strip() == "0.375"
 
 
 def test_the_sweep_recommends_by_polyps_and_negatives_together(config, polyps, negatives, tmp_path):

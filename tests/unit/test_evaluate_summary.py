@@ -32,7 +32,7 @@ def picture(  # noqa: PLR0913 - a picture has that many sides, all optional
         outlines=(np.zeros((3, 2), np.float32),) if marked else (),
         false_marks=false_marks,
         highest=highest,
-        reliability=np.zeros((10, 4)),
+        reliability=np.ones((10, 4)),
         sweep=np.array(sweep, np.int64).reshape(-1, 3),
     )
 
