@@ -6,6 +6,7 @@ import typer
 
 import scr_live
 from scr_live import console
+from scr_live.cli.ablate import ablate
 from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
 from scr_live.cli.run import run
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, evaluate, train, doctor):
+for command in (run, evaluate, train, ablate, doctor):
     app.command()(command)
 
 

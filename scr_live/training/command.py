@@ -10,10 +10,11 @@ import cv2
 import torch
 
 from scr_live.card import file_sha256
-from scr_live.errors import DataError, EngineUnavailableError, OptionError
+from scr_live.errors import DataError, OptionError
 from scr_live.evaluation.image_sets import find_entries
 from scr_live.machine import machine_facts, usable_cores
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
+from scr_live.training.devices import choose_device, workers_for
 from scr_live.training.distributed import World, join_world
 from scr_live.training.events import Event, Note, Report, Saved, Validated
 from scr_live.training.loop import Trainer
@@ -30,8 +31,6 @@ from scr_live.training.run_folder import (
 
 _LARGEST_ZOOM: Final = 1.1
 """Pictures are kept a little larger than the network's input: augmentation zooms in more than out."""
-
-_MOST_WORKERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +100,6 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
         return run.train(listeners)
 
 
-def choose_device(name: str) -> torch.device:
-    """auto, cpu, cuda or cuda:N. OptionError: none of these. EngineUnavailableError: it is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, colon, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise OptionError(f"--device must be auto, cpu, cuda or cuda:N; found {name!r}.")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise EngineUnavailableError(
-            f"--device {name} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs. "
-            "Take --device auto or cpu, or install a torch that is built for your GPU."
-        )
-    return torch.device(name)
-
-
 class _Run:
     """A run whose pictures are read."""
 
@@ -133,6 +117,7 @@ class _Run:
         self._known = known
         self._world = world
         self._device = device
+        self._workers = workers_for(device) if config.workers is None else config.workers
         self._train_sets = [one for one in sets if one.choice.split != "val"]
         self._validation_sets = [one for one in sets if one.choice.split == "val"]
         check_apart(self._train_sets, self._validation_sets)
@@ -148,7 +133,7 @@ class _Run:
             all_samples(self._train_sets),
             all_samples(self._validation_sets),
             device=self._device,
-            workers=self._workers(),
+            workers=self._workers,
             world=self._world,
         )
         if self._known is not None:
@@ -182,11 +167,6 @@ class _Run:
 
         return told
 
-    def _workers(self) -> int:
-        if self._config.workers is not None:
-            return self._config.workers
-        return min(_MOST_WORKERS, max(1, usable_cores() - 1)) if self._device.type == "cuda" else 0
-
     def _facts(self) -> dict[str, Any]:
         if self._known is not None:
             return dict(self._known[1])
@@ -215,7 +195,7 @@ class _Run:
             "gpu": gpu,
             "processes": self._world.size,
             "threads": torch.get_num_threads(),
-            "workers": self._workers(),
+            "workers": self._workers,
             "machine": machine_facts(),
         }
 

@@ -125,6 +125,7 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "precision": ("float32", "mixed"),
 }
 
+
 def _check_sizes(sizes: tuple[int, ...], *, drawn: int) -> None:
     if not drawn:
         raise OptionError("sizes must name at least one input size, found none.")

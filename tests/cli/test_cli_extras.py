@@ -14,6 +14,7 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 
 COMMANDS = {
     ("scr_live", "train"): ["--recipe", "plain", "--out", "run", "--data", "set"],
+    ("scr_live", "ablate"): ["--recipe", "plain", "--out", "runs", "--data", "set"],
     ("scr_live.convert",): ["--weights", "w.safetensors", "--out", "export"],
 }
 

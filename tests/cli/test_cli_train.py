@@ -66,6 +66,17 @@ def test_a_mistake_is_one_paragraph(cli, folder, arguments, code, message):
     assert "Traceback" not in done.err
 
 
+def test_an_ablation_prints_its_table(cli, folder):
+    done = cli("ablate", "--recipe", "plain", *options(folder, "steps=1"))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("done     step 1") == 4
+    assert "| Baseline+SCM+SRM |" in done.out
+    assert (folder / "run" / "ablation.md").read_text() in done.out
+    again = cli("ablate", "--out", folder / "run", "--evaluate-only")
+    assert (again.code, again.err) == (0, "")
+    assert "| Baseline (FPN+PPM) |" in again.out
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
 def test_ctrl_c_saves_after_the_step_and_says_how_to_go_on(start, finish, cli, folder):
     process = start("train", "--recipe", "plain", *options(folder, "steps=1000000", "validate_every=999999"))

@@ -16,7 +16,8 @@ import torch
 from scr_live.card import file_sha256
 from scr_live.errors import DataError, EngineUnavailableError, OptionError
 from scr_live.shipped import read_model
-from scr_live.training.command import Listeners, TrainConfig, choose_device, train
+from scr_live.training.command import Listeners, TrainConfig, train
+from scr_live.training.devices import choose_device
 from scr_live.training.events import Finished, Note, StepDone, Validated
 from scr_live.training.recipe_file import find_recipe, read_recipe, with_settings
 

@@ -1,0 +1,175 @@
+"""`scr-live ablate`: the four networks of the paper's Table 1, trained and measured alike. Needs torch."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from scr_live.errors import DataError, OptionError
+from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
+from scr_live.evaluation.intervals import DEFAULT_RESAMPLES, Estimate, mean_estimates
+from scr_live.files import write_json, write_text
+from scr_live.machine import machine_facts
+from scr_live.network.scr_net import ScrNet
+from scr_live.training.ablation_table import VARIANTS, Gains, Measured, Variant, as_json, as_markdown
+from scr_live.training.checkpoint import load_latest
+from scr_live.training.command import Listeners, TrainConfig, train
+from scr_live.training.recipe import Recipe
+from scr_live.training.run_folder import FACTS, read_run
+
+_EVALUATION: Final = "evaluation"
+
+
+class Audience(Protocol):
+    """Who hears of an ablation, and ends it."""
+
+    def training(self, title: str) -> AbstractContextManager[Listeners]:
+        """For as long as one network is trained."""
+
+    def evaluating(self, title: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """For as long as one is measured: pictures done, of how many."""
+
+    def wants_end(self) -> bool:
+        """Whether to end at the next opportunity."""
+
+
+def ablate(config: TrainConfig, audience: Audience, *, evaluate_only: bool = False) -> str | None:
+    """Train or continue the four, then measure them; the table is returned as it stands in ablation.md.
+
+    config: as for `train`; `out` gets a folder for each network, ablation.json and ablation.md.
+    None: ended before all were trained and measured; the same call continues there.
+    Raises what `train` raises, and DataError if runs that are there were not made alike.
+    """
+    if not evaluate_only:
+        _check(config)
+        for variant in VARIANTS:
+            with audience.training(variant.title) as listeners:
+                result = train(_of_variant(config, variant), listeners)
+            if result.step < result.steps or audience.wants_end():
+                return None
+    found = [variant for variant in VARIANTS if (config.out / variant.folder / FACTS).is_file()]
+    if not found:
+        raise DataError(
+            f"{config.out} holds none of the four runs, {', '.join(one.folder for one in VARIANTS)}. Train "
+            "them first, without --evaluate-only."
+        )
+    _check_alike(config.out, found)
+    measured = []
+    for variant in found:
+        with audience.evaluating(variant.title) as progress:
+            measured.append(_measure(config, variant, progress))
+        if audience.wants_end():
+            return None
+    return _write(config.out, measured)
+
+
+def _check(config: TrainConfig) -> None:
+    for setting in config.settings:
+        if setting.replace(" ", "").startswith(("network.scm=", "network.srm=", "network=")):
+            raise OptionError(
+                f"--set {setting}: an ablation switches SCM and SRM itself. Leave it out, and set other keys "
+                "of the network one by one, such as network.encoder."
+            )
+
+
+def _of_variant(config: TrainConfig, variant: Variant) -> TrainConfig:
+    """The run of one network: a new one, or the one that is there."""
+    folder = config.out / variant.folder
+    is_there = (folder / FACTS).is_file()
+    switches = (f"network.scm={str(variant.scm).lower()}", f"network.srm={str(variant.srm).lower()}")
+    return replace(
+        config,
+        out=folder,
+        settings=(*config.settings, *switches),
+        resume=is_there,
+        name="" if is_there else f"scr-net-{Path(config.recipe).stem}-{variant.folder}",
+    )
+
+
+def _check_alike(out: Path, variants: Sequence[Variant]) -> None:
+    runs = {variant.folder: read_run(out / variant.folder) for variant in variants}
+    first, (recipe, facts) = next(iter(runs.items()))
+    for folder, (other, other_facts) in runs.items():
+        switched = replace(
+            other, network=replace(other.network, scm=recipe.network.scm, srm=recipe.network.srm)
+        )
+        differing = [e.name for e in fields(Recipe) if getattr(switched, e.name) != getattr(recipe, e.name)]
+        if other_facts["sets"] != facts["sets"]:
+            differing.append("the pictures")
+        if differing:
+            raise DataError(
+                f"{out / first} and {out / folder} were not trained alike: they differ in "
+                f"{', '.join(differing)}, so a table of them would say nothing of SCM and SRM. Train the "
+                "four by one command, into another --out."
+            )
+
+
+def _measure(config: TrainConfig, variant: Variant, progress: Callable[[int, int], None]) -> Measured:
+    folder = config.out / variant.folder
+    recipe, facts = read_run(folder)
+    table, scores = (folder / f"{_EVALUATION}.{suffix}" for suffix in ("json", "csv"))
+    evaluation = evaluate_sets(
+        EvaluateConfig(
+            data=config.data or tuple(Path(path) for path in facts["data"]),
+            split="val",
+            model=str(folder),
+            engine="pytorch",
+            threads=config.threads,
+            json=table,
+            csv=scores,
+        ),
+        progress=progress,
+    )
+    if evaluation.problems:
+        raise evaluation.problems[0]
+    step = load_latest(folder)[1]["step"]
+    return Measured(
+        variant,
+        recipe,
+        facts,
+        parameters=sum(value.numel() for value in ScrNet(recipe.network).parameters()),
+        step=step if isinstance(step, int) else 0,
+        best_step=_best_step(folder / "validation.csv"),
+        sets=json.loads(table.read_text(encoding="utf-8"))["sets"],
+        iou=_iou_by_picture(scores),
+    )
+
+
+def _best_step(path: Path) -> int | None:
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            steps = [int(row["step"]) for row in csv.DictReader(stream) if row["best"] == "1"]
+    except (OSError, LookupError, ValueError):
+        return None
+    return steps[-1] if steps else None
+
+
+def _iou_by_picture(path: Path) -> dict[tuple[str, str], float]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return {(row["set"], row["image"]): float(row["iou"]) for row in csv.DictReader(stream) if row["iou"]}
+
+
+def _gains(measured: Sequence[Measured]) -> Gains:
+    """How much higher each IoU is than the baseline's, picture by picture; nothing without a baseline."""
+    baseline, *others = measured
+    if baseline.variant.has_any:
+        return {}
+    gains: dict[str, dict[str, Estimate | None]] = {}
+    for one in others:
+        for entry in one.sets:
+            pictures = [key for key in one.iou if key[0] == entry["set"] and key in baseline.iou]
+            columns = {"iou": [one.iou[key] - baseline.iou[key] for key in pictures]}
+            estimate = mean_estimates(columns, resamples=DEFAULT_RESAMPLES)["iou"]
+            gains.setdefault(one.variant.folder, {})[entry["set"]] = estimate
+    return gains
+
+
+def _write(out: Path, measured: Sequence[Measured]) -> str:
+    gains = _gains(measured)
+    write_json(out / "ablation.json", {**as_json(measured, gains), "machine": machine_facts()})
+    text = as_markdown(measured, gains)
+    write_text(out / "ablation.md", text)
+    return text
