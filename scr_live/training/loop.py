@@ -73,6 +73,7 @@ class Trainer:
                 f"{path} does not belong to this recipe's network, {self.recipe.network}. Resume with the "
                 f"recipe it was made with, or start again without --resume. ({error})"
             ) from error
+        self._world.wait()  # nobody may write here before all have read
         if path.name != LAST:
             self._notes.append(f"{LAST} cannot be read; resumed from {path.name}, saved at step {self.step}.")
 
@@ -186,7 +187,18 @@ class Trainer:
                 "Lower `rate` in the recipe and resume."
             ) from error
         except RuntimeError as error:
-            explained = explain_worker(error) or self._world.explain(error)
+            explained = explain_worker(error) or self._world.explain(error) or self._explain_memory(error)
             if explained is None:
                 raise
             raise explained from error
+
+    def _explain_memory(self, error: RuntimeError) -> ScrLiveError | None:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            return None
+        pictures = self.recipe.batch // self._world.size
+        side = max(*self.recipe.sizes, self.recipe.final_size)
+        return ScrLiveError(
+            f"The memory of {self._device} is too small for {pictures} pictures of {side} pixels at a time. The "
+            f"state saved last, of step {self._saved_step}, is kept. Lower `batch` or the sizes in the recipe "
+            "and resume."
+        )

@@ -305,6 +305,28 @@ def test_a_run_that_fails_in_its_first_step_can_be_resumed(tmp_path):
     assert_bit_identical(again, whole)
 
 
+def test_too_little_memory_is_explained(tmp_path):
+    one = trainer()
+
+    def exhaust(_module, _images):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    one.learner.network.encoder.register_forward_pre_hook(exhaust)
+    with pytest.raises(ScrLiveError, match=r"too small for 2 pictures of 64 pixels.*Lower `batch`"):
+        one.run(tmp_path, report=quiet, stop=never)
+
+
+def test_an_error_of_our_own_making_is_not_explained_away(tmp_path):
+    one = trainer()
+
+    def fail(_module, _images):
+        raise RuntimeError("shape mismatch")
+
+    one.learner.network.encoder.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        one.run(tmp_path, report=quiet, stop=never)
+
+
 def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritableError, match="Cannot make the folder"):
