@@ -198,7 +198,6 @@ class Trainer:
         pictures = self.recipe.batch // self._world.size
         side = max(*self.recipe.sizes, self.recipe.final_size)
         return ScrLiveError(
-            f"The memory of {self._device} is too small for {pictures} pictures of {side} pixels at a time. The "
-            f"state saved last, of step {self._saved_step}, is kept. Lower `batch` or the sizes in the recipe "
-            "and resume."
+            f"The memory of {self._device} is too small for {pictures} pictures of {side} pixels at a time. "
+            "Start again with a lower `batch` or smaller sizes, such as `--set batch=4`."
         )

@@ -312,7 +312,7 @@ def test_too_little_memory_is_explained(tmp_path):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
     one.learner.network.encoder.register_forward_pre_hook(exhaust)
-    with pytest.raises(ScrLiveError, match=r"too small for 2 pictures of 64 pixels.*Lower `batch`"):
+    with pytest.raises(ScrLiveError, match=r"too small for 2 pictures of 64 pixels.*lower `batch`"):
         one.run(tmp_path, report=quiet, stop=never)
 
 
