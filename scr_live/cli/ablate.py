@@ -50,7 +50,7 @@ def ablate(  # noqa: PLR0913 - the options of the command
     """
     with missing_extra_explained():
         from scr_live.training.ablation import ablate as run_ablation  # noqa: PLC0415 - needs torch
-        from scr_live.training.command import TrainConfig  # noqa: PLC0415
+        from scr_live.training.config import TrainConfig  # noqa: PLC0415
 
     config = TrainConfig(
         out=out,

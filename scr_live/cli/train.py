@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 Recipe = Annotated[
     str,
     typer.Option(
-        help="A shipped recipe (plain, lite0) or a TOML file. Without, where a run is continued: its."
+        help="A shipped recipe (plain, lite0) or a TOML file. Default, of a continued run: its own."
     ),
 ]
 Data = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Image set with a split into train and val. Repeatable. Where a run is continued: its."
+        help="Image set with a split into train and val. Repeatable. Default, of a continued run: its own."
     ),
 ]
 TrainOnly = Annotated[
@@ -66,8 +66,9 @@ def train(  # noqa: PLR0913 - the options of the command
     """
     with missing_extra_explained():
         from scr_live.training import command  # noqa: PLC0415 - needs torch, --help does not
+        from scr_live.training.config import TrainConfig  # noqa: PLC0415
 
-    config = command.TrainConfig(
+    config = TrainConfig(
         out=out,
         recipe=recipe,
         settings=all_settings(settings, epochs),

@@ -16,7 +16,8 @@ from scr_live.machine import machine_facts
 from scr_live.network.scr_net import ScrNet
 from scr_live.training.ablation_table import VARIANTS, Gains, Measured, Variant, as_json, as_markdown
 from scr_live.training.checkpoint import load_latest
-from scr_live.training.command import Listeners, TrainConfig, train
+from scr_live.training.command import Listeners, train
+from scr_live.training.config import TrainConfig
 from scr_live.training.recipe import Recipe
 from scr_live.training.run_folder import FACTS, read_run
 

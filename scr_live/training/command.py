@@ -1,25 +1,23 @@
 """What `scr-live train` does, once its options are read. Needs torch."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import torch
 
 from scr_live.card import file_sha256
-from scr_live.errors import DataError, OptionError
-from scr_live.evaluation.image_sets import find_entries
 from scr_live.machine import machine_facts, usable_cores
+from scr_live.training.config import TrainConfig, check_sets, choose_pictures, choose_recipe, completed
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
 from scr_live.training.devices import choose_device, workers_for
 from scr_live.training.distributed import World, join_world
 from scr_live.training.events import Event, Note, Report, Saved, Validated
 from scr_live.training.loop import Trainer
 from scr_live.training.recipe import Recipe
-from scr_live.training.recipe_file import find_recipe, read_recipe, recipe_names, with_settings
 from scr_live.training.run_folder import (
     check_data,
     check_free,
@@ -28,31 +26,6 @@ from scr_live.training.run_folder import (
     write_card,
     write_run,
 )
-
-_LARGEST_ZOOM: Final = 1.1
-"""Pictures are kept a little larger than the network's input: augmentation zooms in more than out."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """The options of a training run."""
-
-    out: Path
-    recipe: str = ""
-    """Name or path; empty: that of the run which is resumed."""
-    settings: tuple[str, ...] = ()
-    """KEY=VALUE of the recipe."""
-    data: tuple[Path, ...] = ()
-    """Image sets with a split into train and val; empty: those of the run which is resumed."""
-    train_only: tuple[Path, ...] = ()
-    resume: bool = False
-    device: str = "auto"
-    threads: int = 0
-    """Of the CPU; 0: torch decides."""
-    workers: int | None = None
-    """Processes that prepare pictures; None: none on a CPU, most of the cores beside a GPU."""
-    name: str = ""
-    """Of the model, for its card; empty: after the recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +60,20 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
     known = read_run(config.out) if config.resume else None
     if known is None:
         check_free(config.out)
-    recipe = _recipe(config, known and known[0])
-    config = _with_known(config, known and known[1])
-    _check_names(config)
-    _check_splits(config)
+    config = completed(config, known and known[1])
+    recipe, unused = choose_recipe(config, known and known[0])
+    check_sets(config)
     if config.threads:
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
     with join_world(device) as (world, own_device):
-        sets = _read(config, recipe, listeners if world.is_first else None)
+        choices = choose_pictures(config, recipe)
+        sets = _read(choices, config.threads, listeners if world.is_first else None)
         run = _Run(config, recipe, sets, known, world, own_device)
+        if world.is_first and unused:
+            listeners.report(
+                Note(f"No effect have set_weights of {', '.join(unused)}: no such set is given.")
+            )
         return run.train(listeners)
 
 
@@ -200,83 +177,12 @@ class _Run:
         }
 
 
-def _recipe(config: TrainConfig, before: Recipe | None) -> Recipe:
-    if config.recipe:
-        recipe = read_recipe(find_recipe(config.recipe))
-    elif before is not None:
-        recipe = before
-    else:
-        raise OptionError(
-            "Which recipe? Give --recipe with the path of a TOML file, or one of "
-            f"{', '.join(recipe_names())}."
-        )
-    return with_settings(recipe, config.settings)
-
-
-def _with_known(config: TrainConfig, facts: Mapping[str, Any] | None) -> TrainConfig:
-    """Fill what was not said, of a resumed run from its record."""
-    if facts is not None:
-        name = config.name or facts["name"]
-        if config.data or config.train_only:
-            return replace(config, name=name)
-        data, train_only = ([Path(path) for path in facts[key]] for key in ("data", "train_only"))
-        return replace(config, name=name, data=tuple(data), train_only=tuple(train_only))
-    named = config.recipe if config.recipe in recipe_names() else config.out.absolute().name
-    return replace(config, name=config.name or f"scr-net-{named}")
-
-
-def _check_names(config: TrainConfig) -> None:
-    if not config.data:
-        raise OptionError("Give at least one --data: an image set with a split into train and val.")
-    seen: dict[str, Path] = {}
-    for directory in (*config.data, *config.train_only):
-        name = directory.absolute().name
-        if name in seen:
-            raise OptionError(
-                f"{seen[name]} and {directory} are one image set, or two of one name, {name}: figures and "
-                "set_weights go by it. Give each set once, in folders of different names."
-            )
-        seen[name] = directory
-
-
-def _check_splits(config: TrainConfig) -> None:
-    """Raise DataError, with the way out, for a sound set that has no train or no val."""
-    for directory in filter(_is_set, config.data):
-        if not any((place / "splits.csv").is_file() for place in (directory, directory.absolute().parent)):
-            raise DataError(
-                f"There is no splits.csv in or beside {directory}, with the columns dataset, id and split, "
-                "to say which pictures are train and which val. Write one, or train on all of the set by "
-                "giving it with --train-only."
-            )
-        try:
-            for split in ("train", "val"):
-                find_entries(directory, split, problems=[])
-        except DataError as error:
-            raise DataError(
-                f"{error} A set given with --data needs train and val; one to be trained on as a whole is "
-                "given with --train-only."
-            ) from error
-
-
-def _is_set(directory: Path) -> bool:
-    try:
-        return bool(find_entries(directory, None, problems=[]))
-    except DataError:
-        return False
-
-
-def _read(config: TrainConfig, recipe: Recipe, listeners: Listeners | None) -> list[ImageSet]:
-    plain = recipe.augmentation == "paper"  # its pictures are resized first and augmented then
-    size = recipe.final_size if plain else 32 * round(_LARGEST_ZOOM * recipe.final_size / 32)
-    choices = [Choice(directory, "train", size) for directory in config.data]
-    choices += [Choice(directory, None, size) for directory in config.train_only]
-    choices += [Choice(directory, "val", recipe.final_size) for directory in config.data]
-
+def _read(choices: Sequence[Choice], threads: int, listeners: Listeners | None) -> list[ImageSet]:
     def quiet(_done: int, _total: int) -> None:
         pass
 
     progress = quiet if listeners is None else listeners.loading
-    return read_sets(choices, threads=config.threads or usable_cores(), progress=progress)
+    return read_sets(choices, threads=threads or usable_cores(), progress=progress)
 
 
 def _now() -> str:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -152,9 +153,17 @@ def _sample(entry: Entry, size: int) -> Sample:
     # Cut and resized as in a run: the network must not see in training what it will never see again.
     placement = Placement(find_field(image), size)
     cover = shrink(placement.box.crop(mask)[..., None], size)[..., 0]
-    return Sample(
-        entry.set_name, placement.to_network(image), np.where(cover > HALF_GREY, 255, 0).astype(np.uint8)
-    )
+    polyp = cover > HALF_GREY
+    small = np.where(polyp, 255, 0).astype(np.uint8) if polyp.any() else _empty_mask(size)
+    return Sample(entry.set_name, placement.to_network(image), small)
+
+
+@cache
+def _empty_mask(size: int) -> NDArray[np.uint8]:
+    """One for all pictures without a polyp, of which there may be thousands."""
+    mask = np.zeros((size, size), np.uint8)
+    mask.setflags(write=False)
+    return mask
 
 
 def _image_set(choice: Choice, entries: Sequence[Entry], loads: Sequence[_Load]) -> ImageSet:

@@ -13,7 +13,8 @@ import torch
 
 from scr_live.errors import DataError, OptionError
 from scr_live.training.ablation import ablate
-from scr_live.training.command import Listeners, TrainConfig
+from scr_live.training.command import Listeners
+from scr_live.training.config import TrainConfig
 from scr_live.training.events import StepDone
 from scr_live.training.recipe_file import read_recipe
 

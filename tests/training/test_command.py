@@ -16,7 +16,8 @@ import torch
 from scr_live.card import file_sha256
 from scr_live.errors import DataError, EngineUnavailableError, OptionError
 from scr_live.shipped import read_model
-from scr_live.training.command import Listeners, TrainConfig, train
+from scr_live.training.command import Listeners, train
+from scr_live.training.config import TrainConfig
 from scr_live.training.devices import choose_device
 from scr_live.training.events import Finished, Note, StepDone, Validated
 from scr_live.training.recipe_file import find_recipe, read_recipe, with_settings
@@ -166,6 +167,14 @@ def test_weights_to_start_from_are_recorded_and_used(config, tmp_path):
     assert result.step == 5
 
 
+def test_weights_of_sets_that_are_not_given_have_no_effect_and_this_is_said(config, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(find_recipe("plain").read_text() + "[set_weights]\npolyps = 2\nothers = 3\n")
+    _, ears = run(replace(config, recipe=str(recipe)), stop_after=1)
+    assert [note.text for note in ears.of(Note) if "others" in note.text]
+    assert read_recipe(config.out / "recipe.toml").set_weights == (("polyps", 2.0),)
+
+
 # Resuming
 
 
@@ -274,6 +283,7 @@ def test_two_sets_of_one_name_are_refused(config, tmp_path):
         ({"data": ()}, "at least one --data"),
         ({"recipe": ""}, "Which recipe.*lite0, plain"),
         ({"settings": ("stpes=1",)}, "unknown key 'stpes'"),
+        ({"settings": ("set_weights.polyp=2",)}, "set_weights names polyp, and the sets given are polyps"),
         ({"device": "gpu"}, "--device must be"),
     ],
 )
