@@ -22,7 +22,7 @@ SETS = (
     ("kvasir-seg", "Kvasir-SEG, validation"),
     ("cvc-clinicdb", "CVC-ClinicDB, two sequences held out"),
     ("negatives", "frames without a polyp, validation"),
-    ("all", "all of them"),
+    ("all sets", "all of them"),
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,9 @@ DEFAULT_WORST: Final = 8
 MOST_RESAMPLES: Final = 100_000
 MOST_WORST: Final = 100
 SHEET_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+
+ALL_SETS: Final = "all sets"
+"""Name of the row of all pictures together."""
 
 CONVENTION: Final = (
     "dice, iou and sensitivity are means over images with a polyp, specificity over all images; where every "
@@ -89,39 +92,17 @@ def evaluate_sets(
     threshold = threshold_for(config.threshold, model)
     thresholds = thresholds_with(threshold) if config.sweep else ()
     with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
-        everything = evaluate_pictures(
-            engine,
-            list(chain.from_iterable(entries.values())),
-            threshold=threshold,
-            sweep=thresholds,
-            progress=progress,
+        pictures = list(chain.from_iterable(entries.values()))
+        everything = iter(
+            evaluate_pictures(engine, pictures, threshold=threshold, sweep=thresholds, progress=progress)
         )
         info = engine.info
-    waiting = iter(everything)
-    results = {name: [next(waiting) for _ in part] for name, part in entries.items()}
-    sets = [
-        summarize_set(name, part, thresholds=thresholds, resamples=config.bootstrap)
-        for name, part in results.items()
-    ]
-    pooled = (
-        sets[0]
-        if len(sets) == 1
-        else replace(  # a source is a set's own
-            summarize_set("all", everything, thresholds=thresholds, resamples=config.bootstrap), sources=()
-        )
-    )
+    results = {name: list(islice(everything, len(part))) for name, part in entries.items()}
+    sets, pooled = _summaries(results, thresholds, config.bootstrap)
     title = _title(config, model, info, threshold)
     tables = _tables(sets, pooled, threshold)
-    notes = _notes(pooled, config.bootstrap)
-    report = {
-        **_facts(config, model, info, threshold),
-        **pooled.as_dict(),
-        "set": pooled.whole.name,
-        "sets": [{"set": entry.whole.name, **entry.as_dict()} for entry in sets],
-        "convention": CONVENTION,
-        "bootstrap": config.bootstrap,
-        "machine": machine_facts(),
-    }
+    notes = tuple(note for note in (*pooled.notes(), interval_note(config.bootstrap)) if note)
+    report = {**_facts(config, model, info, threshold), **_figures(sets, pooled)}
     text = markdown(title, {**tables, "Calibration of pixels": reliability_rows(pooled)}, notes)
     problems = _write(config, report, text=text, title=title, results=results)
     return Evaluation(title, tables, notes, problems)
@@ -168,6 +149,21 @@ def _entries_of(config: EvaluateConfig) -> dict[str, list[Entry]]:
     return found
 
 
+def _summaries(
+    results: Mapping[str, Sequence[ImageResult]], thresholds: Sequence[float], resamples: int
+) -> tuple[list[SetSummary], SetSummary]:
+    """One a set, and that of all pictures together: of a single set, its own."""
+    sets = [
+        summarize_set(name, part, thresholds=thresholds, resamples=resamples)
+        for name, part in results.items()
+    ]
+    if len(sets) == 1:
+        return sets, sets[0]
+    everything = list(chain.from_iterable(results.values()))
+    pooled = summarize_set(ALL_SETS, everything, thresholds=thresholds, resamples=resamples)
+    return sets, replace(pooled, sources=())  # a source is a set's own
+
+
 def _title(config: EvaluateConfig, model: Model | None, info: EngineInfo, threshold: float) -> str:
     name = f"model {config.model}" if model else "no model"
     split = f"split {config.split}" if config.split else "all pictures"
@@ -188,6 +184,18 @@ def _facts(
         "input_size": info.input_size,
         "split": config.split,
         "threshold": threshold,
+        "bootstrap": config.bootstrap,
+        "convention": CONVENTION,
+        "machine": machine_facts(),
+    }
+
+
+def _figures(sets: Sequence[SetSummary], pooled: SetSummary) -> dict[str, object]:
+    """All pictures together first, then set by set with the same keys."""
+    return {
+        "set": pooled.whole.name,
+        **pooled.as_dict(),
+        "sets": [{"set": entry.whole.name, **entry.as_dict()} for entry in sets],
     }
 
 
@@ -201,10 +209,6 @@ def _tables(sets: Sequence[SetSummary], pooled: SetSummary, threshold: float) ->
             pooled.sweep, chosen=threshold, recommended=best.threshold if best else None
         )
     return tables
-
-
-def _notes(pooled: SetSummary, resamples: int) -> tuple[str, ...]:
-    return tuple(note for note in (*pooled.notes(), interval_note(resamples)) if note)
 
 
 def _write(

@@ -57,7 +57,7 @@ def test_several_sets_and_all_of_them_together(config, polyps, negatives, tmp_pa
     assert (first["dice"], first["marked_negatives"]) == (0.75, 1.0)
     assert (second["set"], second["images"], second["negatives"]) == ("negatives", 4, 4)
     assert (second["dice"], second["marked_negatives"], second["auroc"]) == (None, 0.25, None)
-    assert (report["set"], report["images"], report["negatives"]) == ("all", 7, 5)
+    assert (report["set"], report["images"], report["negatives"]) == ("all sets", 7, 5)
     assert (report["dice"], report["marked_negatives"]) == (0.75, 0.4)
     # Of 2 x 5 pairs the polyps win against the three dull ones, and tie with the two bright ones.
     assert report["auroc"] == pytest.approx((2 * 3 + 2 * 2 / 2) / 10)
@@ -116,7 +116,7 @@ def test_the_tables_can_be_pasted(config, polyps, negatives, tmp_path):
     tables = [line for line in lines if line.startswith("|")]
     assert len({line.count("|") for line in tables[:7]}) == 1
     assert [line.split("|")[1].strip() for line in tables[:7]] == [
-        *("set", "---", "polyps", "negatives", "&nbsp;&nbsp;far", "&nbsp;&nbsp;near", "all"),
+        *("set", "---", "polyps", "negatives", "&nbsp;&nbsp;far", "&nbsp;&nbsp;near", "all sets"),
     ]
     assert "| 0.750 (0.500-1.000) |" in tables[2]
     assert "25.0% (" in tables[3]
