@@ -19,7 +19,7 @@ from scr_live.training.checkpoint import load_latest
 from scr_live.training.command import Listeners, train
 from scr_live.training.config import TrainConfig
 from scr_live.training.recipe import Recipe
-from scr_live.training.run_folder import FACTS, read_run
+from scr_live.training.run_folder import is_run, read_run
 
 _EVALUATION: Final = "evaluation"
 
@@ -51,7 +51,7 @@ def ablate(config: TrainConfig, audience: Audience, *, evaluate_only: bool = Fal
                 result = train(_of_variant(config, variant), listeners)
             if result.step < result.steps or audience.wants_end():
                 return None
-    found = [variant for variant in VARIANTS if (config.out / variant.folder / FACTS).is_file()]
+    found = [variant for variant in VARIANTS if is_run(config.out / variant.folder)]
     if not found:
         raise DataError(
             f"{config.out} holds none of the four runs, {', '.join(one.folder for one in VARIANTS)}. Train "
@@ -79,7 +79,7 @@ def _check(config: TrainConfig) -> None:
 def _of_variant(config: TrainConfig, variant: Variant) -> TrainConfig:
     """The run of one network: a new one, or the one that is there."""
     folder = config.out / variant.folder
-    is_there = (folder / FACTS).is_file()
+    is_there = is_run(folder)
     switches = (f"network.scm={str(variant.scm).lower()}", f"network.srm={str(variant.srm).lower()}")
     return replace(
         config,

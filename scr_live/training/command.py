@@ -1,7 +1,7 @@
 """What `scr-live train` does, once its options are read. Needs torch."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ import cv2
 import torch
 
 from scr_live.card import file_sha256
+from scr_live.errors import ModelNotFoundError
 from scr_live.machine import machine_facts, usable_cores
+from scr_live.network.encoders import build_encoder
 from scr_live.training.config import TrainConfig, check_sets, choose_pictures, choose_recipe, completed
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
 from scr_live.training.devices import choose_device, workers_for
@@ -63,6 +65,7 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
     config = completed(config, known and known[1])
     recipe, unused = choose_recipe(config, known and known[0])
     check_sets(config)
+    _check_beginning(recipe, is_new=known is None)
     if config.threads:
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
@@ -119,11 +122,20 @@ class _Run:
         if self._world.is_first:
             origin = " ".join([str(facts["recipe"]), *(f"--set {one}" for one in self._config.settings)])
             write_run(self._config.out, self._recipe, facts, origin=origin)
-            for key, (old, new) in self._changes.items():
-                listeners.report(Note(f"{key} was {old} and is {new} from step {trainer.step} on."))
+            for note in self._notes(trainer.step):
+                listeners.report(Note(note))
         listeners.ready()
         trainer.run(self._config.out, report=self._with_cards(listeners.report), stop=listeners.stop)
         return TrainResult(trainer.step, self._recipe.steps, trainer.best_quality, self._world.is_first)
+
+    def _notes(self, step: int) -> Iterator[str]:
+        for key, (old, new) in self._changes.items():
+            yield f"{key} was {old} and is {new} from step {step} on."
+        if self._recipe.warmup_steps >= self._recipe.steps:
+            yield (
+                f"The learning rate never comes to its peak: the warm-up takes {self._recipe.warmup_steps} "
+                f"steps and the run has {self._recipe.steps}. Lower warmup_steps, or train longer."
+            )
 
     def _check_same(self, before: Recipe, facts: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
         check_data(facts["sets"], [one.facts() for one in self._sets], self._config.out)
@@ -175,6 +187,16 @@ class _Run:
             "workers": self._workers,
             "machine": machine_facts(),
         }
+
+
+def _check_beginning(recipe: Recipe, *, is_new: bool) -> None:
+    """Raise now, and not after all pictures were read, what is wrong with where the weights begin."""
+    build_encoder(recipe.network.encoder)
+    if is_new and recipe.init and not Path(recipe.init).is_file():
+        raise ModelNotFoundError(
+            f"init names the weights {recipe.init}, and there is no such file. Give the path of a "
+            ".safetensors file, such as that of another run's best.safetensors."
+        )
 
 
 def _read(choices: Sequence[Choice], threads: int, listeners: Listeners | None) -> list[ImageSet]:

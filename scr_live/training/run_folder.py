@@ -9,7 +9,7 @@ from typing import Any, Final
 from scr_live.card import ModelCard, file_sha256
 from scr_live.errors import DataError, OutputUnwritableError
 from scr_live.files import write_json, write_text
-from scr_live.training.checkpoint import LAST
+from scr_live.training.checkpoint import LAST, PREVIOUS
 from scr_live.training.recipe import Recipe
 from scr_live.training.recipe_file import read_recipe, to_toml
 
@@ -23,18 +23,28 @@ Changes = dict[str, tuple[object, object]]
 """Before and now, by the recipe's key."""
 
 
+def is_run(folder: Path) -> bool:
+    """Whether there is a run that can be continued."""
+    return any((folder / name).is_file() for name in (LAST, PREVIOUS))
+
+
 def check_free(folder: Path) -> None:
-    """Raise DataError if the folder holds a run that a new one would destroy."""
-    if (folder / LAST).exists() or (folder / FACTS).exists():
+    """Raise DataError if the folder holds something that a new run would destroy."""
+    if is_run(folder):
         raise DataError(f"{folder} holds a run already. Continue it with --resume, or give another --out.")
+    if (folder / RECIPE).exists() and not (folder / FACTS).exists():
+        raise DataError(
+            f"{folder / RECIPE} is there and belongs to no run; this one would write its own in its place. "
+            "Give another --out."
+        )
 
 
 def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
     """Recipe and facts of a run. DataError: there is none, or its files were damaged."""
-    if not (folder / FACTS).is_file() or not (folder / RECIPE).is_file():
+    if not is_run(folder) or not all((folder / name).is_file() for name in (FACTS, RECIPE)):
         raise DataError(
-            f"Nothing to resume: {folder} holds no training run, that is {FACTS} and {RECIPE}. Start without "
-            "--resume."
+            f"Nothing to resume: {folder} holds no training run, that is {FACTS}, {RECIPE} and {LAST}. Start "
+            "without --resume."
         )
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="needs safetensors, of the extra `trai
 import torch
 
 from scr_live.card import file_sha256
-from scr_live.errors import DataError, EngineUnavailableError, OptionError
+from scr_live.errors import DataError, EngineUnavailableError, ModelNotFoundError, OptionError
 from scr_live.shipped import read_model
 from scr_live.training.command import Listeners, train
 from scr_live.training.config import TrainConfig
@@ -236,6 +236,24 @@ def test_there_must_be_a_run_to_resume(config):
     assert not config.out.exists()
 
 
+def test_a_run_that_ended_before_it_saved_anything_can_be_started_again(config):
+    run(config, stop_after=1)
+    (config.out / "last.pt").unlink()
+    (config.out / "last.previous.pt").unlink(missing_ok=True)
+    with pytest.raises(DataError, match="Nothing to resume"):
+        run(replace(config, resume=True))
+    result, _ = run(config)
+    assert result.step == 4
+
+
+def test_a_recipe_that_is_somebody_elses_is_not_replaced(config):
+    config.out.mkdir()
+    (config.out / "recipe.toml").write_text("# mine\nsteps = 3\n")
+    with pytest.raises(DataError, match=r"recipe\.toml is there and belongs to no run"):
+        run(config)
+    assert "mine" in (config.out / "recipe.toml").read_text()
+
+
 def test_a_damaged_record_is_named(config):
     run(config, stop_after=1)
     (config.out / "run.json").write_text("[]")
@@ -291,6 +309,27 @@ def test_options_that_cannot_be_are_refused(config, change, message):
     with pytest.raises(OptionError, match=message):
         run(replace(config, **change))
     assert not config.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "message"),
+    [
+        ("network.encoder=resnet", OptionError, "Unknown encoder 'resnet'"),
+        ("init=none.safetensors", ModelNotFoundError, "init names the weights none.safetensors"),
+    ],
+)
+def test_weights_that_cannot_be_begun_with_are_named_before_pictures_are_read(
+    config, setting, error, message
+):
+    ears = Ears()
+    with pytest.raises(error, match=message):
+        train(replace(config, settings=(*SETTINGS, setting)), ears.listeners)
+    assert ears.read == []
+
+
+def test_a_warm_up_longer_than_the_run_is_said(config):
+    _, ears = run(replace(config, settings=(*SETTINGS, "warmup_steps=4")), stop_after=1)
+    assert any("never comes to its peak" in note.text for note in ears.of(Note))
 
 
 @pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cpu:0", "CPU", ""])
