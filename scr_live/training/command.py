@@ -74,9 +74,8 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
         sets = _read(choices, config.threads, listeners if world.is_first else None)
         run = _Run(config, recipe, sets, known, world, own_device)
         if world.is_first and unused:
-            listeners.report(
-                Note(f"No effect have set_weights of {', '.join(unused)}: no such set is given.")
-            )
+            names = ", ".join(unused)
+            listeners.report(Note(f"The set_weights of {names} have no effect: no such set is given."))
         return run.train(listeners)
 
 
