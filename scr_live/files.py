@@ -19,7 +19,7 @@ MARKDOWN_MARK: Final = "<!-- made by scr-live evaluate -->"
 """First line of a Markdown result: by it a later run knows that it may replace the file."""
 
 _LONGEST_NAME = 255  # bytes, of nearly every file system
-_LARGEST_REPORT = 1 << 20  # bytes; those of scr-live have some ten thousand
+_LARGEST_REPORT = 1 << 22  # bytes; that of evaluate has up to some 30 000 a set
 _TABLES = (b"image,dice", b"set,image,dice")
 _PICTURE_MARK = b"made by scr-live evaluate"
 _PNG = b"\x89PNG"
@@ -88,6 +88,16 @@ def write_text(path: Path, text: str) -> None:
 def write_picture(path: Path, encoded: bytes) -> None:
     """Write a JPEG or PNG as `write_text` does; a comment in it tells a later run that it may be replaced."""
     _write(path, _marked(encoded))
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where there is none. OutputUnwritableError: it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnwritableError(
+            f"Cannot make the folder {path}: {error.strerror}. Choose another place."
+        ) from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -31,11 +31,6 @@ def reliability(probability: Mask, truth: NDArray[np.bool_]) -> Reliability:
     return np.stack([np.bincount(_BIN, column, minlength=BINS) for column in columns], axis=1)
 
 
-def total(tables: Iterable[Reliability]) -> Reliability:
-    """Add up the pictures of a set: every pixel counts alike."""
-    return sum(tables, np.zeros((BINS, 4)))
-
-
 @dataclass(frozen=True, slots=True)
 class Bin:
     """The pixels whose probability is from `least` up to `most`; None where there are none."""

@@ -22,8 +22,9 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Yield finish(step(prepare(item))) in the order of the items; `step` runs in the calling thread alone.
 
-    At most 2 * workers items are prepared ahead, and as many wait to be finished. The first error of any of
-    the three is raised where its item's turn is; then, and when the caller stops, the threads end at once.
+    At most 2 * workers items are prepared ahead, and as many wait to be finished. An error of any of the
+    three ends it, and results that still waited are lost; then, and when the caller stops, the threads end
+    with what each is at.
     """
     ahead = 2 * workers
     waiting = iter(items)

@@ -111,9 +111,9 @@ def _lines(outlines: Sequence[NDArray[Any]], scale: float) -> list[NDArray[np.in
 
 def _heading(text: str, *, legend: bool = False) -> Image:
     strip = np.full((2 * _LINE, _COLUMNS * _TILE_WIDTH, 3), _PAPER, np.uint8)
-    _write(strip, text, _LINE + 8)
+    right = strip.shape[1]
+    _write(strip[:, : right - 220] if legend else strip, text, _LINE + 8)
     if legend:
-        right = strip.shape[1]
         _write(strip, "truth", _LINE + 8, left=right - 220, colour=TRUTH)
         _write(strip, "marked", _LINE + 8, left=right - 120, colour=SKY)
     return strip

@@ -6,19 +6,23 @@ picture without a polyp has no Dice: it counts in `marked_negatives`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import fmean
+from typing import Final
 
 from scr_live.evaluation.calibration import Calibration, calibration_of
 from scr_live.evaluation.images import ImageResult
 from scr_live.evaluation.intervals import Estimate, mean_estimates, share_estimate
 from scr_live.evaluation.marks import LARGE_FROM, SIZES, SMALL_BELOW, TruePolyp, size_of
 from scr_live.evaluation.metrics import Confusion, Score, auroc, score
-from scr_live.evaluation.sources import by_source
 from scr_live.evaluation.sweep import Recommended, SweepPoint, recommend, sweep_points
 
 POLYP_METRICS = ("dice", "iou", "sensitivity")
 """They need a polyp in the picture."""
 METRICS = (*POLYP_METRICS, "specificity")
+
+FEWEST_SOURCES: Final = 2
+MOST_SOURCES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,27 @@ def summarize(
         **{key: share_estimate(hits, with_interval=resamples > 0) for key, hits in shares.items()},
     }
     return Summary(name, len(results), len(positives), estimates, len(found))
+
+
+def by_source(results: Sequence[ImageResult]) -> dict[str, list[ImageResult]]:
+    """The pictures of a set by the part of their name before the first underscore: source, centre, sequence.
+
+    Empty where names are not of the form SOURCE_rest, or there are fewer than 2 or more than 20 sources, or
+    not twice as many pictures as sources: then that part is a number, not a source. A set's own word for its
+    source comes with a letter first.
+    """
+    named = [(_source(result.entry.image.stem), result) for result in results]
+    sources = {source for source, _ in named}
+    are_few = FEWEST_SOURCES <= len(sources) <= MOST_SOURCES
+    if "" in sources or not are_few or len(results) < 2 * len(sources):
+        return {}
+    ordered = sorted(named, key=lambda pair: pair[0])  # stable: pictures stay in order
+    return {source: [result for _, result in part] for source, part in groupby(ordered, lambda pair: pair[0])}
+
+
+def _source(stem: str) -> str:
+    source, underscore, rest = stem.partition("_")
+    return source if underscore and rest and source[:1].isalpha() else ""
 
 
 def _of_size(results: Sequence[ImageResult], size: str, *, resamples: int) -> Summary:

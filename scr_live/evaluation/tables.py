@@ -56,8 +56,9 @@ def sweep_rows(points: Sequence[SweepPoint], *, chosen: float, recommended: floa
     )
     rows: list[Row] = [_plain_row(*names)]
     for point in points:
-        notes = {chosen: "used", recommended: "recommended"}
-        note = "used, recommended" if chosen == recommended else ""
+        notes = [
+            word for word, at in (("used", chosen), ("recommended", recommended)) if at == point.threshold
+        ]
         row = _plain_row(
             f"{point.threshold:g}",
             _number(point.dice, 3),
@@ -66,7 +67,7 @@ def sweep_rows(points: Sequence[SweepPoint], *, chosen: float, recommended: floa
             _number(point.specificity, 4),
             _percent(point.missed_share),
             _percent(point.marked_negatives),
-            (note or notes[point.threshold]) if point.threshold in notes else "",
+            ", ".join(notes),
         )
         rows.append(row)
     return rows

@@ -1,7 +1,9 @@
 """The whole of `evaluate`: sets in, tables and files out."""
 
 import csv
+import inspect
 import json
+from dataclasses import MISSING, fields
 
 import cv2
 import numpy as np
@@ -10,8 +12,10 @@ from evaluation_sets import BRIGHT, DULL, HALF, NOTHING, make_set, write
 from tiny_models import write_model
 
 from scr_live import console
+from scr_live.cli.evaluate import evaluate
 from scr_live.errors import DataError, OptionError, OutputUnwritableError
 from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
+from scr_live.evaluation.sheet import WorstCases, draw_sheet
 from scr_live.files import MARKDOWN_MARK
 
 WHOLE = (4, 4, 8, 8)
@@ -165,6 +169,21 @@ def test_names_of_any_letters_fit_into_the_sheet(config, tmp_path):
     data = make_set(tmp_path / "Größe", {"Ä" + "x" * 120: (DULL, HALF)})
     evaluate_sets(config(data, worst=tmp_path / "r.jpg"))
     assert cv2.imread(str(tmp_path / "r.jpg")).shape[1] == 1600
+
+
+def test_a_long_title_leaves_the_legend_its_room():
+    short, long = (
+        draw_sheet(WorstCases((), ()), title=title, with_set_names=False) for title in ("x", "x" * 300)
+    )
+    assert not np.array_equal(short, long)
+    assert np.array_equal(short[:, 1380:], long[:, 1380:])
+
+
+def test_the_command_line_has_the_defaults_of_the_command():
+    options = inspect.signature(evaluate).parameters
+    for entry in fields(EvaluateConfig):
+        if entry.default is not MISSING:
+            assert options[entry.name].default == entry.default, entry.name
 
 
 @pytest.mark.parametrize("broken", ["json", "csv", "markdown", "worst"])

@@ -9,8 +9,7 @@ from scr_live.evaluation.image_sets import Entry
 from scr_live.evaluation.images import ImageResult
 from scr_live.evaluation.marks import TruePolyp
 from scr_live.evaluation.metrics import Confusion
-from scr_live.evaluation.sources import by_source
-from scr_live.evaluation.summary import summarize, summarize_set
+from scr_live.evaluation.summary import by_source, summarize, summarize_set
 from scr_live.evaluation.sweep import STEPS, SweepPoint, recommend, thresholds_with
 
 FIELD_PX = 100

@@ -16,6 +16,7 @@ from scr_live.files import (
     check_distinct,
     check_results,
     check_writable,
+    make_folder,
     write_csv,
     write_json,
     write_picture,
@@ -47,6 +48,23 @@ def test_a_failed_write_leaves_the_old_result_and_no_half_one(tmp_path):
     with pytest.raises(OutputUnwritableError, match="Cannot write"):
         write_text(path, "new")
     assert path.read_text() == "old"
+
+
+def test_a_report_on_a_great_many_sets_may_be_replaced(tmp_path):
+    write_json(tmp_path / "r.json", {"machine": {}, "sets": ["x" * 30_000] * 100})
+    check_writable(tmp_path / "r.json")
+
+
+def test_a_folder_is_made_with_those_above_it_and_may_be_there(tmp_path):
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputUnwritableError, match=r"Cannot make the folder .*file"):
+        make_folder(tmp_path / "file" / "run")
 
 
 def test_a_link_stays_a_link(tmp_path):
@@ -140,7 +158,7 @@ def test_the_null_device_may_be_named_twice():
         b'["machine"]',
         b'{"machine": 1',
         b'{"a": ' + b"[" * 100_000,
-        b'{"machine": "' + b"x" * (1 << 20) + b'"}',
+        b'{"machine": "' + b"x" * (1 << 22) + b'"}',
         b"image,split\na.png,train\n",
         b"\n",
     ],

@@ -53,7 +53,7 @@ def test_no_more_is_taken_than_has_room():
 
 
 @pytest.mark.parametrize("stage", ["prepare", "step", "finish"])
-def test_an_error_comes_where_its_items_turn_is(stage):
+def test_an_error_ends_it_and_no_result_of_that_item_or_later_is_given(stage):
     def fails(item):
         if item == 7:
             raise BrokenError
