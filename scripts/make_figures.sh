@@ -26,7 +26,7 @@ sets=(--data "$DATA/kvasir-seg" --data "$DATA/cvc-clinicdb" --data "$DATA/negati
 "$SCR_LIVE" evaluate "${sets[@]}" --json figures/accuracy.json
 "$SCR_LIVE" evaluate "${sets[@]}" --precision f32 --json figures/accuracy-f32.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
-"$PYTHON" scripts/measure_box.py --data "$DATA/kvasir-seg" --data "$DATA/negatives" --out figures/box.json
+"$PYTHON" scripts/measure_shortcuts.py --data "$DATA/kvasir-seg" --data "$DATA/negatives"
 "$PYTHON" scripts/measure_parts.py
 "$PYTHON" scripts/make_readme_picture.py
 "$PYTHON" scripts/readme_figures.py

@@ -29,7 +29,7 @@ SETS = (
 def main() -> None:
     """Rewrite both."""
     fill(Path("README.md"), machine(), accuracy(), speed(), parts(), phantom())
-    fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), box())
+    fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), shortcuts())
 
 
 def fill(page: Path, *parts: str) -> None:
@@ -155,19 +155,20 @@ def phantom() -> str:
     )
 
 
-def box() -> str:
-    """What a pasted scope-guide box changes."""
+def shortcuts() -> str:
+    """What edits that tell the image sets apart change."""
     lines = [
-        "**A scope-guide box pasted into the lower left** (`python scripts/measure_box.py`), before / after:",
+        "**What tells the image sets apart, put into every picture** (`python scripts/measure_shortcuts.py`),",
+        "before / after:",
         "",
-        "| set | pictures | Dice | pictures marked |",
-        "|---|---|---|---|",
+        "| set | edit | pictures | Dice | pictures marked |",
+        "|---|---|---|---|---|",
     ]
-    for name, r in load("box")["sets"].items():
-        lines.append(
-            f"| {name} | {r['pictures']} | {r['dice']:.3f} / {r['dice_with_box']:.3f} | "
-            f"{share(r['marked_share'])} / {share(r['marked_share_with_box'])} |"
-        )
+    for name, edits in load("shortcuts")["sets"].items():
+        for edit, r in edits.items():
+            dice = "-" if r["dice"] is None else f"{r['dice']:.3f} / {r['dice_edited']:.3f}"
+            marked = f"{share(r['marked_share'])} / {share(r['marked_share_edited'])}"
+            lines.append(f"| {name} | {edit} | {r['pictures']} | {dice} | {marked} |")
     return "\n".join(lines)
 
 
