@@ -158,8 +158,8 @@ def phantom() -> str:
 def shortcuts() -> str:
     """What edits that tell the image sets apart change."""
     lines = [
-        "**What tells the image sets apart, put into every picture** (`python scripts/measure_shortcuts.py`),",
-        "before / after:",
+        "**What tells the image sets apart, put into every picture**",
+        "(`python scripts/measure_shortcuts.py`), before / after:",
         "",
         "| set | edit | pictures | Dice | pictures marked |",
         "|---|---|---|---|---|",
