@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measure everything the README states, write figures/*.json, and put the tables into the README.
 # DATA: folder of the image sets; CLIPS: folder of the two real clips. Both are not part of the repository.
-# Run it on a quiet machine: it times.
+# Run it on a quiet machine: it times. figures/ablation.json is made by `scr-live ablate`, which trains: hours.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${DATA:?the folder with kvasir-seg, cvc-clinicdb and negatives}"
@@ -25,6 +25,7 @@ run normal-clip --source "$CLIPS/normal_colon.mp4"
 sets=(--data "$DATA/kvasir-seg" --data "$DATA/cvc-clinicdb" --data "$DATA/negatives" --split val --sweep)
 "$SCR_LIVE" evaluate "${sets[@]}" --json figures/accuracy.json
 "$SCR_LIVE" evaluate "${sets[@]}" --precision f32 --json figures/accuracy-f32.json
+"$SCR_LIVE" evaluate "${sets[@]}" --model scr-net-plain --json figures/accuracy-plain.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_shortcuts.py --data "$DATA/kvasir-seg" --data "$DATA/negatives"
 "$PYTHON" scripts/measure_parts.py

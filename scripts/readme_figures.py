@@ -1,4 +1,4 @@
-"""Put the tables of figures/*.json between the markers of README.md and of the model's card.
+"""Put the tables of figures/*.json between the markers of README.md and of the models' cards.
 
 python scripts/readme_figures.py
 """
@@ -24,12 +24,17 @@ SETS = (
     ("negatives", "frames without a polyp, validation"),
     ("all sets", "all of them"),
 )
+HEAD = (
+    "| set | pictures | Dice | IoU | sensitivity | specificity | polyps hit | negatives marked |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
 
 
 def main() -> None:
-    """Rewrite both."""
-    fill(Path("README.md"), machine(), accuracy(), speed(), parts(), phantom())
+    """Rewrite all of them."""
+    fill(Path("README.md"), machine(), accuracy(), plain(), speed(), parts(), phantom())
     fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), shortcuts())
+    fill(Path("models/scr-net-plain/README.md"), machine(), plain(), ablation())
 
 
 def fill(page: Path, *parts: str) -> None:
@@ -82,11 +87,51 @@ def accuracy() -> str:
         [
             heading,
             "",
-            "| set | pictures | Dice | IoU | sensitivity | specificity | polyps hit | negatives marked |",
-            "|---|---|---|---|---|---|---|---|",
+            HEAD,
             *rows,
         ]
     )
+
+
+def plain() -> str:
+    """The paper's network beside the paper's figures."""
+    report = load("accuracy-plain")
+    named = {part["set"]: part for part in report["sets"]}
+    paper = "| the paper, 200 test pictures at 448 px | 200 | 0.808 | 0.709 | 0.892 | 0.9821 | - | - |"
+    return "\n".join(
+        [
+            "**The paper's network from scratch** (`--model scr-net-plain`; its card says how):",
+            "",
+            HEAD,
+            *(accuracy_row(title, named[name]) for name, title in SETS if name in named),
+            paper,
+        ]
+    )
+
+
+def ablation() -> str:
+    """The paper's Table 1, made by `scr-live ablate`."""
+    report = load("ablation")
+    lines = [
+        f"**{report['title']}** (`scr-live ablate`)",
+        "",
+        "| network | parameters | IoU | paper | sensitivity | paper | specificity | paper | IoU gained |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for variant in report["variants"]:
+        part = variant["sets"][0]
+        cells = [variant["title"], f"{variant['parameters'] / 1e6:.2f} M"]
+        for key, form in (("iou", ".3f"), ("sensitivity", ".3f"), ("specificity", ".4f")):
+            cells += [with_interval(part, key, form), f"{variant['paper'][key]:{form}}"]
+        gain = part["iou_gain"]
+        cells.append("-" if gain is None else with_interval(*gain_as_part(gain), "+.3f"))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *report["notes"]])
+
+
+def gain_as_part(gain: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """A gain in the shape of a set's figures."""
+    return {"gain": gain["value"], "intervals": {"gain": gain["interval"]}}, "gain"
 
 
 def accuracy_row(title: str, part: dict[str, Any]) -> str:
