@@ -15,10 +15,9 @@ from scr_live.network.blocks import resize_like
 from scr_live.network.encoders import Lite0Encoder
 from scr_live.network.scr_net import ScrNet
 from scr_live.network.weights import load_weights
-from scr_live.training.averaging import Average
 from scr_live.training.distributed import World
 from scr_live.training.loss import segmentation_loss, soft_dice_loss
-from scr_live.training.optimizer import build_optimizer, rates_of, set_rates
+from scr_live.training.optimizer import Average, build_optimizer, rates_of, set_rates
 from scr_live.training.precision import SKIPS_IN_A_ROW, prepare_arithmetic
 from scr_live.training.recipe import Recipe
 

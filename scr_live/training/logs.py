@@ -1,15 +1,17 @@
 """The logs of a run in its folder: train.csv, validation.csv, and TensorBoard's where it is installed."""
 
+import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
+from scr_live.errors import OutputUnwritableError
+from scr_live.files import write_csv
 from scr_live.training.events import Event, StepDone, Validated, Validation, mean_of
-from scr_live.training.tables import STEP, Table
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -22,7 +24,9 @@ NO_TENSORBOARD: Final = (
     '`pip install "scr-live[train]"` or `pip install tensorboard`.'
 )
 
+_STEP: Final = "step"
 _MEASURES: Final = ("loss", "bce", "dice", "negatives", "gradient_norm", "pictures_per_s", "data_share")
+_FIGURES: Final = ("dice", "iou", "sensitivity", "specificity")
 
 
 class Logs:
@@ -31,15 +35,14 @@ class Logs:
     def __init__(self, folder: Path, *, step: int, sets: Sequence[str], clean: Sequence[str]) -> None:
         self._train = Table(
             folder / "train.csv",
-            (STEP, *_MEASURES, "rate_encoder", "rate_decoder", "seconds_left"),
+            (_STEP, *_MEASURES, "rate_encoder", "rate_decoder", "seconds_left"),
             last_step=step,
         )
-        figures = ("dice", "iou", "sensitivity", "specificity")
-        columns = [f"{name} {figure}" for name in sets for figure in figures]
+        columns = [f"{name} {figure}" for name in sets for figure in _FIGURES]
         columns += [f"{name} false_marks" for name in clean]
         self._validation = Table(
             folder / "validation.csv",
-            (STEP, "quality", "dice", "false_marks", "best", "seconds", *columns),
+            (_STEP, "quality", "dice", "false_marks", "best", "seconds", *columns),
             last_step=step,
         )
         self._window: list[StepDone] = []
@@ -74,7 +77,7 @@ class Logs:
         self._window = []
         row = {name: getattr(mean, name) for name in _MEASURES}
         row |= {f"rate_{name}": rate for name, rate in mean.rates}
-        self._train.append({STEP: mean.step, **row, "seconds_left": round(mean.seconds_left)})
+        self._train.append({_STEP: mean.step, **row, "seconds_left": round(mean.seconds_left)})
         self._draw({f"train/{name}": value for name, value in row.items()}, mean.step)
 
     def _write_validation(self, event: Validated) -> None:
@@ -82,7 +85,7 @@ class Logs:
         row = {"quality": result.quality, "dice": result.mean_dice, "false_marks": result.false_mark_share}
         row |= _by_set(result)
         self._validation.append(
-            {STEP: event.step, "best": int(event.is_best), "seconds": event.seconds, **row}
+            {_STEP: event.step, "best": int(event.is_best), "seconds": event.seconds, **row}
         )
         self._draw({f"validation/{name.replace(' ', '/')}": value for name, value in row.items()}, event.step)
         if self._board is not None and event.pictures is not None:
@@ -99,10 +102,36 @@ class Logs:
         self._board.flush()
 
 
+class Table:
+    """CSV rows by step, which a resumed run continues.
+
+    Those after `last_step`, of a run that crashed before it saved, are cut.
+    OutputUnwritableError: the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], *, last_step: int) -> None:
+        self._path = path
+        rows = [row for row in _read(path) if _step_of(row) <= last_step]
+        known = list(dict.fromkeys(key for row in rows for key in row))
+        # Sets may have come or gone since: their columns stay, with gaps.
+        self._columns = [*columns, *(key for key in known if key not in columns)]
+        write_csv(path, [self._columns, *([row.get(key, "") for key in self._columns] for row in rows)])
+
+    def append(self, row: Mapping[str, object]) -> None:
+        """Write one row now: what was seen is on disk if the machine dies."""
+        try:
+            with self._path.open("a", newline="", encoding="utf-8") as stream:
+                csv.writer(stream, lineterminator="\n").writerow(
+                    [_text(row.get(key)) for key in self._columns]
+                )
+        except OSError as error:
+            raise OutputUnwritableError(f"Cannot write {self._path}: {error.strerror}.") from error
+
+
 def _by_set(result: Validation) -> dict[str, float]:
     row: dict[str, float] = {}
     for one in result.sets:
-        for figure in ("dice", "iou", "sensitivity", "specificity"):
+        for figure in _FIGURES:
             row[f"{one.name} {figure}"] = getattr(one, figure)
     return row | {f"{one.name} false_marks": one.share for one in result.clean}
 
@@ -113,3 +142,32 @@ def _open_board(folder: Path, step: int) -> "SummaryWriter | None":
     except ImportError:
         return None
     return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+            header, *lines = [*csv.reader(stream)] or [[]]
+    except FileNotFoundError:
+        return []
+    except (OSError, csv.Error) as error:
+        raise OutputUnwritableError(f"Cannot continue the table {path}: {error}.") from error
+    # A row that was cut short by a crash has too few cells.
+    return [dict(zip(header, line, strict=True)) for line in lines if len(line) == len(header)]
+
+
+def _step_of(row: Mapping[str, str]) -> float:
+    text = row.get(_STEP, "")
+    return int(text) if text.isdecimal() else float("inf")
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case float() if math.isnan(value):
+            return ""  # not known
+        case float():
+            return f"{value:.6g}"
+        case _:
+            return str(value)

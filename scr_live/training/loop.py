@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +18,15 @@ from scr_live.training.distributed import World
 from scr_live.training.events import Finished, Note, Report, Started, StepDone, Validated
 from scr_live.training.learner import DivergedError, Learner
 from scr_live.training.loading import explain_worker, load_batches
-from scr_live.training.pace import Pace
 from scr_live.training.recipe import Recipe
 from scr_live.training.record import Record
 from scr_live.training.validation import check_validation, validate
 
 SAVE_EVERY_S: Final = 600.0
 """A crash costs no more than this and the time from one step to the next."""
+
+_RECENT: Final = 50
+"""Steps over which the pace is told."""
 
 
 class Trainer:
@@ -55,7 +58,7 @@ class Trainer:
         self._validation = validation
         self._batches = Batches(recipe, train, rank=self._world.rank, world=self._world.size)
         self.learner = Learner(recipe, device=device, world=self._world)
-        self._pace = Pace(recipe)
+        self._pace = _Pace(recipe)
         self._notes = [note] if (note := self.learner.arithmetic.note) else []
 
     def resume(self, folder: Path) -> None:
@@ -201,3 +204,40 @@ class Trainer:
             f"The memory of {self._device} is too small for {pictures} pictures of {side} pixels at a time. "
             "Start again with a lower `batch` or smaller sizes, such as `--set batch=4`."
         )
+
+
+class _Pace:
+    """How fast a run is, over its recent steps, and how long it will take, validations included."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._steps: deque[tuple[float, float]] = deque(maxlen=_RECENT)
+        self._validation_s = 0.0
+
+    def step_took(self, seconds: float, *, waited: float) -> None:
+        """Count a step; `waited`: the part of it in which there was no batch."""
+        self._steps.append((seconds, waited))
+
+    def validation_took(self, seconds: float) -> None:
+        """Count a validation, with all that is written then."""
+        self._validation_s = seconds
+
+    @property
+    def pictures_per_s(self) -> float:
+        """Of all processes together."""
+        return self._recipe.batch / max(self._step_s, 1e-9)
+
+    @property
+    def data_share(self) -> float:
+        """Share of the time that went into waiting for batches."""
+        return sum(waited for _, waited in self._steps) / max(sum(took for took, _ in self._steps), 1e-9)
+
+    def seconds_left(self, step: int) -> float:
+        """From `step` steps done to the end of the recipe."""
+        recipe = self._recipe
+        validations = -(-recipe.steps // recipe.validate_every) - step // recipe.validate_every
+        return (recipe.steps - step) * self._step_s + validations * self._validation_s
+
+    @property
+    def _step_s(self) -> float:
+        return sum(took for took, _ in self._steps) / max(len(self._steps), 1)

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from scr_live.errors import OutputUnwritableError
 from scr_live.evaluation.metrics import confusion, score
-from scr_live.geometry import MIN_AREA, large_regions
 from scr_live.training.augment import resized
 from scr_live.training.data import Sample
-from scr_live.training.validation import THRESHOLD, Probability
+from scr_live.training.validation import THRESHOLD, Probability, is_marked
 
 TILE: Final = 224
 _GAP: Final = 4
@@ -78,7 +77,7 @@ def _row(sample: Sample, probability: Probability) -> NDArray[np.uint8]:
 def _verdict(sample: Sample, probability: Probability) -> str:
     found = probability >= THRESHOLD
     if not sample.has_polyp:
-        return "marked falsely" if large_regions(found, MIN_AREA * found.size).any() else "nothing marked"
+        return "marked falsely" if is_marked(found) else "nothing marked"
     _, mask = resized(sample, size=probability.shape[0])
     return f"Dice {score(confusion(found, mask > 0)).dice:.2f}"
 

@@ -50,7 +50,9 @@ def prepare_arithmetic(network: nn.Module, precision: str, *, device: torch.devi
     if precision == "float32":
         return Arithmetic.of(torch.float32, device=kind)
     if kind == "cuda":
-        half = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        with torch.cuda.device(device):  # of several GPUs, the one that trains is asked
+            has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        half = torch.bfloat16 if has_bfloat16 else torch.float16
         return Arithmetic.of(half, device=kind)
     if kind == "cpu" and cpu_has_bfloat16():
         use_bfloat16_convolutions(network)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scr_live.errors import OutputUnwritableError
+from scr_live.files import make_folder
 from scr_live.network.weights import save_weights
 from scr_live.training.checkpoint import LAST, PREVIOUS, save_state
 from scr_live.training.data import Sample
@@ -30,7 +30,7 @@ class Record:
         self._logs: Logs | None = None
         self._saved_at = time.monotonic()
         self.examples = choose_examples(validation)
-        _make(folder)
+        make_folder(folder)
 
     def open_logs(self, step: int) -> None:
         """Continue the logs of a run saved at this step."""
@@ -76,12 +76,3 @@ class Record:
     ) -> None:
         if self._logs is not None:
             self._logs.close()
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputUnwritableError(
-            f"Cannot make the folder {folder} for the training run: {error.strerror}. Choose another place."
-        ) from error

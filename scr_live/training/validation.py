@@ -46,7 +46,7 @@ def validate(
         if samples[place].has_polyp:
             scores.setdefault(name, []).append(score(confusion(found, truth)))
         else:
-            marked.setdefault(name, []).append(bool(large_regions(found, MIN_AREA * found.size).any()))
+            marked.setdefault(name, []).append(is_marked(found))
         if place in keep:
             kept[place] = probability
     sets = tuple(_means(name, values) for name, values in sorted(scores.items()))
@@ -54,6 +54,11 @@ def validate(
         FalseMarks(name, len(values), sum(values) / len(values)) for name, values in sorted(marked.items())
     )
     return Validation(sets, clean), kept
+
+
+def is_marked(found: NDArray[np.bool_]) -> bool:
+    """Whether a run would mark anything: a region that is not too small."""
+    return bool(large_regions(found, MIN_AREA * found.size).any())
 
 
 def _predictions(

@@ -7,7 +7,7 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 import torch
 from torch import nn
 
-from scr_live.training.optimizer import build_optimizer, learning_rate, rates_of, set_rates
+from scr_live.training.optimizer import Average, build_optimizer, learning_rate, rates_of, set_rates
 from scr_live.training.recipe import Recipe
 
 recipes = st.builds(
@@ -84,3 +84,52 @@ def test_decay_is_apart_from_the_gradient_in_adamw_and_a_part_of_it_in_adam(kind
     # Without another gradient, Adam's first step is the whole rate against each weight's sign.
     expected = before - 0.1 * before.sign() if shrinks_by is None else before * (1 - shrinks_by)
     torch.testing.assert_close(network.head.weight.detach(), expected, rtol=1e-4, atol=1e-5)
+
+
+# The average
+
+
+def steps_of(network, values):
+    """Give every weight and BatchNorm's running mean each of these values, one after another."""
+    for value in values:
+        with torch.no_grad():
+            for entry in (*network.parameters(), network.encoder[1].running_mean):
+                entry.fill_(value)
+        network.encoder[1].num_batches_tracked += 1
+        yield
+
+
+def averaged(decay, values):
+    network = TwoParts()
+    for _ in steps_of(network, [1.0]):
+        average = Average(network, decay=decay)
+    for step, _ in enumerate(steps_of(network, values), start=1):
+        average.update(step)
+    return average.values
+
+
+def test_the_average_by_hand_with_the_statistics_of_batchnorm():
+    found = averaged(0.25, [3.0, 5.0])
+    # Step 1: decay (1 + 1) / (10 + 1), so 1 * 2/11 + 3 * 9/11 = 29/11. Step 2: 3/12, as much as 0.25.
+    expected = 29 / 11 * 0.25 + 5 * 0.75
+    for name in ("head.weight", "head.bias", "encoder.1.weight", "encoder.1.running_mean"):
+        assert found[name].flatten()[0].item() == pytest.approx(expected), name
+    assert found["encoder.1.num_batches_tracked"] == 3  # counted, not averaged
+
+
+def test_the_decay_of_an_average_is_a_limit():
+    slow, quick = averaged(0.999, [3.0]), averaged(0.1, [3.0])
+    assert slow["head.bias"].item() == pytest.approx(1 * 2 / 11 + 3 * 9 / 11)
+    assert quick["head.bias"].item() == pytest.approx(1 * 0.1 + 3 * 0.9)
+
+
+def test_without_decay_the_average_is_what_was_trained():
+    assert averaged(0.0, [3.0, 5.0])["head.bias"].item() == 5.0
+
+
+def test_saved_averages_are_taken_over_and_those_of_another_network_are_not():
+    average = Average(TwoParts(), decay=0.9)
+    average.load(averaged(0.0, [7.0]))
+    assert average.values["head.weight"].unique().tolist() == [7.0]
+    with pytest.raises(LookupError):
+        average.load({})

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from training_fakes import RECIPE, SAMPLES
 
+from scr_live.training import learner
 from scr_live.training.batches import Batches
 from scr_live.training.distributed import World
 from scr_live.training.learner import DivergedError, Learner
@@ -100,6 +101,17 @@ def test_float16_learns_and_its_scale_is_part_of_the_state(half):
     other.arithmetic = Arithmetic.of(torch.float16, device="cpu")
     other.restore(half.state())
     assert other.arithmetic.scaler.get_scale() == 8.0
+
+
+def test_gradients_are_measured_and_clipped_after_their_scale_is_taken_back(half, monkeypatch):
+    images, masks = Batches(RECIPE, SAMPLES).draw(0)
+    expected = Learner(RECIPE, device=CPU, world=World()).learn(images, masks, step=0).gradient_norm
+    monkeypatch.setattr(learner, "GREATEST_NORM", expected / 2)
+    assert half.learn(images, masks, step=0).gradient_norm == pytest.approx(expected, rel=0.05)
+    # Adam's first moment is a tenth of the first gradient.
+    moments = [state["exp_avg"] for state in half.optimizer.state.values()]
+    stepped = 10 * torch.cat([moment.flatten() for moment in moments]).norm().item()
+    assert stepped == pytest.approx(expected / 2, rel=0.05)
 
 
 def test_an_overflow_of_float16_skips_the_step_and_many_in_a_row_are_an_error(half):

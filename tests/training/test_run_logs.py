@@ -7,8 +7,7 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 
 from scr_live.errors import OutputUnwritableError
 from scr_live.training.events import FalseMarks, SetScores, StepDone, Validated, Validation
-from scr_live.training.logs import Logs
-from scr_live.training.tables import Table
+from scr_live.training.logs import Logs, Table
 
 
 def rows_of(path):
