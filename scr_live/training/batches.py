@@ -1,6 +1,7 @@
 """Random batches of augmented pictures, with a fixed share of pictures without a polyp."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,9 +16,14 @@ from scr_live.training.paper_augment import paper_augment
 from scr_live.training.recipe import Recipe
 
 
+class _Augment(Protocol):
+    def __call__(self, sample: Sample, rng: Generator, *, size: int) -> Pair: ...
+
+
 class Batches:
     """Draws each step's batch from (seed, step) alone; of `world` processes each draws its share of it.
 
+    It can be pickled, for processes that are started afresh.
     DataError: too few pictures for the recipe, or `set_weights` that do not fit their sets.
     OptionError: a batch cannot be shared evenly among the processes.
     """
@@ -31,7 +37,7 @@ class Batches:
         self._recipe = recipe
         self._rank = rank
         self._world = world
-        self._augment = _augmentation(recipe)
+        self._augment: _Augment = paper_augment if recipe.augmentation == "paper" else augment
         weights = dict(recipe.set_weights)
         self._positives = [sample for sample in samples if sample.has_polyp]
         self._negatives = [sample for sample in samples if not sample.has_polyp]
@@ -61,7 +67,7 @@ class Batches:
         chosen += self._pick(self._negatives, self._odds[1], rng, recipe.negatives_per_batch)
         # Each picture has a generator of its own: it comes out the same in whichever process.
         drawn = list(zip(chosen, rng.spawn(recipe.batch), strict=True))[self._rank :: self._world]
-        pairs = [self._augment(sample, own, size) for sample, own in drawn]
+        pairs = [self._augment(sample, own, size=size) for sample, own in drawn]
         masks = torch.from_numpy(np.stack([mask for _, mask in pairs])[:, None] > 0).float()
         return to_tensor([image for image, _ in pairs]), masks
 
@@ -74,11 +80,6 @@ def to_tensor(images: list[NDArray[np.uint8]]) -> Tensor:
     """(h, w, 3) pictures of one size -> (b, 3, h, w) float32, channels last in memory."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     return batch.contiguous(memory_format=torch.channels_last)
-
-
-def _augmentation(recipe: Recipe) -> Callable[[Sample, Generator, int], Pair]:
-    kind = paper_augment if recipe.augmentation == "paper" else augment
-    return lambda sample, rng, size: kind(sample, rng, size=size)
 
 
 def _odds(samples: list[Sample], weights: dict[str, float]) -> NDArray[np.float64]:

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +40,13 @@ def test_a_batch_depends_on_seed_and_step_alone():
     assert all(torch.equal(a, b) for a, b in zip(one.draw(7), two.draw(7), strict=True))
     for other in (two.draw(8), Batches(replace(RECIPE, seed=6), SAMPLES).draw(7)):
         assert other[0].shape != one.draw(7)[0].shape or not torch.equal(other[0], one.draw(7)[0])
+
+
+@pytest.mark.parametrize("augmentation", ["endoscopy", "paper"])
+def test_what_draws_can_be_sent_to_another_process(augmentation):
+    batches = Batches(replace(RECIPE, augmentation=augmentation), SAMPLES)
+    copy = pickle.loads(pickle.dumps(batches))
+    assert all(torch.equal(a, b) for a, b in zip(copy.draw(3), batches.draw(3), strict=True))
 
 
 def test_every_batch_has_its_share_of_pictures_without_polyp():
