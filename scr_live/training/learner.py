@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,6 @@ from scr_live.training.loss import segmentation_loss, soft_dice_loss
 from scr_live.training.optimizer import Average, build_optimizer, rates_of, set_rates
 from scr_live.training.precision import SKIPS_IN_A_ROW, prepare_arithmetic
 from scr_live.training.recipe import Recipe
-
-GREATEST_NORM: Final = 5.0
-"""Gradients are clipped to it: one odd batch must not undo a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,8 @@ class Learner:
         scaler = self.arithmetic.scaler
         scaler.scale(loss).backward()
         scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), GREATEST_NORM)
+        # With no limit it measures only.
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.gradient_clip or math.inf)
         measures = self._measured(loss, _loss_sums(logits.float(), masks), norm)
         self._check(measures, step)
         scaler.step(self.optimizer)

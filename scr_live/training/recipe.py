@@ -38,6 +38,8 @@ class Recipe:
     """Peak learning rate of the decoder."""
     encoder_rate: float = 4e-4
     weight_decay: float = 1e-2
+    gradient_clip: float = 5.0
+    """Longer gradients are cut to this norm: one odd batch must not undo a hundred. 0: none is."""
     bce_share: float = 0.4
     """lambda of equation 8: lambda * BCE + (1 - lambda) * Dice."""
     negative_weight: float = 1.0
@@ -111,6 +113,7 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "rate": (0, math.inf),
     "encoder_rate": (0, math.inf),
     "weight_decay": (0, math.inf),
+    "gradient_clip": (0, math.inf),
     "bce_share": (0, 1),
     "negative_weight": (0, math.inf),
     "ema": (0, 1),

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,6 @@ import torch
 from torch import nn
 from training_fakes import RECIPE, SAMPLES
 
-from scr_live.training import learner
 from scr_live.training.batches import Batches
 from scr_live.training.distributed import World
 from scr_live.training.learner import DivergedError, Learner
@@ -80,11 +80,15 @@ def test_a_cpu_with_bfloat16_uses_it(monkeypatch):
 # float16 with scaled gradients, as on GPUs without bfloat16; torch has both on the CPU too
 
 
-@pytest.fixture
-def half():
-    learner = Learner(RECIPE, device=CPU, world=World())
+def half_learner(recipe):
+    learner = Learner(recipe, device=CPU, world=World())
     learner.arithmetic = Arithmetic.of(torch.float16, device="cpu")
     return learner
+
+
+@pytest.fixture
+def half():
+    return half_learner(RECIPE)
 
 
 def weights(learner):
@@ -103,15 +107,16 @@ def test_float16_learns_and_its_scale_is_part_of_the_state(half):
     assert other.arithmetic.scaler.get_scale() == 8.0
 
 
-def test_gradients_are_measured_and_clipped_after_their_scale_is_taken_back(half, monkeypatch):
+@pytest.mark.parametrize("share", [0.5, 2.0, 0.0], ids=["longer", "shorter", "no-limit"])
+def test_gradients_are_measured_and_clipped_after_their_scale_is_taken_back(share):
     images, masks = Batches(RECIPE, SAMPLES).draw(0)
     expected = Learner(RECIPE, device=CPU, world=World()).learn(images, masks, step=0).gradient_norm
-    monkeypatch.setattr(learner, "GREATEST_NORM", expected / 2)
+    half = half_learner(replace(RECIPE, gradient_clip=share * expected))
     assert half.learn(images, masks, step=0).gradient_norm == pytest.approx(expected, rel=0.05)
     # Adam's first moment is a tenth of the first gradient.
     moments = [state["exp_avg"] for state in half.optimizer.state.values()]
     stepped = 10 * torch.cat([moment.flatten() for moment in moments]).norm().item()
-    assert stepped == pytest.approx(expected / 2, rel=0.05)
+    assert stepped == pytest.approx(0.5 * expected if share == 0.5 else expected, rel=0.05)
 
 
 def test_an_overflow_of_float16_skips_the_step_and_many_in_a_row_are_an_error(half):

@@ -118,6 +118,7 @@ def test_an_impossible_value_in_a_file_is_named_with_the_file(load):
         ({"warmup": "paper", "warmup_from": 0.01}, "warmup_from must not lie above"),
         ({"augmentation": "strong"}, "augmentation must be endoscopy or paper"),
         ({"precision": "bf16"}, "precision must be float32 or mixed"),
+        ({"gradient_clip": -1.0}, "gradient_clip"),
         ({"boundary_weight": -1.0}, "boundary_weight"),
         ({"deep_supervision": float("inf")}, "deep_supervision"),
         ({"rate": -1e-3}, "rate"),
@@ -165,6 +166,7 @@ def test_plain_says_what_the_paper_says():
     assert (recipe.imagenet, recipe.ema, recipe.negatives_per_batch) == (False, 0, 0)
     assert recipe.augmentation == "paper"
     assert recipe.weight_decay > 0
+    assert recipe.gradient_clip == 0
     assert recipe.resolved(700).validate_every == 88
 
 
