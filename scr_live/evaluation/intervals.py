@@ -66,7 +66,8 @@ def share_estimate(hits: Sequence[bool], *, with_interval: bool) -> Estimate | N
     z = _NORMAL_QUANTILE
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return Estimate(share, max(0.0, middle - reach), min(1.0, middle + reach))
+    low, high = min(share, middle - reach), max(share, middle + reach)  # rounded, all of 250 fell outside
+    return Estimate(share, max(0.0, low), min(1.0, high))
 
 
 def _resampled_means(table: np.typing.NDArray[np.float64], resamples: int) -> np.typing.NDArray[np.float64]:
