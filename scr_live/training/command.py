@@ -12,15 +12,17 @@ import torch
 from scr_live.card import file_sha256
 from scr_live.errors import ModelNotFoundError
 from scr_live.machine import machine_facts, usable_cores
-from scr_live.network.encoders import build_encoder
+from scr_live.network.scr_net import ScrNet
 from scr_live.training.config import TrainConfig, check_sets, choose_pictures, choose_recipe, completed
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
 from scr_live.training.devices import choose_device, workers_for
 from scr_live.training.distributed import World, join_world
 from scr_live.training.events import Event, Note, Report, Saved, Validated
+from scr_live.training.learner import initialise
 from scr_live.training.loop import Trainer
 from scr_live.training.recipe import Recipe
 from scr_live.training.run_folder import (
+    Changes,
     check_data,
     check_free,
     check_recipe,
@@ -130,13 +132,27 @@ class _Run:
     def _notes(self, step: int) -> Iterator[str]:
         for key, (old, new) in self._changes.items():
             yield f"{key} was {old} and is {new} from step {step} on."
+        for key, (old, new) in self._other_circumstances().items():
+            yield (
+                f"{key} was {old} and is {new} from step {step} on: the numbers will be close to those of an "
+                "unbroken run, and not the same."
+            )
         if self._recipe.warmup_steps >= self._recipe.steps:
             yield (
                 f"The learning rate never comes to its peak: the warm-up takes {self._recipe.warmup_steps} "
                 f"steps and the run has {self._recipe.steps}. Lower warmup_steps, or train longer."
             )
 
-    def _check_same(self, before: Recipe, facts: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
+    def _other_circumstances(self) -> Changes:
+        """What sums are added up by, and in which order, where it is not as it was."""
+        if self._known is None:
+            return {}
+        facts, now = self._known[1], self._circumstances()
+        before = [facts, *facts.get("resumed", [])][-1]
+        keys = [key for key in ("device", "processes", "threads") if key in before]
+        return {key: (before[key], now[key]) for key in keys if before[key] != now[key]}
+
+    def _check_same(self, before: Recipe, facts: Mapping[str, Any]) -> Changes:
         check_data(facts["sets"], [one.facts() for one in self._sets], self._config.out)
         return check_recipe(before, self._recipe, self._config.out)
 
@@ -164,8 +180,10 @@ class _Run:
             "started": _now(),
             "recipe": config.recipe,
             "settings": list(config.settings),
-            "data": [str(path) for path in config.data],
-            "train_only": [str(path) for path in config.train_only],
+            # Absolute: the run may be resumed in another working directory.
+            "data": [str(path.absolute()) for path in config.data],
+            "train_only": [str(path.absolute()) for path in config.train_only],
+            "asked": {"threads": config.threads, "workers": config.workers},
             **self._circumstances(),
             "seed": self._recipe.seed,
             "init_sha256": file_sha256(Path(init)) if init else None,
@@ -190,12 +208,15 @@ class _Run:
 
 def _check_beginning(recipe: Recipe, *, is_new: bool) -> None:
     """Raise now, and not after all pictures were read, what is wrong with where the weights begin."""
-    build_encoder(recipe.network.encoder)
-    if is_new and recipe.init and not Path(recipe.init).is_file():
+    network = ScrNet(recipe.network)
+    if not is_new:
+        return
+    if recipe.init and not Path(recipe.init).is_file():
         raise ModelNotFoundError(
             f"init names the weights {recipe.init}, and there is no such file. Give the path of a "
             ".safetensors file, such as that of another run's best.safetensors."
         )
+    initialise(network, recipe)
 
 
 def _read(choices: Sequence[Choice], threads: int, listeners: Listeners | None) -> list[ImageSet]:

@@ -39,14 +39,20 @@ class TrainConfig:
 
 def completed(config: TrainConfig, facts: Mapping[str, Any] | None) -> TrainConfig:
     """What was not said, filled in; of a resumed run from its record `facts`."""
-    if facts is not None:
-        name = config.name or facts["name"]
-        if config.data or config.train_only:
-            return replace(config, name=name)
-        data, train_only = ([Path(path) for path in facts[key]] for key in ("data", "train_only"))
-        return replace(config, name=name, data=tuple(data), train_only=tuple(train_only))
-    named = config.recipe if config.recipe in recipe_names() else config.out.absolute().name
-    return replace(config, name=config.name or f"scr-net-{named}")
+    if facts is None:
+        named = config.recipe if config.recipe in recipe_names() else config.out.absolute().name
+        return replace(config, name=config.name or f"scr-net-{named}")
+    asked = facts.get("asked", {})
+    config = replace(
+        config,
+        name=config.name or facts["name"],
+        threads=config.threads or asked.get("threads", 0),  # another number of them adds in another order
+        workers=asked.get("workers") if config.workers is None else config.workers,
+    )
+    if config.data or config.train_only:
+        return config
+    data, train_only = ([Path(path) for path in facts[key]] for key in ("data", "train_only"))
+    return replace(config, data=tuple(data), train_only=tuple(train_only))
 
 
 def choose_recipe(config: TrainConfig, before: Recipe | None) -> tuple[Recipe, list[str]]:

@@ -49,7 +49,7 @@ class Learner:
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # there are few sizes: each is worth trying kernels for
         self.network = ScrNet(recipe.network)
-        _initialise(self.network, recipe)
+        initialise(self.network, recipe)
         self.arithmetic = prepare_arithmetic(self.network, recipe.precision, device=device)
         self.network.to(device, memory_format=torch.channels_last)  # 1.7x faster on CPUs
         self._outputs = world.share(_Outputs(self.network), device)
@@ -160,6 +160,22 @@ class Learner:
             )
 
 
+def initialise(network: ScrNet, recipe: Recipe) -> None:
+    """Give the network the weights that the recipe begins with.
+
+    OptionError: there are no ImageNet weights for its encoder. ModelError: the recipe's own do not fit it.
+    """
+    if recipe.init:
+        load_weights(network, Path(recipe.init))
+    elif recipe.imagenet:
+        if not isinstance(network.encoder, Lite0Encoder):
+            raise OptionError(
+                f"There are no ImageNet weights for encoder {network.config.encoder!r}, and the recipe has "
+                "imagenet = true. Set imagenet = false, or take the encoder lite0."
+            )
+        network.encoder.load_imagenet()
+
+
 class _Outputs(nn.Module):
     """The sum and the side outputs of one forward pass, which DistributedDataParallel must see whole."""
 
@@ -170,17 +186,6 @@ class _Outputs(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         sides = self.network.side_outputs(images)
         return self.network.summed(sides, images), sides
-
-
-def _initialise(network: ScrNet, recipe: Recipe) -> None:
-    if recipe.init:
-        load_weights(network, Path(recipe.init))
-    elif recipe.imagenet:
-        if not isinstance(network.encoder, Lite0Encoder):
-            raise OptionError(
-                f"There are no ImageNet weights for encoder {network.config.encoder!r}; set imagenet = false."
-            )
-        network.encoder.load_imagenet()
 
 
 def _loss_sums(logits: Tensor, masks: Tensor) -> Tensor:

@@ -48,9 +48,8 @@ def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         )
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or not isinstance(facts.get("sets"), list):
-            raise ValueError("it is no record of a run")  # noqa: TRY301, TRY004 - as json says it
-    except (OSError, ValueError) as error:
+        _check_facts(facts)
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{folder / FACTS} is damaged: {error}. Start again with another --out.") from error
     return read_recipe(folder / RECIPE), facts
 
@@ -112,6 +111,20 @@ def check_data(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, A
             "and --train-only, or none to take those of the run; for other pictures start a new run with "
             f"another --out (--set init={folder}/best.safetensors starts it from these weights)."
         )
+
+
+def _check_facts(facts: object) -> None:
+    """Raise ValueError for what is no record of a run, or lacks what a resumed one reads in it."""
+    if not isinstance(facts, dict):
+        raise ValueError("it is no record of a run")  # noqa: TRY004 - as json says it
+    kinds = {"name": str, "recipe": str, "data": list, "train_only": list, "sets": list}
+    kinds |= {key: kind for key, kind in {"asked": dict, "resumed": list}.items() if key in facts}
+    if missing := [key for key, kind in kinds.items() if not isinstance(facts.get(key), kind)]:
+        raise ValueError(f"{', '.join(missing)} in it is missing or no longer what it was")
+    sets = {"set": str, "split": str, "pictures": int, "with_polyp": int, "sha256": str}
+    for one in facts["sets"]:
+        if not isinstance(one, dict) or any(not isinstance(one.get(key), kind) for key, kind in sets.items()):
+            raise ValueError("one of the sets in it is not complete")
 
 
 def _named(key: tuple[str, str]) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from scr_live.card import file_sha256
 from scr_live.errors import DataError, EngineUnavailableError, ModelNotFoundError, OptionError
 from scr_live.shipped import read_model
 from scr_live.training.command import Listeners, train
-from scr_live.training.config import TrainConfig
+from scr_live.training.config import TrainConfig, completed
 from scr_live.training.devices import choose_device
 from scr_live.training.events import Finished, Note, StepDone, Validated
 from scr_live.training.recipe_file import find_recipe, read_recipe, with_settings
@@ -175,6 +176,15 @@ def test_weights_of_sets_that_are_not_given_have_no_effect_and_this_is_said(conf
     assert read_recipe(config.out / "recipe.toml").set_weights == (("polyps", 2.0),)
 
 
+@pytest.mark.parametrize("setting", ["boundary_weight=3", "deep_supervision=0.4"])
+def test_a_part_of_the_loss_can_be_set(config, tmp_path, setting):
+    settings = (*SETTINGS, "warmup=linear", "rate=0", "encoder_rate=0")
+    _, without = run(replace(config, settings=settings), stop_after=1)
+    other = replace(config, out=tmp_path / "other", settings=(*settings, setting))
+    _, within = run(other, stop_after=1)
+    assert within.of(StepDone)[0].loss != without.of(StepDone)[0].loss
+
+
 # Resuming
 
 
@@ -188,6 +198,36 @@ def test_a_stopped_run_goes_on_by_its_folder_alone_as_if_unbroken(config, tmp_pa
     assert weights_of(config) == weights_of(whole)
     assert facts_of(config)["resumed"][0]["step"] == 3
     assert read_model(config.out / "last.safetensors").card.name == "scr-net-plain"
+
+
+def test_a_run_goes_on_from_any_working_directory(config, polyps, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    more = write_set(tmp_path / "more", {"x": "train"}, seed=2)
+    relative = replace(config, data=(Path(polyps.name),), train_only=(Path(more.name),))
+    run(relative, stop_after=1)
+    monkeypatch.chdir("/")
+    result, _ = run(TrainConfig(config.out, resume=True, device="cpu"))
+    assert result.step == 4
+
+
+def test_threads_and_workers_are_those_of_the_run_unless_said_otherwise(config):
+    run(replace(config, threads=1), stop_after=1)
+    facts = facts_of(config)
+    resumed = completed(TrainConfig(config.out, resume=True), facts)
+    assert (resumed.threads, resumed.workers) == (1, 0)
+    assert completed(replace(config, threads=3, workers=2), facts) == replace(
+        config, threads=3, workers=2, name="scr-net-plain"
+    )
+
+
+def test_another_device_or_number_of_threads_is_told(config):
+    run(replace(config, threads=1), stop_after=1)
+    facts = facts_of(config)
+    (config.out / "run.json").write_text(json.dumps(facts | {"device": "cuda:0"}))
+    _, ears = run(TrainConfig(config.out, resume=True, device="cpu"), stop_after=1)
+    assert [note.text for note in ears.of(Note) if "device was cuda:0 and is cpu from step 1" in note.text]
+    _, ears = run(TrainConfig(config.out, resume=True, device="cpu"), stop_after=1)  # as the last time
+    assert [note.text for note in ears.of(Note) if " was " in note.text] == []
 
 
 def test_rates_and_length_may_change_and_are_told_and_kept_on_record(config):
@@ -254,9 +294,10 @@ def test_a_recipe_that_is_somebody_elses_is_not_replaced(config):
     assert "mine" in (config.out / "recipe.toml").read_text()
 
 
-def test_a_damaged_record_is_named(config):
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"sets": []}', "\xff", "[" * 100_000])
+def test_a_damaged_record_is_named(config, text):
     run(config, stop_after=1)
-    (config.out / "run.json").write_text("[]")
+    (config.out / "run.json").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=r"run\.json is damaged"):
         run(replace(config, resume=True))
 
@@ -315,6 +356,7 @@ def test_options_that_cannot_be_are_refused(config, change, message):
     ("setting", "error", "message"),
     [
         ("network.encoder=resnet", OptionError, "Unknown encoder 'resnet'"),
+        ("imagenet=true", OptionError, "no ImageNet weights for encoder 'plain'.*imagenet = false"),
         ("init=none.safetensors", ModelNotFoundError, "init names the weights none.safetensors"),
     ],
 )
