@@ -1,5 +1,7 @@
 """Pictures scored on sets small enough to be counted by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from evaluation_sets import BRIGHT, DULL, HALF, NOTHING, SIDE, make_set, write
@@ -75,6 +77,22 @@ def test_calibration_looks_at_the_pixels_of_the_field(engine, image_set):
     assert half.reliability[:, 0].tolist() == [0, 0, 0, 192, 0, 0, 0, 0, 0, 64]
     assert half.reliability[:, 2].tolist() == [0, 0, 0, 32, 0, 0, 0, 0, 0, 32]
     assert clean.reliability[3, 0] == SIDE * SIDE
+
+
+def test_shares_and_calibration_are_of_the_field_and_a_polyp_outside_it_is_not_hit(engine, tmp_path):
+    picture, truth = np.zeros((240, 320, 3), np.uint8), np.zeros((240, 320), np.uint8)
+    picture[20:220, 60:280] = 230
+    truth[100:120, 100:120] = truth[100:120, 20:30] = 255
+    write(tmp_path / "set" / "images" / "a.png", picture)
+    write(tmp_path / "set" / "masks" / "a.png", truth)
+    box = find_field(picture)
+    field_px = box.width * box.height
+    (result,) = evaluate(engine, tmp_path / "set")
+    assert result.field_px == field_px < 0.7 * 320 * 240
+    assert result.polyps == (TruePolyp(200 / field_px, hit=False), TruePolyp(400 / field_px, hit=True))
+    assert result.reliability[:, [0, 2]].sum(axis=0).tolist() == [field_px, 400]
+    assert (result.counts.true_positive, result.counts.false_negative) == (400, 200)
+    assert sum(dataclasses.astuple(result.counts)) == 320 * 240
 
 
 @pytest.mark.parametrize("workers", [1, 3])

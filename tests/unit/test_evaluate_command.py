@@ -74,6 +74,27 @@ def test_several_sets_and_all_of_them_together(config, polyps, negatives, tmp_pa
     assert "machine" in report
 
 
+def test_sources_are_those_of_a_set_and_not_of_all_together(config, tmp_path):
+    names = dict.fromkeys(("far_1", "far_2", "near_1", "near_2"), (DULL, NOTHING))
+    sets = [make_set(tmp_path / name, names, with_masks=False) for name in ("one", "two")]
+    evaluate_sets(config(*sets, json=tmp_path / "r.json"))
+    report = written(tmp_path / "r.json")
+    assert [list(part["by_source"]) for part in report["sets"]] == [["far", "near"]] * 2
+    assert report["by_source"] == {}
+
+
+def test_the_rows_by_size_go_from_small_to_large(config, tmp_path):
+    # 4 of 256 pixels, hit; 64, half hit; 16, not hit. The field is the picture.
+    pictures = {"s": (BRIGHT, (6, 6, 2, 2)), "l": (BRIGHT, HALF), "m": (BRIGHT, (0, 0, 4, 4))}
+    tables = evaluate_sets(config(make_set(tmp_path / "set", pictures))).tables
+    rows = [[value for value, _ in row] for row in tables["By polyp size"]]
+    assert [(row[0], *row[1:4], row[7]) for row in rows[1:]] == [
+        ("small", "1", "1", f"{2 * 4 / (4 + 64):.3f}", "100.0%"),
+        ("medium", "1", "1", "0.000", "0.0%"),
+        ("large", "1", "1", "0.500", "100.0%"),
+    ]
+
+
 def test_one_set_stands_at_the_top_by_its_name(config, negatives, tmp_path):
     evaluate_sets(config(negatives, json=tmp_path / "r.json"))
     report = written(tmp_path / "r.json")
@@ -88,6 +109,12 @@ def test_intervals_and_none(config, polyps, tmp_path):
     evaluate_sets(config(polyps, json=tmp_path / "r.json", bootstrap=0))
     intervals = written(tmp_path / "r.json")["intervals"]
     assert set(intervals.values()) == {None}
+
+
+def test_what_the_intervals_are_is_said_where_there_are_any(config, polyps):
+    with_them, without = (evaluate_sets(config(polyps, bootstrap=count)).notes for count in (50, 0))
+    assert any("95 %, from 50 bootstrap" in note for note in with_them)
+    assert not any("bootstrap" in note for note in without)
 
 
 def test_a_row_a_picture_with_its_set(config, polyps, negatives, tmp_path):
@@ -169,6 +196,17 @@ def test_names_of_any_letters_fit_into_the_sheet(config, tmp_path):
     data = make_set(tmp_path / "Größe", {"Ä" + "x" * 120: (DULL, HALF)})
     evaluate_sets(config(data, worst=tmp_path / "r.jpg"))
     assert cv2.imread(str(tmp_path / "r.jpg")).shape[1] == 1600
+
+
+def test_the_truth_is_outlined_where_it_is(config, tmp_path):
+    data = make_set(tmp_path / "set", {"a": (DULL, (4, 4, 8, 8))})
+    evaluate_sets(config(data, worst=tmp_path / "r.png"))
+    tile = cv2.imread(str(tmp_path / "r.png"))[88 : 88 + 320, :400, ::-1].astype(int)
+    # 16 pixels fill 312 of the 320 high tile: 19.5 each, from (44, 4) on; the border runs through the
+    # middles of the pixels 4 and 11.
+    rows, columns = np.nonzero(np.abs(tile - [255, 230, 60]).sum(axis=2) < 40)
+    assert (columns.min(), columns.max()) == pytest.approx((44 + 4.5 * 19.5, 44 + 11.5 * 19.5), abs=2)
+    assert (rows.min(), rows.max()) == pytest.approx((4 + 4.5 * 19.5, 4 + 11.5 * 19.5), abs=2)
 
 
 def test_a_long_title_leaves_the_legend_its_room():

@@ -9,6 +9,7 @@ from scr_live.evaluation.image_sets import Entry
 from scr_live.evaluation.images import ImageResult
 from scr_live.evaluation.marks import TruePolyp
 from scr_live.evaluation.metrics import Confusion
+from scr_live.evaluation.sheet import WorstCases, worst_cases
 from scr_live.evaluation.summary import by_source, summarize, summarize_set
 from scr_live.evaluation.sweep import STEPS, SweepPoint, recommend, thresholds_with
 
@@ -112,6 +113,15 @@ def test_telling_polyps_by_the_highest_probability():
     # 0.9 beats 0.6 and 0.1; 0.2 beats 0.1: 3 of 4 pairs.
     assert summarize_set("set", PICTURES, thresholds=(), resamples=0).auroc == 0.75
     assert summarize_set("set", [HALF], thresholds=(), resamples=0).auroc is None
+
+
+def test_the_worst_come_first_of_each_kind():
+    half = picture("b.png", (2, 2, 2, 94))
+    wide, narrow = picture("c.png", (0, 30, 0, 70)), picture("d.png", (0, 3, 0, 97))
+    cases = worst_cases([half, narrow, CLEAN, MISSED, wide], 9)
+    assert cases.lowest_dice == (MISSED, half)
+    assert cases.largest_false == (wide, narrow)
+    assert worst_cases([half, narrow, CLEAN, MISSED, wide], 1) == WorstCases((MISSED,), (wide,))
 
 
 # --- sources --------------------------------------------------------------------------------------------
