@@ -46,6 +46,16 @@ def test_an_error_of_a_worker_arrives_as_it_was_raised(workers):
     assert str(raised.value) == "picture 17 is gone"
 
 
+class Interrupted(Batches):
+    def draw(self, step):
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().draw(step)
+
+
+def test_ctrl_c_reaches_the_workers_too_and_they_leave_it_to_the_main_process():
+    assert len(loaded(Interrupted(RECIPE, SAMPLES), workers=1)) == 4
+
+
 class Deadly(Batches):
     def draw(self, step):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,6 +1,8 @@
 import csv
+import itertools
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,15 +92,15 @@ def test_without_averaging_the_saved_weights_are_the_trained_ones(tmp_path):
     assert [name for name, value in saved.state_dict().items() if not torch.equal(value, trained[name])] == []
 
 
-def test_the_average_lies_between_the_start_and_the_end():
-    one = trainer(replace(RECIPE, ema=0.9))
-    name = "side.0.weight"
-    start = one.learner.network.state_dict()[name].clone()
-    for step in range(3):
+def test_the_average_takes_in_each_step_by_its_number():
+    one, name = trainer(replace(RECIPE, ema=0.9)), "side.0.weight"
+    history = [one.learner.network.state_dict()[name].clone()]
+    for step in range(2):
         one.learner.learn(*one._batches.draw(step), step=step)
-    end = one.learner.network.state_dict()[name]
-    moved, averaged = (end - start).norm(), (one.learner.average.values[name] - start).norm()
-    assert 0 < averaged < moved
+        history.append(one.learner.network.state_dict()[name].clone())
+    # Decay 2/11 after the first step, 3/12 after the second.
+    expected = (history[0] * 2 / 11 + history[1] * 9 / 11) * 0.25 + history[2] * 0.75
+    torch.testing.assert_close(one.learner.average.values[name], expected)
 
 
 def test_a_run_may_start_from_given_weights(tmp_path):
@@ -234,6 +236,19 @@ def test_the_events_of_a_run_come_in_order(tmp_path):
     assert validated[0].is_best
     assert all(event.pictures.is_file() for event in validated)
     assert events[-1] == Finished(4, complete=True)
+
+
+def test_pace_and_what_is_left_by_a_clock_that_ticks_at_every_look(tmp_path, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("scr_live.training.loop.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    events = []
+    trainer().run(tmp_path, report=events.append, stop=never)
+    done = [event for event in events if isinstance(event, StepDone)]
+    # A step is looked at at its start, when its batch is there and at its end; a validation at both ends.
+    assert [event.data_share for event in done] == [0.5] * 4
+    assert [event.pictures_per_s for event in done] == [1.0] * 4
+    # What a validation takes is known from the first one on, after step 2.
+    assert [event.seconds_left for event in done] == [6, 4, 2 + 1, 0]
 
 
 def test_a_run_that_is_asked_to_stop_saves_and_says_so(tmp_path):

@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 def small_network():
     return nn.Sequential(
         nn.Conv2d(3, 48, 3, padding=1),  # few channels in: stays
-        nn.Conv2d(48, 48, 5, padding=2, groups=48),  # depthwise: stays
+        nn.Conv2d(48, 48, 3, padding=1, groups=48),  # depthwise: stays
         nn.Conv2d(48, 24, 1, bias=False),
         nn.Conv2d(24, 48, 1),
         nn.Conv2d(48, 8, 3, stride=2, padding=1),
@@ -132,3 +132,11 @@ def test_an_overflow_of_float16_skips_the_step_and_many_in_a_row_are_an_error(ha
     with pytest.raises(DivergedError, match=f"in {SKIPS_IN_A_ROW} steps in a row"):
         half.learn(images, masks, step=SKIPS_IN_A_ROW)
     assert all(torch.equal(a, b) for a, b in zip(before, weights(half), strict=True))
+
+
+def test_overflows_with_a_good_step_between_them_go_on(half):
+    images, masks = Batches(RECIPE, SAMPLES).draw(0)
+    factors = [math.inf] * (SKIPS_IN_A_ROW - 1)
+    half.network.side[0].bias.register_hook(lambda grad: grad * factor)
+    for step, factor in enumerate([*factors, 1.0, *factors]):  # noqa: B007 - the hook reads it
+        half.learn(images, masks, step=step)

@@ -10,7 +10,7 @@ from training_fakes import PLAIN, SAMPLES, SIDE, drawn
 
 from scr_live.network.scr_net import ScrNet
 from scr_live.training.events import FalseMarks, SetScores, Validation
-from scr_live.training.validation import validate
+from scr_live.training.validation import is_marked, validate
 
 torch.set_num_threads(1)
 
@@ -41,6 +41,19 @@ def test_marking_nothing_scores_nothing_and_marks_no_clean_picture():
     assert [(one.dice, one.sensitivity, one.specificity) for one in result.sets] == [(0, 0, 1), (0, 0, 1)]
     assert result.false_mark_share == 0
     assert result.quality == 0
+
+
+@pytest.mark.parametrize(("logit", "marked"), [(0.01, 1.0), (-0.01, 0.0)])
+def test_a_pixel_is_marked_from_one_half_on(logit, marked):
+    result, _ = validate(constant_network(logit), SAMPLES, size=SIDE)
+    assert (result.sets[0].sensitivity, result.false_mark_share) == (marked, marked)
+
+
+@pytest.mark.parametrize(("side", "marked"), [(1, False), (2, True)])
+def test_a_region_below_a_thousandth_or_so_is_no_mark(side, marked):
+    found = np.zeros((64, 64), bool)  # 0.0008 of it are 3.3 pixels
+    found[5 : 5 + side, 9 : 9 + side] = found[40, 40] = True
+    assert is_marked(found) is marked
 
 
 def test_without_clean_pictures_false_marks_are_unknown_and_cost_nothing():
