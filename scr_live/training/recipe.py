@@ -64,8 +64,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for key, (least, most) in _RANGES.items():
             value = getattr(self, key)
-            if not (least <= value <= most and math.isfinite(value)):
-                raise OptionError(f"{key} must lie in {least}..{most}, found {value}.")
+            if not least <= value <= most:
+                raise OptionError(f"{key} must lie in {least}..{most:.20g}, found {value}.")
         for key, choices in _CHOICES.items():
             if getattr(self, key) not in choices:
                 raise OptionError(f"{key} must be {' or '.join(choices)}, found {getattr(self, key)!r}.")
@@ -100,26 +100,33 @@ class Recipe:
             )
 
 
+_MOST_STEPS: Final = 1e9
+_LARGEST: Final = 4096
+"""Pictures in a batch, and pixels of a side: what no machine has the memory for is most often a slip."""
+
 _RANGES: Final[dict[str, tuple[float, float]]] = {
     "final_share": (0, 1),
-    "batch": (1, math.inf),
-    "steps": (0, math.inf),
-    "epochs": (0, math.inf),
-    "warmup_from": (0, math.inf),
-    "decay_power": (0, math.inf),
-    "boundary_weight": (0, math.inf),
-    "deep_supervision": (0, math.inf),
-    "warmup_steps": (0, math.inf),
-    "rate": (0, math.inf),
-    "encoder_rate": (0, math.inf),
-    "weight_decay": (0, math.inf),
-    "gradient_clip": (0, math.inf),
+    "batch": (1, _LARGEST),
+    "steps": (0, _MOST_STEPS),
+    "epochs": (0, 1e6),
+    "warmup_from": (0, 100),
+    "decay_power": (0, 100),
+    "boundary_weight": (0, 1000),
+    "deep_supervision": (0, 1000),
+    "warmup_steps": (0, _MOST_STEPS),
+    "rate": (0, 100),
+    "encoder_rate": (0, 100),
+    "weight_decay": (0, 100),
+    "gradient_clip": (0, 1e9),
     "bce_share": (0, 1),
-    "negative_weight": (0, math.inf),
+    "negative_weight": (0, 1000),
     "ema": (0, 1),
-    "seed": (0, math.inf),
-    "validate_every": (0, math.inf),
+    "seed": (0, 2**32 - 1),
+    "validate_every": (0, _MOST_STEPS),
 }
+
+_WEIGHTS: Final = (1e-6, 1e6)
+"""Of a set, unless it is 0."""
 
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "optimizer": ("adamw", "adam"),
@@ -133,13 +140,15 @@ def _check_sizes(sizes: tuple[int, ...], *, drawn: int) -> None:
     if not drawn:
         raise OptionError("sizes must name at least one input size, found none.")
     for size in sizes:
-        if size % 32 or size < 1:
+        if size % 32 or not 0 < size <= _LARGEST:
             raise OptionError(
-                f"Input sizes (sizes, final_size) must be multiples of 32 from 32 on, found {size}."
+                f"Input sizes (sizes, final_size) must be multiples of 32, {_LARGEST} at most; found {size}."
             )
 
 
 def _check_weights(weights: tuple[tuple[str, float], ...]) -> None:
     for name, weight in weights:
-        if not (weight >= 0 and math.isfinite(weight)):
-            raise OptionError(f"set_weights must be 0 or more, found {weight} for {name}.")
+        if weight != 0 and not _WEIGHTS[0] <= weight <= _WEIGHTS[1]:
+            raise OptionError(
+                f"set_weights must be 0 or in {_WEIGHTS[0]:g}..{_WEIGHTS[1]:g}, found {weight} for {name}."
+            )

@@ -18,6 +18,8 @@ _KINDS: Final = {bool: "true or false", int: "a whole number", float: "a number"
 _OWN_WIDTH: Final = "own"
 """`width` of a recipe's [network] for the encoder's own channels, as TOML has no None."""
 
+_WIDEST: Final = 1024
+
 _OTHER_LENGTH: Final[dict[str, dict[str, Any]]] = {"steps": {"epochs": 0.0}, "epochs": {"steps": 0}}
 """What saying the length of a run in one way takes back of the other."""
 
@@ -32,7 +34,11 @@ def find_recipe(name_or_path: str) -> Path:
     if name_or_path in recipe_names():
         return _SHIPPED / f"{name_or_path}.toml"
     path = Path(name_or_path)
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        is_there = False
+    if not is_there:
         raise DataError(
             f"No recipe {name_or_path!r}. Expected the path of a TOML file, or one of the shipped recipes: "
             f"{', '.join(recipe_names())}."
@@ -46,7 +52,7 @@ def read_recipe(path: Path) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path} is no valid TOML: {error}.") from error
     if unknown := sorted(set(values) - set(_DEFAULTS)):
         raise DataError(f"{path} has unknown keys {unknown}. Known keys: {', '.join(_DEFAULTS)}.")
@@ -122,7 +128,7 @@ def _parsed(text: str) -> object:
     """The value as TOML has it, or the bare words themselves."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
     return table["value"] if len(table) == 1 else text
 
@@ -155,8 +161,10 @@ def _network(value: object, base: NetworkConfig) -> NetworkConfig:
         for key, entry in value.items()
     }
     network = replace(base, **typed)
-    if network.width is not None and network.width < 1:
-        raise TypeError(f"network.width must be 1 or more, or {_OWN_WIDTH!r}, found {network.width}")
+    if network.width is not None and not 1 <= network.width <= _WIDEST:
+        raise TypeError(
+            f"network.width must lie in 1..{_WIDEST}, or be {_OWN_WIDTH!r}; found {network.width}"
+        )
     return network
 
 

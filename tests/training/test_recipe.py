@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,7 +71,8 @@ def test_the_encoders_own_widths_can_be_asked_for(load):
         ("[network]\ndepth = 3", r"network has unknown keys \['depth'\]"),
         ('[network]\nscm = "off"', r"network\.scm must be true or false"),
         ('[network]\nwidth = "wide"', r"network\.width must be a whole number"),
-        ("[network]\nwidth = 0", r"network\.width must be 1 or more"),
+        ("[network]\nwidth = 0", r"network\.width must lie in 1\.\.1024, or be 'own'"),
+        ("[network]\nwidth = 100000000", r"network\.width must lie in"),
     ],
 )
 def test_a_wrong_key_or_type_is_named_with_the_file(load, text, key):
@@ -79,7 +81,7 @@ def test_a_wrong_key_or_type_is_named_with_the_file(load, text, key):
     assert "recipe.toml" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["steps = ", "= 3", "[network"])
+@pytest.mark.parametrize("text", ["steps = ", "= 3", "[network", "a=" + 5000 * "[", "\0"])
 def test_what_is_no_toml_is_refused(load, text):
     with pytest.raises(DataError, match="is no valid TOML"):
         load(text)
@@ -92,9 +94,9 @@ def test_a_recipe_is_found_by_name_or_path(tmp_path):
     assert find_recipe("plain").name == "plain.toml"
 
 
-@pytest.mark.parametrize("name", ["plian", "none/such.toml"])
+@pytest.mark.parametrize("name", ["plian", "none/such.toml", 5000 * "a", "a\0b"])
 def test_a_missing_recipe_is_named_with_those_there_are(name):
-    with pytest.raises(DataError, match=rf"No recipe '{name}'.*lite0, plain"):
+    with pytest.raises(DataError, match=rf"No recipe {re.escape(repr(name))}.*lite0, plain"):
         find_recipe(name)
 
 
@@ -130,6 +132,14 @@ def test_an_impossible_value_in_a_file_is_named_with_the_file(load):
         ({"sizes": (100,)}, "sizes"),
         ({"final_size": 0}, "final_size"),
         ({"set_weights": (("a", -1.0),)}, "set_weights"),
+        ({"set_weights": (("a", 1e308),)}, "set_weights"),
+        ({"set_weights": (("a", 1e-320),)}, "set_weights"),
+        ({"seed": 2**32}, r"seed must lie in 0\.\.4294967295"),
+        ({"batch": 10**12}, r"batch must lie in 1\.\.4096"),
+        ({"final_size": 3200000}, "multiples of 32, 4096 at most"),
+        ({"rate": 1e308}, r"rate must lie in 0\.\.100"),
+        ({"rate": float("inf")}, "rate"),
+        ({"steps": 0, "epochs": 1e300}, "epochs"),
     ],
 )
 def test_an_impossible_value_is_named(change, key):
@@ -233,10 +243,10 @@ def test_a_wrong_setting_is_named(setting, message):
 RECIPES = st.builds(
     replace,
     st.sampled_from([Recipe(steps=9), Recipe(steps=0, epochs=0.1)]),
-    rate=st.floats(0, 1e6),
+    rate=st.floats(0, 100),
     init=st.text(max_size=20),
     sizes=st.lists(st.sampled_from([32, 64, 352]), min_size=1, max_size=3).map(tuple),
-    set_weights=st.dictionaries(st.text(min_size=1), st.floats(0, 1e6), max_size=3).map(
+    set_weights=st.dictionaries(st.text(min_size=1), st.just(0.0) | st.floats(1e-6, 1e6), max_size=3).map(
         lambda weights: tuple(weights.items())
     ),
     network=st.builds(NetworkConfig, st.text(max_size=6), st.none() | st.integers(1, 512), st.booleans()),
