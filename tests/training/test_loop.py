@@ -1,3 +1,4 @@
+import copy
 import csv
 import itertools
 import math
@@ -10,6 +11,7 @@ pytest.importorskip("torch", reason="needs torch, of the extra `train`")
 pytest.importorskip("safetensors", reason="needs safetensors, of the extra `train`")
 
 import torch
+from torch.nn import functional
 from training_fakes import PLAIN, RECIPE, SAMPLES, never, quiet
 
 from scr_live.errors import (
@@ -69,6 +71,21 @@ def test_training_learns_its_two_pictures(tmp_path):
     losses = [event.loss for event in events if isinstance(event, StepDone)]
     assert len(losses) == 30
     assert sum(losses[20:]) < 0.9 * sum(losses[:10])
+
+
+def test_a_step_tells_means_over_the_pictures_with_a_polyp_and_those_without():
+    images, masks = torch.rand(3, 3, 32, 32) * 255, torch.zeros(3, 1, 32, 32)
+    masks[0, :, 8:20, 8:20] = masks[2, :, 4:9, 4:30] = 1
+    learner = trainer().learner
+    logits = copy.deepcopy(learner.network).train()(images).detach()
+    bce = (
+        functional.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean((1, 2, 3)).tolist()
+    )
+    told = learner.learn(images, masks, step=0)
+    assert told.bce == pytest.approx((bce[0] + bce[2]) / 2, rel=1e-4)
+    assert told.negatives == pytest.approx(bce[1], rel=1e-4)
+    alone = learner.learn(images[:1].repeat(2, 1, 1, 1), masks[:1].repeat(2, 1, 1, 1), step=1)
+    assert math.isnan(alone.negatives)
 
 
 def test_deep_supervision_adds_the_losses_of_the_side_outputs():
@@ -263,6 +280,15 @@ def test_states_are_saved_between_validations_as_time_passes(tmp_path):
     events = []
     trainer().run(tmp_path, report=events.append, stop=never, save_every_s=0)
     assert [event.step for event in events if isinstance(event, Saved)] == [0, 1, 2, 3, 4]
+
+
+def test_weights_that_are_only_as_good_do_not_replace_the_best(tmp_path):
+    first, again = [], trainer()
+    trainer().run(tmp_path / "first", report=first.append, stop=never)
+    again.best_quality = next(event.result.quality for event in first if isinstance(event, Validated))
+    events = []
+    again.run(tmp_path / "again", report=events.append, stop=never)
+    assert not next(event for event in events if isinstance(event, Validated)).is_best
 
 
 def test_best_weights_are_kept_when_later_ones_are_worse(tmp_path):

@@ -75,6 +75,11 @@ def test_negatives_alone_have_neither_dice_nor_misses():
     assert (found.negatives, values(found)["marked_negatives"]) == (2, 0.5)
 
 
+def test_a_negative_counts_as_marked_by_what_a_run_would_draw():
+    drawn = picture(marked=True, false_marks=0)
+    assert values(summarize("set", [drawn, CLEAN], resamples=0))["marked_negatives"] == 0.5
+
+
 def test_intervals_are_of_the_pictures_that_have_the_figure():
     with_interval = summarize("set", PICTURES * 20, resamples=500).estimates
     polyps_alone = summarize("set", [HALF, MISSED] * 20, resamples=500).estimates
