@@ -41,7 +41,17 @@ AT_HOME = {
     "openvino": ("engines/openvino.py",),
     "onnxruntime": ("engines/onnx_runtime.py",),
     "av": ("sources/", "sinks/"),
-    "typer": ("cli/__init__.py", "cli/options.py", "cli/signals.py", "cli/run.py", "cli/evaluate.py", "cli/doctor.py", "cli/train.py", "cli/ablate.py", "convert/__main__.py"),
+    "typer": (
+        "cli/__init__.py",
+        "cli/options.py",
+        "cli/signals.py",
+        "cli/run.py",
+        "cli/evaluate.py",
+        "cli/doctor.py",
+        "cli/train.py",
+        "cli/ablate.py",
+        "convert/__main__.py",
+    ),
     "rich": ("console.py",),
 }
 """The only places that import these."""
