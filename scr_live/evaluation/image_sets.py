@@ -1,6 +1,8 @@
 """Image sets on disk: pictures, masks and splits, shared by evaluation and training."""
 
 import csv
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,31 +41,10 @@ def find_entries(directory: Path, split: str | None, *, problems: list[str] | No
     split: train or val as `splits.csv` in DIR or beside it says (dataset,id,split); None takes all.
     problems: takes a line for each picture without a mask, which is left out; without it, a DataError.
     """
-    images = directory / "images"
-    if not images.is_dir():
-        raise DataError(
-            f"{directory} is no image set: expected a folder {images} with pictures, and "
-            f"{directory / 'masks'} with one mask of the same name for each "
-            "(no masks folder at all: no polyps)."
-        )
-    pictures = _by_stem(images)
-    if split is not None:
-        pictures = _of_split(pictures, directory, split)
-    if not pictures:
-        raise DataError(
-            f"{images} holds no pictures. Expected files of the types {', '.join(IMAGE_SUFFIXES)}."
-        )
-    masks = _by_stem(directory / "masks") if (directory / "masks").is_dir() else None
-    name = directory.absolute().name  # `.` has none
-    entries: list[Entry] = []
-    for image in pictures.values():
-        try:
-            entries.append(Entry(name, image, None if masks is None else _mask_of(image, masks, directory)))
-        except DataError as error:
-            if problems is None:
-                raise
-            problems.append(str(error))
-    return entries
+    try:
+        return _find_entries(directory, split, problems)
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
 def read_image(path: Path) -> Image:
@@ -83,14 +64,58 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     return cast("NDArray[np.uint8]", np.where(mask > HALF_GREY, 255, 0).astype(np.uint8))
 
 
+def check_file(path: Path) -> None:
+    """Raise DataError for a folder or pipe, for which one would wait without end. OSError: it is not there."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DataError(f"{path} is no file; expected a picture.")
+
+
 def _read(path: Path, read: Callable[[Path], NDArray[np.uint8] | None]) -> NDArray[np.uint8]:
     try:
+        check_file(path)
         image = read(path)
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}.") from error
     if image is None:
         raise DataError(f"{path} cannot be read as a picture; it is damaged or of another type. Replace it.")
     return image
+
+
+def _find_entries(directory: Path, split: str | None, problems: list[str] | None) -> list[Entry]:
+    images = directory / "images"
+    if not images.is_dir():
+        raise DataError(
+            f"{directory} is no image set: expected a folder {images} with pictures, and "
+            f"{directory / 'masks'} with one mask of the same name for each "
+            "(no masks folder at all: no polyps)."
+        )
+    pictures = _by_stem(images)
+    if split is not None:
+        pictures = _of_split(pictures, directory, split)
+    if not pictures:
+        raise DataError(
+            f"{images} holds no pictures. Expected files of the types {', '.join(IMAGE_SUFFIXES)}."
+        )
+    masks = _masks(directory / "masks")
+    name = directory.absolute().name  # `.` has none
+    entries: list[Entry] = []
+    for image in pictures.values():
+        try:
+            entries.append(Entry(name, image, None if masks is None else _mask_of(image, masks, directory)))
+        except DataError as error:
+            if problems is None:
+                raise
+            problems.append(str(error))
+    return entries
+
+
+def _masks(folder: Path) -> dict[str, Path] | None:
+    """None: no such folder, so no polyps. A link to nowhere must not be taken for that."""
+    if not folder.is_dir() and os.path.lexists(folder):
+        raise DataError(
+            f"{folder} is no folder of masks. Correct it, or remove it if the set shows no polyps at all."
+        )
+    return _by_stem(folder) if folder.is_dir() else None
 
 
 def _by_stem(directory: Path) -> dict[str, Path]:
@@ -146,14 +171,22 @@ def _read_splits(table: Path, set_name: str) -> dict[str, str]:
         raise DataError(
             f"{table} must have the columns dataset, id and split; found {', '.join(map(str, rows[0]))}."
         )
-    return {row["id"]: row["split"] for row in rows if row["dataset"] == set_name}
+    split_of: dict[str, str] = {}
+    for row in (row for row in rows if row["dataset"] == set_name):
+        before = split_of.setdefault(row["id"], row["split"])
+        if before != row["split"]:
+            raise DataError(
+                f"{table} assigns {row['id']} of {set_name} to two splits, {before!r} and {row['split']!r}. "
+                "Keep one of the rows."
+            )
+    return split_of
 
 
 def _split_table(directory: Path, split: str) -> Path:
-    for table in (directory / "splits.csv", directory.parent / "splits.csv"):
+    for table in (directory / "splits.csv", directory.absolute().parent / "splits.csv"):
         if table.is_file():
             return table
     raise DataError(
-        f"--split {split} needs a splits.csv in {directory} or {directory.parent} with the columns "
+        f"--split {split} needs a splits.csv in or beside {directory} with the columns "
         "dataset, id and split; none was found. Leave --split out to take all pictures."
     )

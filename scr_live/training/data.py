@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scr_live.content import find_field
 from scr_live.errors import DataError
-from scr_live.evaluation.image_sets import HALF_GREY, Entry, find_entries, read_image, read_mask
+from scr_live.evaluation.image_sets import HALF_GREY, Entry, check_file, find_entries, read_image, read_mask
 from scr_live.geometry import Placement, shrink
 
 MOST_NAMED: Final = 5
@@ -219,6 +219,7 @@ def _first(found: Sequence[str]) -> str:
 def _digest(path: Path) -> str:
     """SHA-256 of the file. DataError: it cannot be read, or is cut off, which a decoder may pass over."""
     try:
+        check_file(path)
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror}.") from error

@@ -1,6 +1,8 @@
 """Image sets on disk and in memory. Needs no torch: evaluation reads the same sets."""
 
+import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -55,6 +57,46 @@ def read(*choices, size=32):
 
 def stems(entries):
     return [entry.image.stem for entry in entries]
+
+
+# What is no set, or none that can be used
+
+
+def test_a_link_to_nowhere_is_not_taken_for_no_masks(polyps):
+    shutil.rmtree(polyps / "masks")
+    (polyps / "masks").symlink_to("nowhere")
+    with pytest.raises(DataError, match="masks is no folder of masks"):
+        find_entries(polyps, None)
+
+
+def test_a_picture_in_two_splits_is_named(polyps):
+    with (polyps.parent / "splits.csv").open("a") as table:
+        table.write("polyps,a,train\npolyps,a,val\n")
+    with pytest.raises(DataError, match="assigns a of polyps to two splits, 'train' and 'val'"):
+        find_entries(polyps, "val")
+
+
+def test_a_name_too_long_for_the_system_is_told(polyps):
+    with pytest.raises(DataError, match=r"cannot be read: .*name too long"):
+        find_entries(polyps / ("x" * 300), None)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_a_pipe_is_not_waited_for(polyps):
+    (polyps / "images" / "a.png").unlink()
+    os.mkfifo(polyps / "images" / "a.png")
+    with pytest.raises(DataError, match=r"a\.png is no file; expected a picture"):
+        read((polyps, None))
+    with pytest.raises(DataError, match=r"a\.png is no file; expected a picture"):
+        read_image(polyps / "images" / "a.png")
+
+
+def test_a_set_may_be_the_working_directory(polyps, monkeypatch):
+    monkeypatch.chdir(polyps)
+    assert stems(find_entries(Path(), "val")) == ["c"]
+
+
+# Finding and reading
 
 
 def test_every_picture_gets_the_mask_of_its_name(polyps):
