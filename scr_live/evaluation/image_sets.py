@@ -65,7 +65,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
 
 
 def check_file(path: Path) -> None:
-    """Raise DataError for a folder or pipe, for which one would wait without end. OSError: it is not there."""
+    """Raise DataError for a folder, or a pipe: reading it would never end. OSError: it is not there."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise DataError(f"{path} is no file; expected a picture.")
 

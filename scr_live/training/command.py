@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import torch
 
 from scr_live.card import file_sha256
 from scr_live.errors import ModelNotFoundError
+from scr_live.files import make_folder
 from scr_live.machine import machine_facts, usable_cores
 from scr_live.network.scr_net import ScrNet
 from scr_live.training.config import TrainConfig, check_sets, choose_pictures, choose_recipe, completed
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
-from scr_live.training.devices import choose_device, workers_for
+from scr_live.training.devices import check_load, choose_device, workers_for
 from scr_live.training.distributed import World, join_world
 from scr_live.training.events import Event, Note, Report, Saved, Validated
 from scr_live.training.learner import initialise
@@ -26,6 +28,7 @@ from scr_live.training.run_folder import (
     check_data,
     check_free,
     check_recipe,
+    held,
     read_run,
     write_card,
     write_run,
@@ -68,6 +71,7 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
     recipe, unused = choose_recipe(config, known and known[0])
     check_sets(config)
     _check_beginning(recipe, is_new=known is None)
+    check_load(threads=config.threads, workers=config.workers or 0)
     if config.threads:
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
@@ -108,6 +112,19 @@ class _Run:
 
     def train(self, listeners: Listeners) -> TrainResult:
         facts = self._facts()  # reads the weights to start from: before anything is written
+        with self._folder_held() if self._world.is_first else nullcontext():
+            return self._train(facts, listeners)
+
+    @contextmanager
+    def _folder_held(self) -> Iterator[None]:
+        folder = self._config.out
+        make_folder(folder)
+        with held(folder):
+            if self._known is None:
+                check_free(folder)  # once more: another process may have begun while pictures were read
+            yield
+
+    def _train(self, facts: dict[str, Any], listeners: Listeners) -> TrainResult:
         trainer = Trainer(
             # A resumed run takes its weights from its state: those it once began with may be gone.
             self._recipe if self._known is None else replace(self._recipe, imagenet=False, init=""),

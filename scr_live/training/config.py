@@ -1,5 +1,6 @@
 """The options of a training run and what they come to: recipe, image sets, name. Knows no torch."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,8 +83,12 @@ def choose_recipe(config: TrainConfig, before: Recipe | None) -> tuple[Recipe, l
 
 
 def check_sets(config: TrainConfig) -> None:
-    """Raise OptionError for no set, or two of one name; DataError for a sound one without train or val."""
+    """Raise OptionError for no set, two of one name, or a run's folder among the pictures.
+
+    DataError: a sound set without train or val.
+    """
     _check_names(config)
+    _check_out(config)
     _check_splits(config)
 
 
@@ -110,6 +115,18 @@ def _check_names(config: TrainConfig) -> None:
                 "set_weights go by it. Give each set once, in folders of different names."
             )
         seen[name] = directory
+
+
+def _check_out(config: TrainConfig) -> None:
+    out = os.path.realpath(config.out)
+    for directory in (*config.data, *config.train_only):
+        real = os.path.realpath(directory)
+        pictures = [os.path.join(real, kind, "") for kind in ("images", "masks")]  # noqa: PTH118 - as realpath
+        if out == real or os.path.join(out, "").startswith(tuple(pictures)):  # noqa: PTH118
+            raise OptionError(
+                f"--out {config.out} lies in the image set {directory}, whose folder a run must not fill. "
+                "Choose another place."
+            )
 
 
 def _check_splits(config: TrainConfig) -> None:

@@ -8,6 +8,7 @@ from scr_live.errors import EngineUnavailableError, OptionError
 from scr_live.machine import usable_cores
 
 _MOST_WORKERS: Final = 8
+_MOST_PER_CORE: Final = 4
 
 
 def choose_device(name: str) -> torch.device:
@@ -28,3 +29,14 @@ def choose_device(name: str) -> torch.device:
 def workers_for(device: torch.device) -> int:
     """Processes that prepare pictures where nobody says how many: none on a CPU, whose cores are busy."""
     return min(_MOST_WORKERS, max(1, usable_cores() - 1)) if device.type == "cuda" else 0
+
+
+def check_load(*, threads: int, workers: int) -> None:
+    """Raise OptionError for so many threads or processes that the machine would come to a standstill."""
+    most = _MOST_PER_CORE * usable_cores()
+    for option, count in (("--threads", threads), ("--workers", workers)):
+        if not 0 <= count <= most:
+            raise OptionError(
+                f"{option} must be from 0 to {most}, {_MOST_PER_CORE} for each core of this machine; found "
+                f"{count}."
+            )

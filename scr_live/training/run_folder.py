@@ -1,7 +1,10 @@
 """What a run keeps on record in its folder, recipe.toml and run.json, and what a resumed run must share."""
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -19,24 +22,66 @@ FACTS: Final = "run.json"
 MAY_CHANGE: Final = ("rate", "encoder_rate", "steps", "epochs")
 """Keys of the recipe that may be others in a resumed run: how fast it goes, and how far."""
 
+_REPLACED: Final = (
+    RECIPE,
+    *(f"{which}.{suffix}" for which in ("best", "last") for suffix in ("safetensors", "json")),
+    "train.csv",
+    "validation.csv",
+)
+
 Changes = dict[str, tuple[object, object]]
 """Before and now, by the recipe's key."""
 
 
 def is_run(folder: Path) -> bool:
-    """Whether there is a run that can be continued."""
-    return any((folder / name).is_file() for name in (LAST, PREVIOUS))
+    """Whether there is a run that can be continued. OutputUnwritableError: nobody may look."""
+    try:
+        return any((folder / name).is_file() for name in (LAST, PREVIOUS))
+    except OSError as error:
+        raise OutputUnwritableError(
+            f"{folder} cannot be the folder of a training run: {error.strerror}. Choose another place."
+        ) from error
 
 
 def check_free(folder: Path) -> None:
     """Raise DataError if the folder holds something that a new run would destroy."""
     if is_run(folder):
         raise DataError(f"{folder} holds a run already. Continue it with --resume, or give another --out.")
-    if (folder / RECIPE).exists() and not (folder / FACTS).exists():
+    own = [] if (folder / FACTS).exists() else [folder / name for name in _REPLACED]
+    if there := [path for path in own if os.path.lexists(path)]:
         raise DataError(
-            f"{folder / RECIPE} is there and belongs to no run; this one would write its own in its place. "
+            f"{there[0]} is there and belongs to no run; this one would write its own in its place. "
             "Give another --out."
         )
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in the folder. DataError: one does.
+
+    The system lets go of it when the process ends, however it ends. Nothing is held on Windows, where files
+    that are in use cannot be replaced anyway, and on file systems that know no locks.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(number)
+        raise DataError(
+            f"Another process trains in {folder}. Wait for its end, some seconds if it was killed, or give "
+            "another --out."
+        ) from error
+    except OSError:  # no locks here
+        pass
+    try:
+        yield
+    finally:
+        os.close(number)
 
 
 def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
@@ -55,13 +100,7 @@ def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
 
 
 def write_run(folder: Path, recipe: Recipe, facts: Mapping[str, object], *, origin: str) -> None:
-    """Write both files. OutputUnwritableError: the folder cannot be made or written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputUnwritableError(
-            f"Cannot make the folder {folder} for the training run: {error.strerror}. Choose another place."
-        ) from error
+    """Write both files. OutputUnwritableError: the folder cannot be written."""
     write_text(
         folder / RECIPE, f"# The recipe of this run, every value said; from {origin}.\n{to_toml(recipe)}"
     )

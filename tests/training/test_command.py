@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,20 @@ pytest.importorskip("safetensors", reason="needs safetensors, of the extra `trai
 import torch
 
 from scr_live.card import file_sha256
-from scr_live.errors import DataError, EngineUnavailableError, ModelNotFoundError, OptionError
+from scr_live.errors import (
+    DataError,
+    EngineUnavailableError,
+    ModelNotFoundError,
+    OptionError,
+    OutputUnwritableError,
+)
 from scr_live.shipped import read_model
 from scr_live.training.command import Listeners, train
 from scr_live.training.config import TrainConfig, completed
 from scr_live.training.devices import choose_device
 from scr_live.training.events import Finished, Note, StepDone, Validated
 from scr_live.training.recipe_file import find_recipe, read_recipe, with_settings
+from scr_live.training.run_folder import held
 
 torch.set_num_threads(1)
 
@@ -286,12 +294,43 @@ def test_a_run_that_ended_before_it_saved_anything_can_be_started_again(config):
     assert result.step == 4
 
 
-def test_a_recipe_that_is_somebody_elses_is_not_replaced(config):
+@pytest.mark.parametrize("name", ["recipe.toml", "best.safetensors", "last.json", "train.csv"])
+def test_what_is_somebody_elses_is_not_replaced(config, name):
     config.out.mkdir()
-    (config.out / "recipe.toml").write_text("# mine\nsteps = 3\n")
-    with pytest.raises(DataError, match=r"recipe\.toml is there and belongs to no run"):
+    (config.out / name).write_text("# mine\nsteps = 3\n")
+    with pytest.raises(DataError, match=f"{name} is there and belongs to no run"):
         run(config)
-    assert "mine" in (config.out / "recipe.toml").read_text()
+    assert "mine" in (config.out / name).read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is held there")
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_cannot_train_in_one_folder(config, resume):
+    if resume:
+        run(config, stop_after=1)
+    config.out.mkdir(exist_ok=True)
+    before = sorted(config.out.iterdir())
+    with held(config.out), pytest.raises(DataError, match="Another process trains in"):
+        run(replace(config, resume=resume))
+    assert sorted(config.out.iterdir()) == before
+    result, _ = run(replace(config, resume=resume))
+    assert result.step == 4
+
+
+@pytest.mark.parametrize("place", [".", "images", "masks/run"])
+def test_a_run_does_not_lie_among_pictures(config, polyps, place):
+    with pytest.raises(OptionError, match="lies in the image set"):
+        run(replace(config, out=polyps / place))
+
+
+def test_a_run_may_lie_beside_the_pictures(config, polyps):
+    result, _ = run(replace(config, out=polyps / "images_run"))
+    assert result.step == 4
+
+
+def test_a_name_too_long_for_a_folder_is_told(config):
+    with pytest.raises(OutputUnwritableError, match="name too long"):
+        run(replace(config, out=config.out / ("x" * 300)))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"sets": []}', "\xff", "[" * 100_000])
@@ -344,6 +383,8 @@ def test_two_sets_of_one_name_are_refused(config, tmp_path):
         ({"settings": ("stpes=1",)}, "unknown key 'stpes'"),
         ({"settings": ("set_weights.polyp=2",)}, "set_weights names polyp, and the sets given are polyps"),
         ({"device": "gpu"}, "--device must be"),
+        ({"threads": 10_000}, "--threads must be"),
+        ({"workers": 10_000}, "--workers must be"),
     ],
 )
 def test_options_that_cannot_be_are_refused(config, change, message):
