@@ -52,7 +52,7 @@ AT_HOME = {
         "cli/ablate.py",
         "convert/__main__.py",
     ),
-    "rich": ("console.py",),
+    "rich": ("console/",),
 }
 """The only places that import these."""
 

@@ -131,7 +131,7 @@ def test_notes_and_the_end_are_told_and_saving_is_not_worth_a_line(capsys, tmp_p
 def test_a_terminal_gets_one_live_line_that_fits(monkeypatch, width, has_parts):
     screen = io.StringIO()
     monkeypatch.setattr(
-        console, "_out", Console(file=screen, force_terminal=True, width=width, no_color=True)
+        console.output, "_out", Console(file=screen, force_terminal=True, width=width, no_color=True)
     )
     with console.TrainView() as view:
         view(started())
