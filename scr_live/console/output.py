@@ -39,8 +39,11 @@ def say(line: str, *, style: str | None = None) -> None:
 
 
 def bar(*columns: ProgressColumn) -> Progress:
-    """A bar that is gone when it is stopped."""
-    return Progress(*columns, console=_out, transient=True)
+    """A bar that is gone when it is stopped; `disable` is set where none can be drawn.
+
+    Left enabled there, it would print an empty line when it is stopped.
+    """
+    return Progress(*columns, console=_out, transient=True, disable=not _out.is_interactive)
 
 
 def counted(count: int, noun: str) -> str:

@@ -56,8 +56,7 @@ class TrainView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar.live.is_started:  # a bar that was never shown would print an empty line now
-            self._bar.stop()
+        self._bar.stop()
 
     def _started(self, facts: Started) -> None:
         where = (
@@ -68,8 +67,7 @@ class TrainView:
         workers = f"pictures prepared by {counted(facts.workers, 'worker')}, " if facts.workers else ""
         say(f"training on {where} in {facts.arithmetic}; {workers}step {facts.step} of {facts.steps}")
         say(f"pictures {facts.pictures} to train on, {facts.validation_pictures} to validate")
-        if self._bar.console.is_terminal:
-            self._bar.start()
+        self._bar.start()
 
     def _step(self, latest: StepDone) -> None:
         self._recent.append(latest)
@@ -81,7 +79,7 @@ class TrainView:
         if step.data_share > _SLOW_DATA:
             speed += f" ({step.data_share:.0%} waiting for pictures)"
         left = _duration(step.seconds_left)
-        if self._bar.console.is_terminal:
+        if not self._bar.disable:
             loss = f"loss {step.loss:.3f}" + (f" ({parts})" if self._bar.console.width >= _WIDE else "")
             facts = f"{loss}  {speed}  {left} left"
             self._bar.update(self._task, completed=step.step, total=step.steps, facts=facts)

@@ -129,6 +129,7 @@ def test_notes_and_the_end_are_told_and_saving_is_not_worth_a_line(capsys, tmp_p
 
 @pytest.mark.parametrize(("width", "has_parts"), [(80, False), (160, True)])
 def test_a_terminal_gets_one_live_line_that_fits(monkeypatch, width, has_parts):
+    monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
     monkeypatch.setattr(
         console.output, "_out", Console(file=screen, force_terminal=True, width=width, no_color=True)
