@@ -13,6 +13,8 @@ LAST: Final = "last.pt"
 PREVIOUS: Final = "last.previous.pt"
 DAMAGED: Final = "last.damaged.pt"
 
+_WAY_OUT: Final = "Start a new run with another --out; --set init=FILE lets it begin with best.safetensors."
+
 
 def save_state(path: Path, state: dict[str, object], *, previous: Path | None = None) -> None:
     """Everything a resumed run needs, whole or not at all: on an error an older state is left as it was.
@@ -59,12 +61,12 @@ def load_state(path: Path) -> dict[str, object]:
     except pickle.UnpicklingError as error:  # torch's own text proposes to run the file's code after all
         raise ModelError(
             f"{path} is no training state: it is damaged, or holds code instead of tensors and plain values. "
-            "Nothing of it was run. Start again without --resume."
+            f"Nothing of it was run. {_WAY_OUT}"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
         raise ModelError(
-            f"{path} is damaged and cannot be resumed: {error}. Start again without --resume."
+            f"{path} is damaged and cannot be resumed ({str(error) or 'it is cut off'}). {_WAY_OUT}"
         ) from error
     if not isinstance(state, dict):
-        raise ModelError(f"{path} is no training state but a {type(state).__name__}. Start without --resume.")
+        raise ModelError(f"{path} is no training state but a {type(state).__name__}. {_WAY_OUT}")
     return state

@@ -79,6 +79,12 @@ class Learner:
         self.average.update(step + 1)
         return measures
 
+    def check_weights(self, step: int) -> None:
+        """Raise DivergedError if a weight is no number: nothing good could come of it any more."""
+        values = [value for value in self.network.state_dict().values() if value.is_floating_point()]
+        if not all(bool(torch.isfinite(value).all()) for value in values):
+            raise DivergedError(f"A weight of the network became infinite or NaN before step {step}.")
+
     def averaged(self) -> ScrNet:
         """A network of its own with the averaged weights, for inference."""
         device = next(self.network.parameters()).device

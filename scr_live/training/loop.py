@@ -1,12 +1,13 @@
 """The training loop: a step is a pure function of weights, seed and step number, so a run can be resumed."""
 
 import math
+import textwrap
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import torch
 
@@ -24,6 +25,9 @@ from scr_live.training.validation import check_validation, validate
 
 SAVE_EVERY_S: Final = 600.0
 """A crash costs no more than this and the time from one step to the next."""
+
+_LONGEST_REASON: Final = 300
+"""Characters; torch names every tensor that does not fit."""
 
 _RECENT: Final = 50
 """Steps over which the pace is told."""
@@ -69,12 +73,12 @@ class Trainer:
         path, state = load_latest(folder)
         try:
             self.learner.restore(state)
-            self.step = cast("int", state["step"])
-            self.best_quality = cast("float", state["best_quality"])
-        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+            self.step, self.best_quality = _progress(state)
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{path} does not belong to this recipe's network, {self.recipe.network}. Resume with the "
-                f"recipe it was made with, or start again without --resume. ({error})"
+                "recipe it was made with, or start a new run with another --out. "
+                f"({textwrap.shorten(str(error), _LONGEST_REASON)})"
             ) from error
         self._world.wait()  # nobody may write here before all have read
         if path.name != LAST:
@@ -146,6 +150,7 @@ class Trainer:
         return self.step % self.recipe.validate_every == 0 or self.step == self.recipe.steps
 
     def _validate(self, record: Record) -> None:
+        self.learner.check_weights(self.step)
         started = time.perf_counter()
         result, probabilities = validate(
             self.learner.averaged(), self._validation, size=self.recipe.final_size, keep=record.examples
@@ -160,6 +165,7 @@ class Trainer:
         record.tell(Validated(self.step, result, is_best, self.best_quality, seconds, pictures))
 
     def _save(self, record: Record) -> None:
+        self.learner.check_weights(self.step)  # what was saved before is better
         record.save(self.learner, step=self.step, best_quality=self.best_quality)
         self._saved_step = self.step
 
@@ -204,6 +210,13 @@ class Trainer:
             f"The memory of {self._device} is too small for {pictures} pictures of {side} pixels at a time. "
             "Start again with a lower `batch` or smaller sizes, such as `--set batch=4`."
         )
+
+
+def _progress(state: Mapping[str, object]) -> tuple[int, float]:
+    step, best_quality = state["step"], state["best_quality"]
+    if not isinstance(step, int) or step < 0 or not isinstance(best_quality, float):
+        raise TypeError(f"step {step!r}, best quality {best_quality!r}")
+    return step, best_quality
 
 
 class _Pace:

@@ -86,10 +86,15 @@ def held(folder: Path) -> Iterator[None]:
 
 def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
     """Recipe and facts of a run. DataError: there is none, or its files were damaged."""
-    if not is_run(folder) or not all((folder / name).is_file() for name in (FACTS, RECIPE)):
+    if not is_run(folder):
         raise DataError(
             f"Nothing to resume: {folder} holds no training run, that is {FACTS}, {RECIPE} and {LAST}. Start "
             "without --resume."
+        )
+    if missing := [name for name in (FACTS, RECIPE) if not (folder / name).is_file()]:
+        raise DataError(
+            f"The run in {folder} cannot be resumed without its {' and '.join(missing)}. Put it back, or "
+            "start a new run with another --out."
         )
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
@@ -156,14 +161,20 @@ def _check_facts(facts: object) -> None:
     """Raise ValueError for what is no record of a run, or lacks what a resumed one reads in it."""
     if not isinstance(facts, dict):
         raise ValueError("it is no record of a run")  # noqa: TRY004 - as json says it
-    kinds = {"name": str, "recipe": str, "data": list, "train_only": list, "sets": list}
-    kinds |= {key: kind for key, kind in {"asked": dict, "resumed": list}.items() if key in facts}
-    if missing := [key for key, kind in kinds.items() if not isinstance(facts.get(key), kind)]:
-        raise ValueError(f"{', '.join(missing)} in it is missing or no longer what it was")
+    facts = {"asked": {}, "resumed": [], **facts}
     sets = {"set": str, "split": str, "pictures": int, "with_polyp": int, "sha256": str}
+    _check_kinds(facts, {"name": str, "recipe": str, "asked": dict})
+    _check_kinds(facts["asked"], {key: int for key, value in facts["asked"].items() if value is not None})
+    for key, kind in (("data", str), ("train_only", str), ("resumed", dict), ("sets", dict)):
+        if not isinstance(facts.get(key), list) or not all(isinstance(one, kind) for one in facts[key]):
+            raise ValueError(f"{key} in it is missing or no longer what it was")
     for one in facts["sets"]:
-        if not isinstance(one, dict) or any(not isinstance(one.get(key), kind) for key, kind in sets.items()):
-            raise ValueError("one of the sets in it is not complete")
+        _check_kinds(one, sets)
+
+
+def _check_kinds(values: Mapping[str, object], kinds: Mapping[str, type]) -> None:
+    if wrong := [key for key, kind in kinds.items() if not isinstance(values.get(key), kind)]:
+        raise ValueError(f"{', '.join(wrong)} in it is missing or no longer what it was")
 
 
 def _named(key: tuple[str, str]) -> str:

@@ -19,6 +19,7 @@ from scr_live.card import file_sha256
 from scr_live.errors import (
     DataError,
     EngineUnavailableError,
+    ModelError,
     ModelNotFoundError,
     OptionError,
     OutputUnwritableError,
@@ -333,12 +334,50 @@ def test_a_name_too_long_for_a_folder_is_told(config):
         run(replace(config, out=config.out / ("x" * 300)))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": [1]},
+        {"data": None},
+        {"asked": {"threads": "x"}},
+        {"resumed": [3]},
+        {"sets": [{}]},
+        {"name": 1},
+    ],
+)
+def test_a_record_with_other_things_in_it_is_named(config, change):
+    run(config, stop_after=1)
+    (config.out / "run.json").write_text(json.dumps(facts_of(config) | change))
+    with pytest.raises(DataError, match=r"run\.json is damaged: [\w, ]+ in it is missing or no longer what"):
+        run(replace(config, resume=True))
+
+
+@pytest.mark.parametrize("name", ["run.json", "recipe.toml"])
+def test_a_run_without_its_record_leads_to_no_dead_end(config, name):
+    run(config, stop_after=1)
+    (config.out / name).unlink()
+    with pytest.raises(DataError, match=f"without its {name}.*another --out"):
+        run(replace(config, resume=True))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"sets": []}', "\xff", "[" * 100_000])
 def test_a_damaged_record_is_named(config, text):
     run(config, stop_after=1)
     (config.out / "run.json").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=r"run\.json is damaged"):
         run(replace(config, resume=True))
+
+
+@pytest.mark.parametrize(
+    "change", [{"step": "x"}, {"step": -1}, {"best_quality": None}, {"optimizer": 3}, {"network": {}}]
+)
+def test_a_state_with_other_things_in_it_is_named(config, change):
+    run(config, stop_after=1)
+    path = config.out / "last.pt"
+    torch.save(torch.load(path, weights_only=True) | change, path)
+    with pytest.raises(ModelError, match=r"last\.pt does not belong.*another --out") as caught:
+        run(replace(config, resume=True))
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_run_is_not_overwritten(config):

@@ -308,6 +308,19 @@ def poison(values):
         values.fill_(math.nan)
 
 
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
+    one = trainer()
+
+    def spoil_before_validation(event):
+        if isinstance(event, StepDone) and event.step == 2:
+            poison(one.learner.network.side[0].bias)
+
+    with pytest.raises(ScrLiveError, match=r"A weight of the network became .*of step 0, is kept in"):
+        one.run(tmp_path, report=spoil_before_validation, stop=never)
+    assert load_state(tmp_path / "last.pt")["step"] == 0
+    assert not (tmp_path / "best.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("what", "spoil"),
     [
