@@ -59,7 +59,9 @@ class Learner:
     def learn(self, images: Tensor, masks: Tensor, *, step: int) -> Measures:
         """Step number `step`, from 0, on this process's share of the batch.
 
-        DivergedError: the loss or the gradient is no number; the weights are left as they were before.
+        DivergedError: the loss or the gradient is no number. Parameters and average are left as they were
+        before; BatchNorm's running statistics are not, since the forward pass has taken the batch in already:
+        go on from the state saved last, and do not save this one.
         """
         set_rates(self.optimizer, step, self._recipe)
         self.network.train()
