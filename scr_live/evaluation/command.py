@@ -136,7 +136,10 @@ def _check(config: EvaluateConfig) -> None:
 
 
 def _entries_of(config: EvaluateConfig) -> dict[str, list[Entry]]:
-    """The pictures of each set under a name of its own: all are found before the model is loaded."""
+    """The pictures of each set under a name of its own, here and in themselves.
+
+    All are found before the model is loaded.
+    """
     seen: dict[Path, Path] = {}
     for directory in config.data:
         first = seen.setdefault(directory.resolve(), directory)
@@ -144,8 +147,9 @@ def _entries_of(config: EvaluateConfig) -> dict[str, list[Entry]]:
             raise OptionError(f"--data names one set twice, {first} and {directory}. Leave one out.")
     names = [directory.absolute().name for directory in config.data]
     found = {}
-    for name, directory in zip(names, config.data, strict=True):
-        found[name if names.count(name) == 1 else str(directory)] = find_entries(directory, config.split)
+    for folder, directory in zip(names, config.data, strict=True):
+        name = folder if names.count(folder) == 1 else str(directory)
+        found[name] = [replace(entry, set_name=name) for entry in find_entries(directory, config.split)]
     return found
 
 

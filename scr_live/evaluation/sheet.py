@@ -69,7 +69,9 @@ def encode(sheet: Image, suffix: str) -> bytes:
 def _tile(result: ImageResult, *, with_set_name: bool) -> Image:
     image = read_image(result.entry.image)
     truth = read_truth(result.entry, image)
-    tile = np.full((_TILE_HEIGHT + 2 * _LINE + 10, _TILE_WIDTH, 3), _PAPER, np.uint8)
+    captions = [result.entry.set_name] if with_set_name else []
+    captions += [result.entry.image.name, _caption(result)]
+    tile = np.full((_TILE_HEIGHT + len(captions) * _LINE + 10, _TILE_WIDTH, 3), _PAPER, np.uint8)
     scale = min((_TILE_WIDTH - 8) / image.shape[1], (_TILE_HEIGHT - 8) / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -85,9 +87,8 @@ def _tile(result: ImageResult, *, with_set_name: bool) -> Image:
         cv2.polylines(picture, lines, True, colour, width, cv2.LINE_AA, _FRACTION_BITS)
     left, top = (_TILE_WIDTH - size[0]) // 2, (_TILE_HEIGHT - size[1]) // 2
     tile[top : top + size[1], left : left + size[0]] = picture
-    name = result.entry.image.name
-    _write(tile, f"{result.entry.set_name}/{name}" if with_set_name else name, _TILE_HEIGHT + 18)
-    _write(tile, _caption(result), _TILE_HEIGHT + 18 + _LINE)
+    for number, text in enumerate(captions):  # a line each: a long path must not cost the name its room
+        _write(tile, text, _TILE_HEIGHT + 18 + number * _LINE)
     return tile
 
 

@@ -4,6 +4,7 @@ import csv
 import inspect
 import json
 from dataclasses import MISSING, fields
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -196,6 +197,18 @@ def test_the_sheet_shows_the_worst_of_both_kinds(config, polyps, negatives, tmp_
         tiles = [shown[60:, left : left + 400].any() for left in range(0, 1600, 400)]
         assert sum(tiles) == marks / 2
     assert (np.abs(one.astype(int) - yellow).sum(axis=2) < 40)[60:].any()
+
+
+def test_sets_of_one_name_are_told_apart_in_the_sheet(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sets = [make_set(Path(place) / "polyps", {"same": (DULL, HALF)}) for place in ("a", "b")]
+    evaluate_sets(config(*sets, worst=tmp_path / "r.png"))
+    sheet = cv2.imread(str(tmp_path / "r.png"))
+    first, second = sheet[88:, :400], sheet[88:, 400:800]
+    # The pictures, their names and their figures are alike; the line of the set, below the picture, is not.
+    assert np.array_equal(first[:320], second[:320])
+    assert not np.array_equal(first[320:344], second[320:344])
+    assert np.array_equal(first[346:386], second[346:386])
 
 
 def test_names_of_any_letters_fit_into_the_sheet(config, tmp_path):
