@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def tell_evaluation(evaluation: "Evaluation") -> None:
     """Print the tables and notes of an evaluation, and what could not be written."""
-    say(evaluation.title, style="bold")
+    say(evaluation.report.title, style="bold")
     for heading, rows in evaluation.tables.items():
         say("")
         if heading:

@@ -6,7 +6,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from scr_live.engines import EngineInfo
 from scr_live.engines.opening import (
     check_names,
     check_threads,
@@ -18,6 +17,7 @@ from scr_live.errors import OptionError, ScrLiveError
 from scr_live.evaluation.image_sets import Entry, find_entries
 from scr_live.evaluation.images import ImageResult, evaluate_pictures
 from scr_live.evaluation.intervals import DEFAULT_RESAMPLES
+from scr_live.evaluation.report import Report
 from scr_live.evaluation.sheet import draw_sheet, encode, worst_cases
 from scr_live.evaluation.summary import SetSummary, summarize_set
 from scr_live.evaluation.sweep import thresholds_with
@@ -32,8 +32,7 @@ from scr_live.evaluation.tables import (
     sweep_rows,
 )
 from scr_live.files import check_results, write_csv, write_json, write_picture, write_text
-from scr_live.machine import machine_facts
-from scr_live.shipped import DEFAULT_MODEL, Model, model_for
+from scr_live.shipped import DEFAULT_MODEL, model_for
 
 DEFAULT_WORST: Final = 8
 MOST_RESAMPLES: Final = 100_000
@@ -42,12 +41,6 @@ SHEET_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 
 ALL_SETS: Final = "all sets"
 """Name of the row of all pictures together."""
-
-CONVENTION: Final = (
-    "dice, iou and sensitivity are means over images with a polyp, specificity over all images; where every "
-    "image shows a polyp, as in Kvasir-SEG, these are the means that papers report. marked_negatives is the "
-    "share of images without a polyp that have any mark."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +67,8 @@ class EvaluateConfig:
 class Evaluation:
     """What was measured, ready to be told."""
 
-    title: str
+    report: Report
+    """What --json writes, as objects."""
     tables: Mapping[str, Sequence[Row]]
     """By heading, the sets first."""
     notes: tuple[str, ...]
@@ -99,13 +93,21 @@ def evaluate_sets(
         info = engine.info
     results = {name: list(islice(everything, len(part))) for name, part in entries.items()}
     sets, pooled = _summaries(results, thresholds, config.bootstrap)
-    title = _title(config, model, info, threshold)
-    tables = _tables(sets, pooled, threshold)
+    report = Report(
+        model=config.model,
+        model_sha256=model.sha256 if model else "",
+        engine=info,
+        split=config.split,
+        threshold=threshold,
+        resamples=config.bootstrap,
+        sets=sets,
+        pooled=pooled,
+        results=results,
+    )
+    tables = _tables(report)
     notes = tuple(note for note in (*pooled.notes(), interval_note(config.bootstrap)) if note)
-    report = {**_facts(config, model, info, threshold), **_figures(sets, pooled)}
-    text = markdown(title, {**tables, "Calibration of pixels": reliability_rows(pooled)}, notes)
-    problems = _write(config, report, text=text, title=title, results=results)
-    return Evaluation(title, tables, notes, problems)
+    text = markdown(report.title, {**tables, "Calibration of pixels": reliability_rows(pooled)}, notes)
+    return Evaluation(report, tables, notes, problems=_write(config, report, text=text))
 
 
 def _check(config: EvaluateConfig) -> None:
@@ -155,12 +157,12 @@ def _entries_of(config: EvaluateConfig) -> dict[str, list[Entry]]:
 
 def _summaries(
     results: Mapping[str, Sequence[ImageResult]], thresholds: Sequence[float], resamples: int
-) -> tuple[list[SetSummary], SetSummary]:
+) -> tuple[tuple[SetSummary, ...], SetSummary]:
     """One a set, and that of all pictures together: of a single set, its own."""
-    sets = [
+    sets = tuple(
         summarize_set(name, part, thresholds=thresholds, resamples=resamples)
         for name, part in results.items()
-    ]
+    )
     if len(sets) == 1:
         return sets, sets[0]
     everything = list(chain.from_iterable(results.values()))
@@ -168,72 +170,31 @@ def _summaries(
     return sets, replace(pooled, sources=())  # a source is a set's own
 
 
-def _title(config: EvaluateConfig, model: Model | None, info: EngineInfo, threshold: float) -> str:
-    name = f"model {config.model}" if model else "no model"
-    split = f"split {config.split}" if config.split else "all pictures"
-    return f"{name}, {_engine_text(info)}, threshold {threshold:g}, {split}"
-
-
-def _engine_text(info: EngineInfo) -> str:
-    return f"{info.backend} on {info.device} in {info.precision}"
-
-
-def _facts(
-    config: EvaluateConfig, model: Model | None, info: EngineInfo, threshold: float
-) -> dict[str, object]:
-    return {
-        "model": config.model,
-        "model_sha256": model.sha256 if model else "",
-        "engine": _engine_text(info),
-        "input_size": info.input_size,
-        "split": config.split,
-        "threshold": threshold,
-        "bootstrap": config.bootstrap,
-        "convention": CONVENTION,
-        "machine": machine_facts(),
-    }
-
-
-def _figures(sets: Sequence[SetSummary], pooled: SetSummary) -> dict[str, object]:
-    """All pictures together first, then set by set with the same keys."""
-    return {
-        "set": pooled.whole.name,
-        **pooled.as_dict(),
-        "sets": [{"set": entry.whole.name, **entry.as_dict()} for entry in sets],
-    }
-
-
-def _tables(sets: Sequence[SetSummary], pooled: SetSummary, threshold: float) -> dict[str, Sequence[Row]]:
-    tables: dict[str, Sequence[Row]] = {"": set_rows(sets, pooled)}
+def _tables(report: Report) -> dict[str, Sequence[Row]]:
+    pooled = report.pooled
+    tables: dict[str, Sequence[Row]] = {"": set_rows(report.sets, pooled)}
     if pooled.whole.positives:
         tables["By polyp size"] = size_rows(pooled)
     if pooled.sweep:
         best = pooled.recommended
         tables["Over thresholds"] = sweep_rows(
-            pooled.sweep, chosen=threshold, recommended=best.threshold if best else None
+            pooled.sweep, chosen=report.threshold, recommended=best.threshold if best else None
         )
     return tables
 
 
-def _write(
-    config: EvaluateConfig,
-    report: Mapping[str, object],
-    *,
-    text: str,
-    title: str,
-    results: Mapping[str, Sequence[ImageResult]],
-) -> tuple[ScrLiveError, ...]:
+def _write(config: EvaluateConfig, report: Report, *, text: str) -> tuple[ScrLiveError, ...]:
     """Write every file that was asked for; the errors of those that could not be."""
 
     def write_sheet(path: Path) -> None:
-        cases = worst_cases(list(chain.from_iterable(results.values())), config.worst_count)
-        sheet = draw_sheet(cases, title=title, with_set_names=len(results) > 1)
+        cases = worst_cases(list(chain.from_iterable(report.results.values())), config.worst_count)
+        sheet = draw_sheet(cases, title=report.title, with_set_names=len(report.results) > 1)
         write_picture(path, encode(sheet, path.suffix))
 
     problems: list[ScrLiveError] = []
     for path, write in (
-        (config.json, lambda path: write_json(path, report)),
-        (config.csv, lambda path: write_csv(path, csv_rows(results))),
+        (config.json, lambda path: write_json(path, report.as_dict())),
+        (config.csv, lambda path: write_csv(path, csv_rows(report.results))),
         (config.markdown, lambda path: write_text(path, text)),
         (config.worst, write_sheet),
     ):

@@ -90,6 +90,7 @@ class SetSummary:
         recommended = self.recommended
         limits = {"small_below": SMALL_BELOW, "large_from": LARGE_FROM, "share_of": "endoscopic field"}
         return {
+            "set": self.whole.name,
             **self.whole.as_dict(),
             "auroc": self.auroc,
             "by_size": {**limits, **{part.name: part.as_dict() for part in self.sizes}},

@@ -16,6 +16,7 @@ from scr_live import console
 from scr_live.cli.evaluate import evaluate
 from scr_live.errors import DataError, OptionError, OutputUnwritableError
 from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
+from scr_live.evaluation.metrics import score
 from scr_live.evaluation.sheet import WorstCases, draw_sheet
 from scr_live.files import MARKDOWN_MARK
 
@@ -73,6 +74,16 @@ def test_several_sets_and_all_of_them_together(config, polyps, negatives, tmp_pa
     assert report["by_source"] == first["by_source"] == {}
     assert report["threshold"] == 0.6
     assert "machine" in report
+
+
+def test_the_report_is_there_as_objects_too(config, polyps, negatives, tmp_path):
+    report = evaluate_sets(config(polyps, negatives, json=tmp_path / "r.json")).report
+    assert [part.whole.name for part in report.sets] == list(report.results) == ["polyps", "negatives"]
+    assert report.sets[0].whole.estimates["dice"].value == report.pooled.whole.estimates["dice"].value == 0.75
+    dice = {result.entry.image.stem: score(result.counts).dice for result in report.results["polyps"]}
+    assert dice == {"empty": 0, "half": 0.5, "whole": 1}
+    assert (report.threshold, report.resamples, report.engine.precision) == (0.6, 50, "f32")
+    assert json.loads(json.dumps(report.as_dict())) == written(tmp_path / "r.json")
 
 
 def test_sources_are_those_of_a_set_and_not_of_all_together(config, tmp_path):
