@@ -27,10 +27,12 @@ def save_state(path: Path, state: dict[str, object], *, previous: Path | None = 
         if previous is not None and path.exists():
             path.replace(previous)
         partial.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError on a full disk
+    except (OSError, RuntimeError) as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise OutputUnwritableError(f"Cannot write the training state {path}: {error}.") from error
+        # Torch's own writer raises RuntimeError where the system says why it cannot write.
+        reason = error.strerror if isinstance(error, OSError) else f"the disk may be full ({error})"
+        raise OutputUnwritableError(f"Cannot write the training state {path}: {reason}.") from error
 
 
 def load_latest(folder: Path) -> tuple[Path, dict[str, object]]:

@@ -228,12 +228,19 @@ def _check_beginning(recipe: Recipe, *, is_new: bool) -> None:
     network = ScrNet(recipe.network)
     if not is_new:
         return
-    if recipe.init and not Path(recipe.init).is_file():
+    if recipe.init and not _is_file(Path(recipe.init)):
         raise ModelNotFoundError(
             f"init names the weights {recipe.init}, and there is no such file. Give the path of a "
             ".safetensors file, such as that of another run's best.safetensors."
         )
     initialise(network, recipe)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
 
 
 def _read(choices: Sequence[Choice], threads: int, listeners: Listeners | None) -> list[ImageSet]:

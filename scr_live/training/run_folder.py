@@ -44,8 +44,18 @@ def is_run(folder: Path) -> bool:
 
 
 def check_free(folder: Path) -> None:
-    """Raise DataError if the folder holds something that a new run would destroy."""
-    if is_run(folder):
+    """Raise DataError if the folder holds something that a new run would destroy.
+
+    OutputUnwritableError: it cannot be made or written.
+    """
+    there_already = is_run(folder)
+    place = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        reason = "permission denied" if place.is_dir() else "it is no folder"
+        raise OutputUnwritableError(
+            f"No training run can be written to {folder}; {place}: {reason}. Choose another place."
+        )
+    if there_already:
         raise DataError(f"{folder} holds a run already. Continue it with --resume, or give another --out.")
     own = [] if (folder / FACTS).exists() else [folder / name for name in _REPLACED]
     if there := [path for path in own if os.path.lexists(path)]:
@@ -99,7 +109,9 @@ def read_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         _check_facts(facts)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise DataError(f"{folder / FACTS} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{folder / FACTS} is damaged: {error}. Start again with another --out.") from error
     return read_recipe(folder / RECIPE), facts
 

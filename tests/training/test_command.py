@@ -329,6 +329,17 @@ def test_a_run_may_lie_beside_the_pictures(config, polyps):
     assert result.step == 4
 
 
+@pytest.mark.parametrize("place", ["file", "file/run", "nowhere"])
+def test_what_is_no_folder_is_told_before_pictures_are_read(config, tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "not" / "there")
+    ears = Ears()
+    with pytest.raises(OutputUnwritableError, match=r"No training run can be written to .*: it is no folder"):
+        train(replace(config, out=tmp_path / place), ears.listeners)
+    assert ears.read == []
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_name_too_long_for_a_folder_is_told(config):
     with pytest.raises(OutputUnwritableError, match="name too long"):
         run(replace(config, out=config.out / ("x" * 300)))
@@ -438,6 +449,7 @@ def test_options_that_cannot_be_are_refused(config, change, message):
         ("network.encoder=resnet", OptionError, "Unknown encoder 'resnet'"),
         ("imagenet=true", OptionError, "no ImageNet weights for encoder 'plain'.*imagenet = false"),
         ("init=none.safetensors", ModelNotFoundError, "init names the weights none.safetensors"),
+        (f"init={'x' * 300}", ModelNotFoundError, "init names the weights xxx"),
     ],
 )
 def test_weights_that_cannot_be_begun_with_are_named_before_pictures_are_read(
