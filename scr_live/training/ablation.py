@@ -8,10 +8,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from scr_live.errors import DataError, OptionError
+from scr_live.errors import DataError, OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
 from scr_live.evaluation.intervals import DEFAULT_RESAMPLES, Estimate, mean_estimates
-from scr_live.files import write_json, write_text
+from scr_live.files import check_writable, write_json, write_text
 from scr_live.machine import machine_facts
 from scr_live.network.scr_net import ScrNet
 from scr_live.training.ablation_table import VARIANTS, Gains, Measured, Variant, as_json, as_markdown
@@ -44,6 +44,7 @@ def ablate(config: TrainConfig, audience: Audience, *, evaluate_only: bool = Fal
     None: ended before all were trained and measured; the same call continues there.
     Raises what `train` raises, and DataError if runs that are there were not made alike.
     """
+    _check_results(config.out)
     if not evaluate_only:
         _check(config)
         for variant in VARIANTS:
@@ -65,6 +66,21 @@ def ablate(config: TrainConfig, audience: Audience, *, evaluate_only: bool = Fal
         if audience.wants_end():
             return None
     return _write(config.out, measured)
+
+
+def _check_results(out: Path) -> None:
+    """Raise now, and not after days of training, what keeps the table from being written."""
+    table, text = out / "ablation.json", out / "ablation.md"
+    if text.is_dir():
+        raise OutputUnwritableError(
+            f"{text} is a folder, and the table is to be written there. Give another --out."
+        )
+    if text.exists() and not table.exists():
+        raise OutputExistsError(
+            f"{text} is there and belongs to no ablation; it is left as it is. Give another --out."
+        )
+    if out.is_dir():
+        check_writable(table)
 
 
 def _check(config: TrainConfig) -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("safetensors", reason="needs safetensors, of the extra `trai
 
 import torch
 
-from scr_live.errors import DataError, OptionError
+from scr_live.errors import DataError, OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.training.ablation import ablate
 from scr_live.training.command import Listeners
 from scr_live.training.config import TrainConfig
@@ -144,3 +144,24 @@ def test_what_an_ablation_switches_cannot_be_set(polyps, tmp_path, setting):
     with pytest.raises(OptionError, match="an ablation switches SCM and SRM itself"):
         ablate(options(polyps, tmp_path, setting), Audience())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("ablation.md", OutputExistsError, "belongs to no ablation"),
+        ("ablation.json", OutputExistsError, "is no earlier result"),
+        ("ablation.md/x", OutputUnwritableError, "is a folder"),
+        ("ablation.json/x", OutputUnwritableError, "is a folder"),
+    ],
+)
+def test_what_lies_where_the_table_is_to_be_written_is_told_before_training(
+    polyps, tmp_path, name, error, message
+):
+    mine = tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    audience = Audience()
+    with pytest.raises(error, match=message):
+        ablate(options(polyps, tmp_path), audience)
+    assert (audience.steps, mine.read_text()) == ([], "mine")
