@@ -144,13 +144,15 @@ def _mask_of(image: Path, masks: dict[str, Path], directory: Path) -> Path:
 def _of_split(pictures: dict[str, Path], directory: Path, split: str) -> dict[str, Path]:
     table = _split_table(directory, split)
     set_name = directory.absolute().name
-    split_of = _read_splits(table, set_name)
+    rows = _read_splits(table)
+    split_of = _splits_of(set_name, rows, table)
     wanted = {stem for stem, name in split_of.items() if name == split}
     missing = sorted(wanted - set(pictures))
     if not wanted:
         raise DataError(
             f"{table} assigns no picture of {set_name} to the split {split!r}. Splits it has: "
-            f"{', '.join(sorted(set(split_of.values()))) or 'none'}."
+            f"{', '.join(sorted(set(split_of.values()))) or 'none'}. Sets the table names: "
+            f"{', '.join(sorted({row['dataset'] for row in rows})) or 'none'}."
         )
     if missing:
         raise DataError(
@@ -160,7 +162,7 @@ def _of_split(pictures: dict[str, Path], directory: Path, split: str) -> dict[st
     return {stem: path for stem, path in pictures.items() if stem in wanted}
 
 
-def _read_splits(table: Path, set_name: str) -> dict[str, str]:
+def _read_splits(table: Path) -> list[dict[str, str]]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets write a byte-order mark
             rows = list(csv.DictReader(stream, restval=""))
@@ -171,6 +173,11 @@ def _read_splits(table: Path, set_name: str) -> dict[str, str]:
         raise DataError(
             f"{table} must have the columns dataset, id and split; found {', '.join(map(str, rows[0]))}."
         )
+    return rows
+
+
+def _splits_of(set_name: str, rows: list[dict[str, str]], table: Path) -> dict[str, str]:
+    """The split of each picture of the set."""
     split_of: dict[str, str] = {}
     for row in (row for row in rows if row["dataset"] == set_name):
         before = split_of.setdefault(row["id"], row["split"])

@@ -11,7 +11,7 @@ import cv2
 import torch
 
 from scr_live.card import file_sha256
-from scr_live.errors import ModelNotFoundError
+from scr_live.errors import ModelNotFoundError, ScrLiveError
 from scr_live.files import make_folder
 from scr_live.machine import machine_facts, usable_cores
 from scr_live.network.scr_net import ScrNet
@@ -75,14 +75,20 @@ def train(config: TrainConfig, listeners: Listeners) -> TrainResult:
     if config.threads:
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
-    with join_world(device) as (world, own_device):
-        choices = choose_pictures(config, recipe)
-        sets = _read(choices, config.threads, listeners if world.is_first else None)
-        run = _Run(config, recipe, sets, known, world, own_device)
-        if world.is_first and unused:
-            names = ", ".join(unused)
-            listeners.report(Note(f"The set_weights of {names} have no effect: no such set is given."))
-        return run.train(listeners)
+    try:
+        with join_world(device) as (world, own_device):
+            choices = choose_pictures(config, recipe)
+            sets = _read(choices, config.threads, listeners if world.is_first else None)
+            run = _Run(config, recipe, sets, known, world, own_device)
+            if world.is_first and unused:
+                names = ", ".join(unused)
+                listeners.report(Note(f"The set_weights of {names} have no effect: no such set is given."))
+            return run.train(listeners)
+    except MemoryError as error:
+        raise ScrLiveError(
+            f"The memory of this machine is too small for the run: {error}. Take a lower batch, such as "
+            "--set batch=4, smaller sizes or fewer pictures."
+        ) from error
 
 
 class _Run:

@@ -23,6 +23,7 @@ from scr_live.errors import (
     ModelNotFoundError,
     OptionError,
     OutputUnwritableError,
+    ScrLiveError,
 )
 from scr_live.shipped import read_model
 from scr_live.training.command import Listeners, train
@@ -464,6 +465,17 @@ def test_weights_that_cannot_be_begun_with_are_named_before_pictures_are_read(
 def test_a_warm_up_longer_than_the_run_is_said(config):
     _, ears = run(replace(config, settings=(*SETTINGS, "warmup_steps=4")), stop_after=1)
     assert any("never comes to its peak" in note.text for note in ears.of(Note))
+
+
+def test_too_little_memory_for_the_pictures_is_told(config):
+    ears = Ears()
+
+    def loading(_done, _total):
+        raise MemoryError("Unable to allocate 7.28 TiB")
+
+    with pytest.raises(ScrLiveError, match=r"memory of this machine is too small.*7\.28 TiB.*batch=4"):
+        train(config, replace(ears.listeners, loading=loading))
+    assert not config.out.exists()
 
 
 @pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cpu:0", "CPU", ""])

@@ -76,6 +76,12 @@ def test_a_picture_in_two_splits_is_named(polyps):
         find_entries(polyps, "val")
 
 
+def test_a_set_the_table_does_not_name_is_told_with_those_it_names(polyps):
+    shutil.copytree(polyps, polyps.parent / "mine")
+    with pytest.raises(DataError, match=r"no picture of mine to the split 'val'.*names: other, polyps\."):
+        find_entries(polyps.parent / "mine", "val")
+
+
 def test_a_name_too_long_for_the_system_is_told(polyps):
     with pytest.raises(DataError, match=r"cannot be read: .*name too long"):
         find_entries(polyps / ("x" * 300), None)
