@@ -68,8 +68,9 @@ def find_model(name_or_path: str) -> Model:
             )
         if not _is_file(path):
             raise ModelNotFoundError(
-                f"No model {name_or_path!r}. Expected the path of an ONNX file, or one of the shipped "
-                f"models: {', '.join(model_names()) or 'none are installed'}."
+                f"No model {name_or_path!r}. Expected the path of an ONNX file, of {WEIGHTS_SUFFIX} weights "
+                f"or of a training run, which has its {RUN_WEIGHTS} from the first validation on; or one of "
+                f"the shipped models: {', '.join(model_names()) or 'none are installed'}."
             )
     return read_model(path)
 

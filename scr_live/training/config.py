@@ -143,8 +143,8 @@ def _check_splits(config: TrainConfig) -> None:
                 find_entries(directory, split, problems=[])
         except DataError as error:
             raise DataError(
-                f"{error} A set given with --data needs train and val; one to be trained on as a whole is "
-                "given with --train-only."
+                f"{error} (A set given with --data needs train and val; one to be trained on as a whole is "
+                "given with --train-only.)"
             ) from error
 
 

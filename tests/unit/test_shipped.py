@@ -57,6 +57,11 @@ def test_weights_are_not_for_the_onnx_engines():
         find_model("folder/weights.safetensors")
 
 
+def test_a_training_run_that_has_no_best_weights_yet_is_explained(tmp_path):
+    with pytest.raises(ModelNotFoundError, match=r"best\.safetensors from the first validation on"):
+        model_for("auto", str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["nix", "nix.safetensors", "a" * 300], ids=lambda name: name[:20])
 def test_weights_that_are_not_there(name):
     with pytest.raises(ModelNotFoundError, match="No weights for"):
