@@ -18,6 +18,7 @@ from scr_live.training.ablation_table import VARIANTS, Gains, Measured, Variant,
 from scr_live.training.checkpoint import load_latest
 from scr_live.training.command import Listeners, train
 from scr_live.training.config import TrainConfig
+from scr_live.training.distributed import world_size
 from scr_live.training.recipe import Recipe
 from scr_live.training.run_folder import is_run, read_run
 
@@ -42,8 +43,10 @@ def ablate(config: TrainConfig, audience: Audience, *, evaluate_only: bool = Fal
 
     config: as for `train`; `out` gets a folder for each network, ablation.json and ablation.md.
     None: ended before all were trained and measured; the same call continues there.
-    Raises what `train` raises, and DataError if runs that are there were not made alike.
+    Raises what `train` raises, OptionError beside other processes of torchrun, and DataError if runs that
+    are there were not made alike.
     """
+    _check_alone(config.out)
     _check_results(config.out)
     if not evaluate_only:
         _check(config)
@@ -66,6 +69,18 @@ def ablate(config: TrainConfig, audience: Audience, *, evaluate_only: bool = Fal
         if audience.wants_end():
             return None
     return _write(config.out, measured)
+
+
+def _check_alone(out: Path) -> None:
+    """Raise OptionError under torchrun: the table is one process's work, and a group forms but once in it."""
+    if world_size() != 1:
+        raise OptionError(
+            f"ablate works in one process, and torchrun started {world_size()}. Train each network by "
+            f"itself: `torchrun --nproc-per-node N -m scr_live train --out {out / VARIANTS[0].folder} --set "
+            "network.scm=false --set network.srm=false` and with the same recipe and data into "
+            f"{', '.join(one.folder for one in VARIANTS[1:])} beside it with SCM, SRM or both true; then "
+            f"measure them by `scr-live ablate --out {out} --evaluate-only`."
+        )
 
 
 def _check_results(out: Path) -> None:

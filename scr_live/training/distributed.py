@@ -73,13 +73,18 @@ class World:
         )
 
 
+def world_size() -> int:
+    """How many processes torchrun announces in the environment; 1 without it."""
+    return _number("WORLD_SIZE", 1)
+
+
 @contextmanager
 def join_world(device: torch.device, *, timeout_s: float = TIMEOUT_S) -> Iterator[tuple[World, torch.device]]:
     """Join the processes that torchrun announces in the environment; without it this one is alone.
 
     Gives this process's place and its device: of several GPUs each takes its own.
     """
-    size = _number("WORLD_SIZE", 1)
+    size = world_size()
     if size == 1:
         yield World(), device
         return

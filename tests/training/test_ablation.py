@@ -146,6 +146,14 @@ def test_what_an_ablation_switches_cannot_be_set(polyps, tmp_path, setting):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("evaluate_only", [False, True])
+def test_beside_other_processes_of_torchrun_the_way_out_is_told(polyps, tmp_path, monkeypatch, evaluate_only):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(OptionError, match=r"(?s)torchrun started 2\. .*-m scr_live train .*--evaluate-only"):
+        ablate(options(polyps, tmp_path), Audience(), evaluate_only=evaluate_only)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
