@@ -1,7 +1,6 @@
 """`scr-live ablate`: the four networks of the paper's Table 1, trained and measured alike. Needs torch."""
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
@@ -11,6 +10,8 @@ from typing import Final, Protocol
 from scr_live.errors import DataError, OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
 from scr_live.evaluation.intervals import DEFAULT_RESAMPLES, Estimate, mean_estimates
+from scr_live.evaluation.metrics import score
+from scr_live.evaluation.report import Report
 from scr_live.files import check_writable, write_json, write_text
 from scr_live.machine import machine_facts
 from scr_live.network.scr_net import ScrNet
@@ -142,7 +143,6 @@ def _check_alike(out: Path, variants: Sequence[Variant]) -> None:
 def _measure(config: TrainConfig, variant: Variant, progress: Callable[[int, int], None]) -> Measured:
     folder = config.out / variant.folder
     recipe, facts = read_run(folder)
-    table, scores = (folder / f"{_EVALUATION}.{suffix}" for suffix in ("json", "csv"))
     evaluation = evaluate_sets(
         EvaluateConfig(
             data=config.data or tuple(Path(path) for path in facts["data"]),
@@ -150,8 +150,8 @@ def _measure(config: TrainConfig, variant: Variant, progress: Callable[[int, int
             model=str(folder),
             engine="pytorch",
             threads=config.threads,
-            json=table,
-            csv=scores,
+            json=folder / f"{_EVALUATION}.json",
+            csv=folder / f"{_EVALUATION}.csv",
         ),
         progress=progress,
     )
@@ -165,8 +165,8 @@ def _measure(config: TrainConfig, variant: Variant, progress: Callable[[int, int
         parameters=sum(value.numel() for value in ScrNet(recipe.network).parameters()),
         step=step if isinstance(step, int) else 0,
         best_step=_best_step(folder / "validation.csv"),
-        sets=json.loads(table.read_text(encoding="utf-8"))["sets"],
-        iou=_iou_by_picture(scores),
+        sets=tuple(one.whole for one in evaluation.report.sets),
+        iou=_iou_by_picture(evaluation.report),
     )
 
 
@@ -179,9 +179,13 @@ def _best_step(path: Path) -> int | None:
     return steps[-1] if steps else None
 
 
-def _iou_by_picture(path: Path) -> dict[tuple[str, str], float]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return {(row["set"], row["image"]): float(row["iou"]) for row in csv.DictReader(stream) if row["iou"]}
+def _iou_by_picture(report: Report) -> dict[tuple[str, str], float]:
+    return {
+        (name, result.entry.image.name): score(result.counts).iou
+        for name, results in report.results.items()
+        for result in results
+        if result.has_polyp
+    }
 
 
 def _gains(measured: Sequence[Measured]) -> Gains:
@@ -191,11 +195,11 @@ def _gains(measured: Sequence[Measured]) -> Gains:
         return {}
     gains: dict[str, dict[str, Estimate | None]] = {}
     for one in others:
-        for entry in one.sets:
-            pictures = [key for key in one.iou if key[0] == entry["set"] and key in baseline.iou]
+        for name in (entry.name for entry in one.sets):
+            pictures = [key for key in one.iou if key[0] == name and key in baseline.iou]
             columns = {"iou": [one.iou[key] - baseline.iou[key] for key in pictures]}
             estimate = mean_estimates(columns, resamples=DEFAULT_RESAMPLES)["iou"]
-            gains.setdefault(one.variant.folder, {})[entry["set"]] = estimate
+            gains.setdefault(one.variant.folder, {})[name] = estimate
     return gains
 
 

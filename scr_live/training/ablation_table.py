@@ -1,4 +1,4 @@
-"""The ablation as a table beside the paper's Table 1. Standard library only but for the recipe."""
+"""The ablation as a table beside the paper's Table 1. Needs no torch."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from scr_live.evaluation.intervals import Estimate
+from scr_live.evaluation.summary import Summary
 from scr_live.training.recipe import Recipe
 
 METRICS: Final = ("iou", "dice", "sensitivity", "specificity")
@@ -79,7 +80,7 @@ class Measured:
     """Steps trained."""
     best_step: int | None
     """After which the weights measured here were validated."""
-    sets: Sequence[Mapping[str, Any]]
+    sets: Sequence[Summary]
     """Of each validation set what `scr-live evaluate` says."""
     iou: Mapping[tuple[str, str], float]
     """By set and picture."""
@@ -125,16 +126,24 @@ def _entry(one: Measured, gains: Mapping[str, Estimate | None]) -> dict[str, Any
         "paper": paper,
         "sets": [
             {
-                "set": entry["set"],
-                "images": entry["images"],
-                **{name: entry[name] for name in METRICS},
-                "intervals": {name: entry["intervals"][name] for name in METRICS},
-                "marked_negatives": entry["marked_negatives"],
-                "iou_gain": _numbers(gains.get(entry["set"])),
+                "set": entry.name,
+                "images": entry.images,
+                **{name: _value(entry.estimates[name]) for name in METRICS},
+                "intervals": {name: _interval(entry.estimates[name]) for name in METRICS},
+                "marked_negatives": _value(entry.estimates["marked_negatives"]),
+                "iou_gain": _numbers(gains.get(entry.name)),
             }
             for entry in one.sets
         ],
     }
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.value
+
+
+def _interval(estimate: Estimate | None) -> list[float] | None:
+    return None if estimate is None else estimate.interval()
 
 
 def _numbers(gain: Estimate | None) -> dict[str, Any] | None:
@@ -166,28 +175,29 @@ def _table(measured: Sequence[Measured], gains: Gains, set_name: str) -> Iterato
             *(["paper"] if with_paper else []),
         ]
     names.append("IoU over the baseline's")
-    count = next(entry["images"] for one in measured for entry in one.sets if entry["set"] == set_name)
+    count = next(entry.images for one in measured for entry in one.sets if entry.name == set_name)
     yield f"{set_name}, {count} pictures"
     yield ""
     yield f"| {' | '.join(names)} |"
     yield "|---" + "|---:" * (len(names) - 1) + "|"
     for one in measured:
-        entry = next(entry for entry in one.sets if entry["set"] == set_name)
+        entry = next(entry for entry in one.sets if entry.name == set_name)
         cells = [one.variant.title, f"{one.parameters / 1e6:.3f} M"]
         for metric in METRICS:
-            cells.append(_percent(entry[metric], entry["intervals"][metric]))
+            cells.append(_percent(entry.estimates[metric]))
             if with_paper:
                 cells.append(f"{one.variant.paper[metric]:.2f}" if metric in one.variant.paper else "-")
         gain = gains.get(one.variant.folder, {}).get(set_name)
-        cells.append("-" if gain is None else _percent(gain.value, gain.interval(), sign="+"))
+        cells.append(_percent(gain, sign="+"))
         yield f"| {' | '.join(cells)} |"
 
 
-def _percent(value: float | None, interval: Sequence[float] | None, *, sign: str = "") -> str:
-    if value is None:
+def _percent(estimate: Estimate | None, *, sign: str = "") -> str:
+    if estimate is None:
         return "-"
+    interval = estimate.interval()
     bounds = "" if interval is None else f" ({' to '.join(f'{100 * bound:{sign}.1f}' for bound in interval)})"
-    return f"{100 * value:{sign}.1f}{bounds}"
+    return f"{100 * estimate.value:{sign}.1f}{bounds}"
 
 
 def _notes(measured: Sequence[Measured]) -> Iterator[str]:
@@ -213,4 +223,4 @@ def _notes(measured: Sequence[Measured]) -> Iterator[str]:
 
 
 def _set_names(measured: Sequence[Measured]) -> list[str]:
-    return [entry["set"] for entry in measured[0].sets]
+    return [entry.name for entry in measured[0].sets]

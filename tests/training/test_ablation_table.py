@@ -3,6 +3,7 @@
 import pytest
 
 from scr_live.evaluation.intervals import Estimate
+from scr_live.evaluation.summary import Summary
 from scr_live.network.config import NetworkConfig
 from scr_live.training.ablation_table import VARIANTS, Measured, as_json, as_markdown
 from scr_live.training.recipe import Recipe
@@ -27,22 +28,14 @@ FACTS = {
 
 
 def measured(variant, *, iou=0.6, step=880, sets=("kvasir-seg",), recipe=RECIPE):
-    entries = [
-        {
-            "set": name,
-            "images": 100,
-            "iou": iou,
-            "dice": 0.75,
-            "sensitivity": 0.8,
-            "specificity": 0.98765,
-            "marked_negatives": None,
-            "intervals": {
-                key: [iou - 0.05, iou + 0.05] if key == "iou" else None
-                for key in ("iou", "dice", "sensitivity", "specificity")
-            },
-        }
-        for name in sets
-    ]
+    estimates = {
+        "iou": Estimate(iou, iou - 0.05, iou + 0.05),
+        "dice": Estimate(0.75),
+        "sensitivity": Estimate(0.8),
+        "specificity": Estimate(0.98765),
+        "marked_negatives": None,
+    }
+    entries = [Summary(name, images=100, positives=100, estimates=estimates, polyps=100) for name in sets]
     return Measured(
         variant, recipe, FACTS, parameters=951_234, step=step, best_step=440, sets=entries, iou={}
     )
@@ -103,6 +96,8 @@ def test_as_json_holds_plain_numbers_from_0_to_1():
     assert scm["sets"][0]["iou_gain"] == {"value": -0.01, "interval": [-0.03, 0.01]}
     assert baseline["sets"][0]["iou_gain"] is None
     assert scm["sets"][0]["specificity"] == pytest.approx(0.98765)
+    assert scm["sets"][0]["intervals"]["iou"] == pytest.approx([0.55, 0.65])
+    assert (scm["sets"][0]["intervals"]["dice"], scm["sets"][0]["marked_negatives"]) == (None, None)
 
 
 def test_the_table_is_the_papers():
