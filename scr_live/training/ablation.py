@@ -1,7 +1,7 @@
 """`scr-live ablate`: the four networks of the paper's Table 1, trained and measured alike. Needs torch."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from scr_live.files import check_writable, write_json, write_text
 from scr_live.machine import machine_facts
 from scr_live.network.scr_net import ScrNet
 from scr_live.training.ablation_table import VARIANTS, Gains, Measured, Variant, as_json, as_markdown
-from scr_live.training.checkpoint import load_latest
 from scr_live.training.command import Listeners, train
 from scr_live.training.config import TrainConfig
 from scr_live.training.distributed import world_size
@@ -157,26 +156,33 @@ def _measure(config: TrainConfig, variant: Variant, progress: Callable[[int, int
     )
     if evaluation.problems:
         raise evaluation.problems[0]
-    step = load_latest(folder)[1]["step"]
+    trained, validated = (_rows(folder / name) for name in ("train.csv", "validation.csv"))
     return Measured(
         variant,
         recipe,
         facts,
         parameters=sum(value.numel() for value in ScrNet(recipe.network).parameters()),
-        step=step if isinstance(step, int) else 0,
-        best_step=_best_step(folder / "validation.csv"),
+        # From the logs: the state would have to be loaded whole, and put aside if it is damaged.
+        step=_last_step([*trained, *validated]) or 0,
+        best_step=_last_step([row for row in validated if row.get("best") == "1"]),
         sets=tuple(one.whole for one in evaluation.report.sets),
         iou=_iou_by_picture(evaluation.report),
     )
 
 
-def _best_step(path: Path) -> int | None:
+def _rows(log: Path) -> list[dict[str, str]]:
+    """Empty if it cannot be read: no figure of the table depends on it."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            steps = [int(row["step"]) for row in csv.DictReader(stream) if row["best"] == "1"]
-    except (OSError, LookupError, ValueError):
-        return None
-    return steps[-1] if steps else None
+        with log.open(newline="", encoding="utf-8", errors="replace") as stream:
+            return list(csv.DictReader(stream, restval=""))
+    except (OSError, csv.Error):
+        return []
+
+
+def _last_step(rows: Iterable[Mapping[str, str]]) -> int | None:
+    """A row that was cut short by a crash ends in a part of its step, which is less."""
+    steps = [row.get("step", "") for row in rows]
+    return max((int(step) for step in steps if step.isdecimal()), default=None)
 
 
 def _iou_by_picture(report: Report) -> dict[tuple[str, str], float]:

@@ -125,6 +125,41 @@ def test_four_networks_are_trained_and_measured_alike_and_can_be_interrupted(pol
     assert again.steps == []
 
 
+def contents(run):
+    """Bytes by name, of everything but what an evaluation writes."""
+    return {
+        path.relative_to(run): path.read_bytes()
+        for path in run.rglob("*")
+        if path.is_file() and not path.name.startswith("evaluation.")
+    }
+
+
+def test_measuring_changes_no_file_of_a_run(polyps, tmp_path):
+    ablate(options(polyps, tmp_path), Audience(end_after=2))
+    run = tmp_path / "baseline"
+    (run / "last.pt").write_bytes(b"damaged")
+    assert (run / "last.previous.pt").is_file()
+    before = contents(run)
+
+    ablate(TrainConfig(tmp_path, device="cpu", threads=1), Audience(), evaluate_only=True)
+    assert contents(run) == before
+    (entry,) = json.loads((tmp_path / "ablation.json").read_text())["variants"]
+    assert (entry["steps"], entry["of_steps"], entry["best_step"]) == (2, 2, 2)
+
+
+def test_how_far_an_unfinished_run_came_is_read_from_its_logs(polyps, tmp_path):
+    ablate(options(polyps, tmp_path, "steps=20", "validate_every=2"), Audience(end_after=3))
+    run = tmp_path / "baseline"
+    with (run / "train.csv").open("a") as log:
+        log.write("1")  # a row of step 19, cut short by a crash
+    text = ablate(TrainConfig(tmp_path, device="cpu", threads=1), Audience(), evaluate_only=True)
+    assert "Baseline (FPN+PPM) is not finished: 3 of 20 steps." in text
+
+    (run / "train.csv").unlink()
+    text = ablate(TrainConfig(tmp_path, device="cpu", threads=1), Audience(), evaluate_only=True)
+    assert "Baseline (FPN+PPM) is not finished: 2 of 20 steps." in text
+
+
 def test_runs_that_were_not_made_alike_give_no_table(polyps, tmp_path):
     ablate(options(polyps, tmp_path), Audience(end_after=2))
     (tmp_path / "baseline").rename(tmp_path / "kept")
