@@ -27,13 +27,6 @@ class Entry:
     image: Path
     mask: Path | None
 
-    def size_mismatch(self, *, image: tuple[int, ...], mask: tuple[int, ...]) -> DataError:
-        """The error for a mask that does not have its picture's (height, width)."""
-        return DataError(
-            f"{self.mask} is {mask[1]}x{mask[0]}, its picture {image[1]}x{image[0]}; "
-            "both must have the same size."
-        )
-
 
 def find_entries(directory: Path, split: str | None, *, problems: list[str] | None = None) -> list[Entry]:
     """Pictures of `DIR/images`, with `DIR/masks` of the same stem; no masks folder: no polyps at all.
@@ -45,6 +38,24 @@ def find_entries(directory: Path, split: str | None, *, problems: list[str] | No
         return _find_entries(directory, split, problems)
     except OSError as error:  # a folder that may not be looked into, a name that is too long
         raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def read_pair(entry: Entry) -> tuple[Image, NDArray[np.uint8]]:
+    """Picture (h, w, 3) RGB and mask (h, w), 0 or 255, all 0 where the set has no polyps.
+
+    DataError: one of them cannot be read, or they differ in size.
+    """
+    image = read_image(entry.image)
+    height, width = image.shape[:2]
+    if entry.mask is None:
+        return image, np.zeros((height, width), np.uint8)
+    mask = read_mask(entry.mask)
+    if mask.shape != (height, width):
+        raise DataError(
+            f"{entry.mask} is {mask.shape[1]}x{mask.shape[0]}, its picture {width}x{height}; "
+            "both must have the same size."
+        )
+    return image, mask
 
 
 def read_image(path: Path) -> Image:

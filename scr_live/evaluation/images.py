@@ -13,7 +13,7 @@ from scr_live.content import find_field
 from scr_live.engines import Engine
 from scr_live.errors import InferenceError
 from scr_live.evaluation.calibration import Reliability, reliability
-from scr_live.evaluation.image_sets import Entry, read_image, read_mask
+from scr_live.evaluation.image_sets import Entry, read_pair
 from scr_live.evaluation.marks import (
     TruePolyp,
     false_marks,
@@ -124,20 +124,10 @@ def probability_in_frame(probability: Mask, placement: Placement, *, shape: tupl
     return frame
 
 
-def read_truth(entry: Entry, image: Image) -> NDArray[np.bool_]:
-    """(h, w): where the picture shows polyp. DataError: the mask has another size."""
-    if entry.mask is None:
-        return np.zeros(image.shape[:2], bool)
-    mask = read_mask(entry.mask)
-    if mask.shape == image.shape[:2]:
-        return mask > 0
-    raise entry.size_mismatch(image=image.shape[:2], mask=mask.shape)
-
-
 def _prepare(entry: Entry, *, size: int) -> _Task:
-    image = read_image(entry.image)
+    image, mask = read_pair(entry)
     placement = Placement(find_field(image), size)
-    return _Task(entry, placement.to_network(image), placement, read_truth(entry, image))
+    return _Task(entry, placement.to_network(image), placement, mask > 0)
 
 
 def _infer(engine: Engine, task: _Task) -> tuple[_Task, Mask]:

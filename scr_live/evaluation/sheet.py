@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.evaluation.image_sets import read_image
-from scr_live.evaluation.images import ImageResult, read_truth
+from scr_live.evaluation.image_sets import read_pair
+from scr_live.evaluation.images import ImageResult
 from scr_live.evaluation.metrics import score
 from scr_live.frames import Image
 from scr_live.overlays import NIGHT, SKY, Colour
@@ -67,8 +67,7 @@ def encode(sheet: Image, suffix: str) -> bytes:
 
 
 def _tile(result: ImageResult, *, with_set_name: bool) -> Image:
-    image = read_image(result.entry.image)
-    truth = read_truth(result.entry, image)
+    image, mask = read_pair(result.entry)
     captions = [result.entry.set_name] if with_set_name else []
     captions += [result.entry.image.name, _caption(result)]
     tile = np.full((_TILE_HEIGHT + len(captions) * _LINE + 10, _TILE_WIDTH, 3), _PAPER, np.uint8)
@@ -76,7 +75,7 @@ def _tile(result: ImageResult, *, with_set_name: bool) -> Image:
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = cast("Image", cv2.resize(image, size, interpolation=method))
-    borders, _ = cv2.findContours(truth.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    borders, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     true_lines, marked_lines = _lines(borders, scale), _lines(result.outlines, scale)
     # The truth is the wider line: where both run together, its rims are seen beside the mark.
     for lines, colour, width in (

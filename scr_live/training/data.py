@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scr_live.content import find_field
 from scr_live.errors import DataError
-from scr_live.evaluation.image_sets import HALF_GREY, Entry, check_file, find_entries, read_image, read_mask
+from scr_live.evaluation.image_sets import HALF_GREY, Entry, check_file, find_entries, read_pair
 from scr_live.geometry import Placement, shrink
 
 MOST_NAMED: Final = 5
@@ -146,10 +146,7 @@ def _try_to_load(entry: Entry, size: int) -> _Load | str:
 
 
 def _sample(entry: Entry, size: int) -> Sample:
-    image = read_image(entry.image)
-    mask = np.zeros(image.shape[:2], np.uint8) if entry.mask is None else read_mask(entry.mask)
-    if mask.shape != image.shape[:2]:
-        raise entry.size_mismatch(image=image.shape[:2], mask=mask.shape)
+    image, mask = read_pair(entry)
     # Cut and resized as in a run: the network must not see in training what it will never see again.
     placement = Placement(find_field(image), size)
     cover = shrink(placement.box.crop(mask)[..., None], size)[..., 0]

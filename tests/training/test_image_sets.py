@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scr_live.errors import DataError
-from scr_live.evaluation.image_sets import Entry, find_entries, read_image, read_mask
+from scr_live.evaluation.image_sets import Entry, find_entries, read_image, read_mask, read_pair
 from scr_live.training.data import Choice, all_samples, check_apart, read_sets
 
 
@@ -208,6 +208,23 @@ def test_a_mask_of_zero_and_one_is_refused_rather_than_taken_as_empty(polyps):
 def test_an_empty_mask_stays_empty(polyps):
     path = write(polyps / "masks" / "a.png", disc(value=0))
     assert not read_mask(path).any()
+
+
+def test_a_pair_is_a_picture_and_its_mask(polyps):
+    image, mask = read_pair(find_entries(polyps, None)[0])
+    np.testing.assert_array_equal(image, picture())
+    np.testing.assert_array_equal(mask, disc())
+
+
+def test_without_a_masks_folder_the_mask_of_a_pair_is_empty(polyps):
+    image, mask = read_pair(Entry("set", polyps / "images" / "a.png", None))
+    assert (mask.shape, mask.dtype, mask.any()) == (image.shape[:2], np.uint8, False)
+
+
+def test_a_mask_of_another_size_is_refused_with_both_sizes(polyps):
+    write(polyps / "masks" / "a.png", disc(width=50, height=40))
+    with pytest.raises(DataError, match=r"a\.png is 50x40, its picture 48x40; both must have the same size"):
+        read_pair(find_entries(polyps, None)[0])
 
 
 def test_samples_are_squares_in_the_order_of_their_names(polyps):
