@@ -17,10 +17,10 @@ from scr_live.machine import machine_facts, usable_cores
 from scr_live.network.scr_net import ScrNet
 from scr_live.training.config import TrainConfig, check_sets, choose_pictures, choose_recipe, completed
 from scr_live.training.data import Choice, ImageSet, all_samples, check_apart, read_sets
-from scr_live.training.devices import check_load, choose_device, workers_for
-from scr_live.training.distributed import World, join_world
+from scr_live.training.distributed import World, choose_device, join_world
 from scr_live.training.events import Event, Note, Report, Saved, Validated
 from scr_live.training.learner import initialise
+from scr_live.training.loading import check_load, workers_for
 from scr_live.training.loop import Trainer
 from scr_live.training.recipe import Recipe
 from scr_live.training.run_folder import (

@@ -1,4 +1,4 @@
-"""Several processes that train one network together, as torchrun starts them."""
+"""Where a network is trained: on which device, by how many processes, as torchrun starts them."""
 
 import os
 import re
@@ -71,6 +71,21 @@ class World:
             f"why, or did not answer within {self.timeout_s:g} s. The state saved last is kept. "
             f"({_first_sentence(text)})"
         )
+
+
+def choose_device(name: str) -> torch.device:
+    """auto, cpu, cuda or cuda:N. OptionError: none of these. EngineUnavailableError: it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise OptionError(f"--device must be auto, cpu, cuda or cuda:N; found {name!r}.")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise EngineUnavailableError(
+            f"--device {name} is not there: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs. "
+            "Take --device auto or cpu, or install a torch that is built for your GPU."
+        )
+    return torch.device(name)
 
 
 def world_size() -> int:

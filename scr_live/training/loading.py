@@ -1,21 +1,41 @@
-"""Batches prepared ahead, by other processes if wanted, and brought to the device."""
+"""Batches prepared ahead, by as many other processes as the machine bears, and brought to the device."""
 
 import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from scr_live.errors import ScrLiveError
+from scr_live.errors import OptionError, ScrLiveError
+from scr_live.machine import usable_cores
 from scr_live.training.batches import Batches
 
 Batch = tuple[Tensor, Tensor]
+
+_MOST_WORKERS: Final = 8
+_MOST_PER_CORE: Final = 4
+
+
+def workers_for(device: torch.device) -> int:
+    """Processes that prepare pictures where nobody says how many: none on a CPU, whose cores are busy."""
+    return min(_MOST_WORKERS, max(1, usable_cores() - 1)) if device.type == "cuda" else 0
+
+
+def check_load(*, threads: int, workers: int) -> None:
+    """Raise OptionError for so many threads or processes that the machine would come to a standstill."""
+    most = _MOST_PER_CORE * usable_cores()
+    for option, count in (("--threads", threads), ("--workers", workers)):
+        if not 0 <= count <= most:
+            raise OptionError(
+                f"{option} must be from 0 to {most}, {_MOST_PER_CORE} for each core of this machine; found "
+                f"{count}."
+            )
 
 
 def load_batches(

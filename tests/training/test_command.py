@@ -18,7 +18,6 @@ import torch
 from scr_live.card import file_sha256
 from scr_live.errors import (
     DataError,
-    EngineUnavailableError,
     ModelError,
     ModelNotFoundError,
     OptionError,
@@ -28,7 +27,6 @@ from scr_live.errors import (
 from scr_live.shipped import read_model
 from scr_live.training.command import Listeners, train
 from scr_live.training.config import TrainConfig, completed
-from scr_live.training.devices import choose_device
 from scr_live.training.events import Finished, Note, StepDone, Validated
 from scr_live.training.recipe_file import find_recipe, read_recipe, with_settings
 from scr_live.training.run_folder import held
@@ -476,15 +474,3 @@ def test_too_little_memory_for_the_pictures_is_told(config):
     with pytest.raises(ScrLiveError, match=r"memory of this machine is too small.*7\.28 TiB.*batch=4"):
         train(config, replace(ears.listeners, loading=loading))
     assert not config.out.exists()
-
-
-@pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cpu:0", "CPU", ""])
-def test_a_device_is_named_properly(name):
-    with pytest.raises(OptionError, match="--device must be auto, cpu, cuda or cuda:N"):
-        choose_device(name)
-
-
-def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(EngineUnavailableError, match="--device cuda:99 is not there"):
-        choose_device("cuda:99")
-    assert choose_device("cpu") == torch.device("cpu")

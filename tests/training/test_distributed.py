@@ -13,8 +13,8 @@ pytest.importorskip("safetensors", reason="needs safetensors, of the extra `trai
 import torch
 from distributed_process import whole
 
-from scr_live.errors import OptionError, ScrLiveError
-from scr_live.training.distributed import World, join_world
+from scr_live.errors import EngineUnavailableError, OptionError, ScrLiveError
+from scr_live.training.distributed import World, choose_device, join_world
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
@@ -131,3 +131,15 @@ def test_an_odd_environment_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "two")
     with pytest.raises(OptionError, match="WORLD_SIZE='two'"), join_world(CPU):
         pass
+
+
+@pytest.mark.parametrize("name", ["cuda:", "cuda:x", "cpu:0", "CPU", ""])
+def test_a_device_is_named_properly(name):
+    with pytest.raises(OptionError, match="--device must be auto, cpu, cuda or cuda:N"):
+        choose_device(name)
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(EngineUnavailableError, match="--device cuda:99 is not there"):
+        choose_device("cuda:99")
+    assert choose_device("cpu") == CPU

@@ -10,7 +10,7 @@ from training_fakes import RECIPE, SAMPLES
 
 from scr_live.errors import DataError, ScrLiveError
 from scr_live.training.batches import Batches
-from scr_live.training.loading import explain_worker, load_batches
+from scr_live.training.loading import explain_worker, load_batches, workers_for
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
@@ -75,3 +75,8 @@ def test_a_worker_that_was_killed_is_explained():
 
 def test_other_errors_are_not_explained_away():
     assert explain_worker(RuntimeError("size mismatch")) is None
+
+
+def test_nobody_prepares_pictures_on_the_cores_that_train():
+    assert workers_for(CPU) == 0
+    assert 1 <= workers_for(torch.device("cuda")) <= 8
