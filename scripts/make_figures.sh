@@ -17,14 +17,14 @@ run() { # name, then options
 }
 
 run sample --source assets/sample_videos/phantom.mp4
-run sample-f32 --source assets/sample_videos/phantom.mp4 --precision f32
+run sample-fp32 --source assets/sample_videos/phantom.mp4 --precision fp32
 run sample-onnxruntime --source assets/sample_videos/phantom.mp4 --engine onnxruntime
 run polyp-clip --source "$CLIPS/polyp_behind_fold.mp4"
 run polyp-clip-realtime --source "$CLIPS/polyp_behind_fold.mp4" --realtime
 run normal-clip --source "$CLIPS/normal_colon.mp4"
 sets=(--data "$DATA/kvasir-seg" --data "$DATA/cvc-clinicdb" --data "$DATA/negatives" --split val --sweep)
 "$SCR_LIVE" evaluate "${sets[@]}" --json figures/accuracy.json
-"$SCR_LIVE" evaluate "${sets[@]}" --precision f32 --json figures/accuracy-f32.json
+"$SCR_LIVE" evaluate "${sets[@]}" --precision fp32 --json figures/accuracy-fp32.json
 "$SCR_LIVE" evaluate "${sets[@]}" --model scr-net-plain --json figures/accuracy-plain.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_shortcuts.py --data "$DATA/kvasir-seg" --data "$DATA/negatives"

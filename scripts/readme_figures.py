@@ -12,7 +12,7 @@ FIGURES = Path("figures")
 
 RUNS = (
     ("sample", "sample clip, 640x512"),
-    ("sample-f32", "the same, `--precision f32`"),
+    ("sample-fp32", "the same, `--precision fp32`"),
     ("sample-onnxruntime", "the same, `--engine onnxruntime`"),
     ("polyp-clip", "a real clip with a polyp, 560x480"),
     ("polyp-clip-realtime", "the same, `--realtime`: as if live"),
@@ -63,7 +63,7 @@ def machine() -> str:
 
 def accuracy() -> str:
     """Means over pictures, a row a set and a source, then by polyp size."""
-    report, other = load("accuracy"), load("accuracy-f32")
+    report, other = load("accuracy"), load("accuracy-fp32")
     named = {part["set"]: part for part in (*report["sets"], report)}
     rows = []
     for name, title in SETS:
@@ -73,7 +73,7 @@ def accuracy() -> str:
                 accuracy_row(f"&nbsp;&nbsp;{source}", part)
                 for source, part in named[name]["by_source"].items()
             ]
-    rows.append(accuracy_row("all, `--precision f32`", other))
+    rows.append(accuracy_row("all, `--precision fp32`", other))
     rows += [
         accuracy_row(f"all, {size} polyps", report["by_size"][size]) for size in ("small", "medium", "large")
     ]

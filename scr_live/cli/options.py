@@ -12,7 +12,7 @@ Model = Annotated[
     ),
 ]
 EngineName = Annotated[str, typer.Option(help="auto, openvino, onnxruntime, pytorch or constant (a fake).")]
-Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
 Threshold = Annotated[
     float | None,
     typer.Option(help="Probability from which a pixel is marked. Without: the model card's."),

@@ -22,7 +22,7 @@ OPSET: Final = 18
 """GridSample of opset 20 gave wrong results in TensorRT; 18 is right everywhere."""
 
 TOLERANCE: Final = {
-    "f32": Tolerance(max_error=1e-4),
+    "fp32": Tolerance(max_error=1e-4),
     # With 8 bits of mantissa single pixels on a steep border move far: the border as a whole must not.
     "bf16": Tolerance(mean_error=5e-3, flipped_share=1e-2),
 }
@@ -100,7 +100,7 @@ def _cleaned(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
 def _verify(network: ScrNet, model: Model, images: list[np.ndarray]) -> dict[str, Parity]:
     reference = _reference(network, images)
     results: dict[str, Parity] = {}
-    for precision in ("f32", "bf16"):
+    for precision in ("fp32", "bf16"):
         try:
             with OpenVinoEngine(model, precision=precision) as engine:
                 results[f"openvino {precision}"] = compare(
@@ -123,7 +123,7 @@ def _onnxruntime_parity(
     except ImportError:
         return {}
     with OnnxRuntimeEngine(model) as engine:
-        return {"onnxruntime f32": compare(reference, [engine.infer(image) for image in images])}
+        return {"onnxruntime fp32": compare(reference, [engine.infer(image) for image in images])}
 
 
 def _reference(network: ScrNet, images: list[np.ndarray]) -> list[np.ndarray]:
@@ -148,7 +148,7 @@ def _manifest(
         "sha256": exported.sha256,
         "bytes": path.stat().st_size,
         "form": "native",
-        "precision": "f32",
+        "precision": "fp32",
         "opset": OPSET,
         "input": {"name": "image", "dtype": "uint8", "shape": [1, size, size, 3], "meaning": "RGB"},
         "output": {"name": "probability", "dtype": "float32", "shape": [1, size, size]},

@@ -18,7 +18,7 @@ class EngineInfo:
     """openvino, onnxruntime, pytorch, constant ..."""
     device: str
     precision: str
-    """bf16, f16, f32 or int8: what the arithmetic really is."""
+    """bf16, fp16, fp32 or int8: what the arithmetic really is."""
     input_size: int
     """s: the engine takes (s, s, 3) uint8 RGB."""
     versions: tuple[tuple[str, str], ...] = ()

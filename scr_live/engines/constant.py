@@ -28,7 +28,7 @@ class ConstantEngine:
         delay_s: float = 0.0,
         fail_after: int | None = None,
     ) -> None:
-        self._info = EngineInfo("constant", "none", "f32", size, reason="Asked for: it runs no network.")
+        self._info = EngineInfo("constant", "none", "fp32", size, reason="Asked for: it runs no network.")
         self._answer = _disc(size, radius) * np.float32(probability)
         self._delay_s = delay_s
         self._fail_after = fail_after

@@ -29,9 +29,9 @@ class OnnxRuntimeEngine:
     """One session; CUDA is taken if it really works, not if it is merely listed."""
 
     def __init__(self, model: Model, *, precision: str = "auto", threads: int = 0, reason: str = "") -> None:
-        if precision not in ("auto", "f32"):
+        if precision not in ("auto", "fp32"):
             raise EngineUnavailableError(
-                f"onnxruntime computes in the precision of the file, f32, not in {precision}. "
+                f"onnxruntime computes in the precision of the file, fp32, not in {precision}. "
                 "Use --precision auto, or --engine openvino."
             )
         self._card = model.card
@@ -57,7 +57,7 @@ class OnnxRuntimeEngine:
         self.info = EngineInfo(
             backend="onnxruntime",
             device=provider.upper(),
-            precision="f32",
+            precision="fp32",
             input_size=model.card.input_size,
             versions=(("onnxruntime", onnxruntime.__version__),),
             reason=reason,

@@ -10,7 +10,7 @@ from scr_live.errors import EngineUnavailableError, OptionError, UnknownEngineEr
 from scr_live.shipped import Model
 
 ENGINES: Final = ("openvino", "onnxruntime", "pytorch", "constant")
-PRECISIONS: Final = ("auto", "f32", "bf16", "f16")
+PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
 AUTO_ORDER: Final = ("openvino", "onnxruntime")
 """By measured speed on a CPU: figures/run-sample.json and its neighbours."""
 

@@ -43,7 +43,7 @@ class OpenVinoEngine:
         chosen = _precision(core, device, precision)
         settings = {
             properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
-            properties.hint.inference_precision: {"bf16": "bf16", "f16": "f16"}.get(chosen, "f32"),
+            properties.hint.inference_precision: {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[chosen],
         }
         if threads:
             settings[properties.inference_num_threads] = threads
@@ -107,8 +107,8 @@ def _precision(core: "openvino.Core", device: str, wanted: str) -> str:
     """Take bf16 where the CPU has it: faster, and the model's manifest says how close it stays."""
     able = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
     if wanted == "auto":
-        return "bf16" if "BF16" in able else "f32"
-    names = {"f32": "FP32", "f16": "FP16", "bf16": "BF16"}
+        return "bf16" if "BF16" in able else "fp32"
+    names = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}
     if names[wanted] not in able:
         offered = [name for name, token in names.items() if token in able]
         raise EngineUnavailableError(

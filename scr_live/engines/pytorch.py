@@ -28,9 +28,9 @@ class PyTorchEngine:
 
     def __init__(self, model: Model, *, precision: str = "auto", threads: int = 0, reason: str = "") -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        if precision not in ("auto", "f32"):
+        if precision not in ("auto", "fp32"):
             raise EngineUnavailableError(
-                f"The pytorch engine computes in f32, not in {precision}. Use --precision auto."
+                f"The pytorch engine computes in fp32, not in {precision}. Use --precision auto."
             )
         if threads:
             torch.set_num_threads(threads)
@@ -41,7 +41,7 @@ class PyTorchEngine:
         self.info = EngineInfo(
             backend="pytorch",
             device=device.upper(),
-            precision="f32",
+            precision="fp32",
             input_size=model.card.input_size,
             versions=(("torch", torch.__version__),),
             reason=reason,

@@ -227,7 +227,7 @@ def image_set(tmp_path):
 def test_evaluate_writes_what_was_counted_by_hand(cli, image_set, tmp_path):
     means, table = tmp_path / "means.json", tmp_path / "rows.csv"
     model = write_model(tmp_path, threshold=0.6)
-    options = ("--model", model, "--precision", "f32", "--json", means, "--csv", table)
+    options = ("--model", model, "--precision", "fp32", "--json", means, "--csv", table)
     done = cli("evaluate", "--data", image_set, *options)
     assert done.code == 0, done.err
     written = json.loads(means.read_text())

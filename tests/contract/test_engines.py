@@ -77,7 +77,7 @@ def test_the_info_is_complete_and_stays(engine):
     info = engine.info
     assert info.backend in NAMES
     assert info.device
-    assert info.precision in ("f32", "bf16", "f16", "int8")
+    assert info.precision in ("fp32", "bf16", "fp16", "int8")
     assert info.input_size > 0
     assert info.reason
     assert all(name and version for name, version in info.versions)
@@ -157,7 +157,7 @@ def test_every_card_is_prepared_as_plain_numpy_does(name, card, tmp_path, rng):
     options = {**card.as_dict(), "name": "other"}
     model = read_model(write_model(tmp_path, **{k: v for k, v in options.items() if k != "input_size"}))
     image = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
-    with open_engine(name, model, precision="f32") as engine:
+    with open_engine(name, model, precision="fp32") as engine:
         answer = engine.infer(image)
     assert np.abs(answer - expected(image, card)).max() < 1e-5
 
@@ -181,11 +181,11 @@ def answer_of(name, precision, model):
 
 @pytest.mark.parametrize(
     ("name", "precision", "tolerance"),
-    [("onnxruntime", "f32", 1e-4), ("openvino", "bf16", 0.1), ("openvino", "auto", 0.1)],
+    [("onnxruntime", "fp32", 1e-4), ("openvino", "bf16", 0.1), ("openvino", "auto", 0.1)],
 )
 def test_the_shipped_model_answers_alike_everywhere(name, precision, tolerance):
     model = find_model(DEFAULT_MODEL)
-    reference = answer_of("openvino", "f32", model)
+    reference = answer_of("openvino", "fp32", model)
     difference = np.abs(answer_of(name, precision, model) - reference)
     assert difference.max() < tolerance
     assert difference.mean() < tolerance / 10
@@ -198,7 +198,7 @@ def test_the_weights_answer_like_the_export():
     except ModelError as error:
         pytest.skip(str(error))
     exported = find_model(DEFAULT_MODEL)
-    difference = np.abs(answer_of("pytorch", "auto", weights) - answer_of("openvino", "f32", exported))
+    difference = np.abs(answer_of("pytorch", "auto", weights) - answer_of("openvino", "fp32", exported))
     assert difference.max() < 0.01
 
 
@@ -231,7 +231,7 @@ def test_auto_runs_weights_by_pytorch_and_says_why(tmp_path):
 
 
 def test_an_unknown_precision_is_named_with_those_that_exist():
-    with pytest.raises(OptionError, match=r"'int4'.*auto, f32, bf16, f16"):
+    with pytest.raises(OptionError, match=r"'int4'.*auto, fp32, bf16, fp16"):
         open_engine("constant", None, precision="int4")
 
 
@@ -244,14 +244,14 @@ def test_a_precision_the_engine_does_not_have_is_refused(name, tmp_path):
 def test_a_precision_the_processor_does_not_have_is_refused_with_those_it_has(tmp_path):
     model = read_model(write_model(tmp_path))
     refusals = []
-    for precision in ("f32", "bf16", "f16"):
+    for precision in ("fp32", "bf16", "fp16"):
         try:
             with open_engine("openvino", model, precision=precision) as engine:
                 assert engine.info.precision == precision
         except EngineUnavailableError as error:
             refusals.append(str(error))
     assert len(refusals) < 3
-    assert all("f32" in text and "--precision auto" in text for text in refusals)
+    assert all("fp32" in text and "--precision auto" in text for text in refusals)
 
 
 @pytest.mark.parametrize("threads", [-1, 4 * (os.cpu_count() or 1) + 1, 3_000_000_000])

@@ -80,15 +80,15 @@ def test_openvino_answers_what_torch_answers(folder):
     network, (image,) = trained_like(), pictures(1)
     expected = torch_answer(network, image)
     assert np.ptp(expected) > 0.05  # a constant answer would prove nothing
-    with OpenVinoEngine(read_model(folder / "tiny.onnx"), precision="f32") as engine:
+    with OpenVinoEngine(read_model(folder / "tiny.onnx"), precision="fp32") as engine:
         assert np.abs(engine.infer(image) - expected).max() <= 1e-4
 
 
 def test_the_figures_are_measured_on_every_engine_at_hand(export):
     figures = export[1]
-    assert figures["openvino f32"].images == 2
-    assert set(figures) <= {"openvino f32", "openvino bf16", "onnxruntime f32"}
-    assert all(parity.max_error <= 1e-4 for name, parity in figures.items() if name.endswith("f32"))
+    assert figures["openvino fp32"].images == 2
+    assert set(figures) <= {"openvino fp32", "openvino bf16", "onnxruntime fp32"}
+    assert all(parity.max_error <= 1e-4 for name, parity in figures.items() if name.endswith("fp32"))
 
 
 def test_the_card_describes_the_file_and_passes_its_check(folder):
@@ -152,7 +152,7 @@ def test_an_export_that_computes_something_else_is_refused_and_leaves_nothing(tm
     torch.manual_seed(0)
     network = Unfaithful(NetworkConfig(encoder="plain", width=4, scm=False, srm=False))
     with pytest.raises(
-        ModelError, match=r"differs from PyTorch on openvino f32.*allowed 0\.0001.*Nothing was written"
+        ModelError, match=r"differs from PyTorch on openvino fp32.*allowed 0\.0001.*Nothing was written"
     ):
         export_onnx(network, CARD, folder=tmp_path, images=pictures(1))
     assert not list(tmp_path.iterdir())

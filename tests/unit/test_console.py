@@ -57,7 +57,7 @@ def test_counting_is_seen_on_a_terminal(monkeypatch):
 def test_a_run_tells_a_log_file_its_facts_and_no_empty_line(capsys):
     facts = Started(
         source=SourceInfo("file", "a.mp4", 64, 48, fps=25.0, is_live=False),
-        engine=EngineInfo("openvino", "CPU", "f32", 64),
+        engine=EngineInfo("openvino", "CPU", "fp32", 64),
         model="scr-net-lite0",
         threshold=0.5,
         expected_frames=3,

@@ -28,7 +28,7 @@ def image_set(tmp_path):
 
 @pytest.fixture
 def engine(tmp_path):
-    with open_engine("openvino", read_model(write_model(tmp_path)), precision="f32") as opened:
+    with open_engine("openvino", read_model(write_model(tmp_path)), precision="fp32") as opened:
         yield opened
 
 

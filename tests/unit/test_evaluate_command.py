@@ -42,7 +42,7 @@ def config(tmp_path):
     model = write_model(tmp_path, threshold=0.6)
 
     def build(*data, **options):
-        return EvaluateConfig(data=data, model=str(model), precision="f32", **{"bootstrap": 50, **options})
+        return EvaluateConfig(data=data, model=str(model), precision="fp32", **{"bootstrap": 50, **options})
 
     return build
 
@@ -82,7 +82,7 @@ def test_the_report_is_there_as_objects_too(config, polyps, negatives, tmp_path)
     assert report.sets[0].whole.estimates["dice"].value == report.pooled.whole.estimates["dice"].value == 0.75
     dice = {result.entry.image.stem: score(result.counts).dice for result in report.results["polyps"]}
     assert dice == {"empty": 0, "half": 0.5, "whole": 1}
-    assert (report.threshold, report.resamples, report.engine.precision) == (0.6, 50, "f32")
+    assert (report.threshold, report.resamples, report.engine.precision) == (0.6, 50, "fp32")
     assert json.loads(json.dumps(report.as_dict())) == written(tmp_path / "r.json")
 
 
