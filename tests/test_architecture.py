@@ -16,6 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors", "frames", "controls", "machine"),
     ("files", "image_files", "card", "geometry"),
+    ("manifest",),
     ("content", "shipped", "phantom", "network"),
     ("engines", "sources", "sinks", "overlays"),
     ("pipeline", "evaluation"),
