@@ -1,6 +1,7 @@
 """OpenVINO: the default engine on CPUs."""
 
 import sys
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -38,7 +39,7 @@ class OpenVinoEngine:
         reason: str = "",
         device: str = "CPU",
     ) -> None:
-        core = openvino.Core()
+        core = _core()
         self._card = model.card
         chosen = _precision(core, device, precision)
         settings = {
@@ -84,6 +85,17 @@ class OpenVinoEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         vars(self).pop("_request", None)  # twice is once
+
+
+@cache
+def _core() -> "openvino.Core":
+    """Give the one core of the process.
+
+    Each core has a CPU plugin of its own, which exchanges the alternate signal stack of the thread, and puts
+    back what it found when it goes. Two that do not end in reverse order leave a stack that is freed memory:
+    the next signal, such as Ctrl-C, kills the process.
+    """
+    return openvino.Core()
 
 
 def _read_onnx(model: Model) -> "openvino.Model":
