@@ -35,7 +35,7 @@ def main() -> None:
     fill(Path("README.md"), machine(), accuracy(), plain(), speed(), parts(), phantom())
     fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), shortcuts())
     table1 = [ablation()] if (FIGURES / "ablation.json").exists() else []  # takes hours to make
-    fill(Path("models/scr-net-plain/README.md"), machine(), plain(), *table1)
+    fill(Path("models/scr-net-plain/README.md"), where(), plain(), *table1)
 
 
 def fill(page: Path, *parts: str) -> None:
@@ -48,16 +48,22 @@ def fill(page: Path, *parts: str) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
 
 
-def machine() -> str:
-    """Where and with what the figures were made."""
-    sample = load("run-sample")
-    facts = sample["machine"]
+def where() -> str:
+    """On what machine and with what packages the figures were made."""
+    facts = load("run-sample")["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
-    where = f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}"
-    engine = sample["engine"]
     return (
-        f"Machine: {where}; {packages}. Model `{engine['model']}` at {engine['input_size']} px, "
-        f"sha256 of its ONNX file `{engine['model_sha256'][:16]}...`."
+        f"Machine: {facts['cpu']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}; "
+        f"{packages}."
+    )
+
+
+def machine() -> str:
+    """Where and with what the figures of the default model were made."""
+    engine = load("run-sample")["engine"]
+    return (
+        f"{where()} Model `{engine['model']}` at {engine['input_size']} px, sha256 of its ONNX file "
+        f"`{engine['model_sha256'][:16]}...`."
     )
 
 
