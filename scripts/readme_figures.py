@@ -154,7 +154,8 @@ def with_interval(part: dict[str, Any], key: str, form: str) -> str:
     if part[key] is None:
         return "-"
     interval = part["intervals"][key]
-    bounds = f" ({interval[0]:{form}}-{interval[1]:{form}})" if interval else ""
+    dash = " to " if form.startswith("+") else "-"  # beside signs, a dash reads as one more
+    bounds = f" ({interval[0]:{form}}{dash}{interval[1]:{form}})" if interval else ""
     return f"{part[key]:{form}}{bounds}"
 
 
