@@ -45,5 +45,5 @@ $(VENV)/.dev: $(VENV)/.base
 	touch $@
 
 $(VENV)/.train: $(VENV)/.dev
-	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,train]'
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --editable '.[dev,train,export]'
 	touch $@
