@@ -85,6 +85,11 @@ def write_text(path: Path, text: str) -> None:
     _write(path, text.encode("utf-8", errors="backslashreplace"))
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write any other file as `write_text` does."""
+    _write(path, data)
+
+
 def write_picture(path: Path, encoded: bytes) -> None:
     """Write a JPEG or PNG as `write_text` does; a comment in it tells a later run that it may be replaced."""
     _write(path, _marked(encoded))

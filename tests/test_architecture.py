@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors", "frames", "controls", "machine"),
-    ("files", "image_files", "card", "geometry"),
+    ("files", "file_lock", "gpu", "image_files", "card", "geometry"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
     ("convert.to_tensorrt",),
@@ -43,6 +43,10 @@ AT_HOME = {
     "torch": ("engines/pytorch.py", "network/", "convert/", "training/"),
     "safetensors": ("network/",),
     "onnx": ("convert/",),
+    "tensorrt": ("convert/to_tensorrt/", "convert/semantic_warp/"),
+    "tensorrt_rtx": ("convert/to_tensorrt/",),
+    "cuda": ("gpu.py",),
+    "platformdirs": ("engines/engine_cache.py",),
     "openvino": ("engines/openvino.py",),
     "onnxruntime": ("engines/onnx_runtime.py",),
     "av": ("sources/", "sinks/"),
