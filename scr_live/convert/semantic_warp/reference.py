@@ -1,0 +1,43 @@
+"""The semantic warp in float64: what all other implementations are compared with."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def semantic_warp(up: NDArray, low: NDArray, flow: NDArray) -> NDArray[np.float64]:
+    """low + warp(up, flow), equation 3 of the paper.
+
+    up, low: (b, c, h, w). flow: (b, 2, h, w), (dx, dy) in pixels of the output, at pixel centres. Bilinear, zero
+    outside. A flow that is NaN or infinite samples nothing there. ValueError: the shapes do not fit.
+    """
+    batch, channels, height, width = _extents(up, low, flow)
+    dx, dy = np.moveaxis(flow.astype(np.float64), 1, 0)  # b, h, w
+    known = np.isfinite(dx) & np.isfinite(dy)
+    # Further than this is outside for every pixel; the whole part must fit an integer.
+    x = np.arange(width) + np.clip(np.where(known, dx, -2.0 * width), -2.0 * width, 2.0 * width)
+    y = np.arange(height)[:, None] + np.clip(np.where(known, dy, -2.0 * height), -2.0 * height, 2.0 * height)
+    left, top = np.floor(x), np.floor(y)
+    right_share, lower_share = x - left, y - top
+
+    # Two rows and columns of zeros all around: a tap outside is a tap of them.
+    padded = np.pad(up.astype(np.float64), ((0, 0), (0, 0), (2, 2), (2, 2)))
+    columns = (np.clip(left, -2, width).astype(np.intp) + 2)[:, None]
+    rows = (np.clip(top, -2, height).astype(np.intp) + 2)[:, None]
+    image = np.arange(batch)[:, None, None, None]
+    channel = np.arange(channels)[None, :, None, None]
+    sampled = np.zeros(up.shape)
+    for down in (0, 1):
+        for across in (0, 1):
+            weight = (lower_share if down else 1.0 - lower_share) * (right_share if across else 1.0 - right_share)
+            sampled += weight[:, None] * padded[image, channel, rows + down, columns + across]
+    return low.astype(np.float64) + sampled
+
+
+def _extents(up: NDArray, low: NDArray, flow: NDArray) -> tuple[int, int, int, int]:
+    if up.ndim != 4 or low.shape != up.shape or flow.shape != (up.shape[0], 2, *up.shape[2:]):  # noqa: PLR2004 - b, c, h, w
+        raise ValueError(
+            f"the semantic warp takes up and low (b, c, h, w) and flow (b, 2, h, w); found {up.shape}, {low.shape} "
+            f"and {flow.shape}"
+        )
+    batch, channels, height, width = up.shape
+    return batch, channels, height, width
