@@ -1,6 +1,7 @@
 """The two libraries, which share nearly all of their interface, and what they say while they work."""
 
 from collections import deque
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ _NO_DRIVER = "CUDA driver version is insufficient"
 
 
 def load_library(name: str) -> ModuleType:
-    """Import `tensorrt` or `tensorrt_rtx`. EngineUnavailableError: missing or too old; it says what installs."""
+    """Import `tensorrt` or `tensorrt_rtx`. EngineUnavailableError: it is missing or too old."""
     try:
         library = _imported(name)
     except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
@@ -62,10 +63,18 @@ class MessageLog:
     @property
     def complaint(self) -> str:
         """The first error as one line, without the remarks that a missing driver causes; empty: none."""
-        for severity, text in self._lines:
+        return next(self._errors(), "")
+
+    @property
+    def latest_complaint(self) -> str:
+        """The last error, likewise."""
+        return next(self._errors(latest_first=True), "")
+
+    def _errors(self, *, latest_first: bool = False) -> Iterator[str]:
+        lines = list(self._lines)
+        for severity, text in reversed(lines) if latest_first else lines:
             if severity <= _ERROR and (said := without_driver_remarks(text)):
-                return said
-        return ""
+                yield said
 
 
 def without_driver_remarks(text: str) -> str:
