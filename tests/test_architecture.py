@@ -48,7 +48,7 @@ AT_HOME = {
     "cuda": ("gpu.py",),
     "platformdirs": ("engines/engine_cache.py",),
     "openvino": ("engines/openvino.py",),
-    "onnxruntime": ("engines/onnx_runtime.py",),
+    "onnxruntime": ("engines/onnx_runtime.py", "convert/"),
     "av": ("sources/", "sinks/"),
     "typer": (
         "cli/__init__.py",
@@ -59,7 +59,7 @@ AT_HOME = {
         "cli/doctor.py",
         "cli/train.py",
         "cli/ablate.py",
-        "convert/__main__.py",
+        "cli/export.py",
     ),
     "rich": ("console/",),
 }

@@ -9,6 +9,7 @@ from scr_live import console
 from scr_live.cli.ablate import ablate
 from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
+from scr_live.cli.export import export
 from scr_live.cli.run import run
 from scr_live.cli.train import train
 from scr_live.errors import ScrLiveError
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, evaluate, train, ablate, doctor):
+for command in (run, evaluate, export, train, ablate, doctor):
     app.command()(command)
 
 

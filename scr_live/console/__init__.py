@@ -1,17 +1,20 @@
 """What the command line prints: progress, summaries, errors."""
 
 from scr_live.console.evaluation import tell_evaluation
+from scr_live.console.export import ExportView, tell_export
 from scr_live.console.output import CountView, print_any_name, tell_checks, tell_error
 from scr_live.console.run import RunView, tell_outcome
 from scr_live.console.training import TrainView
 
 __all__ = [
     "CountView",
+    "ExportView",
     "RunView",
     "TrainView",
     "print_any_name",
     "tell_checks",
     "tell_error",
     "tell_evaluation",
+    "tell_export",
     "tell_outcome",
 ]

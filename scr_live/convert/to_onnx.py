@@ -1,86 +1,70 @@
-"""Export SCR-Net to ONNX, preprocessing and sigmoid inside, and prove that it computes the same."""
+"""Trace SCR-Net to an ONNX graph, preprocessing and sigmoid inside."""
 
 import logging
 import warnings
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
-import numpy as np
 import onnx
 import torch
 
 import scr_live
-from scr_live.card import ModelCard, file_sha256
-from scr_live.convert.parity import Parity, Tolerance, compare
-from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
-from scr_live.files import write_json
 from scr_live.network.scr_net import ScrNet, Segmenter
-from scr_live.shipped import Model
 
 OPSET: Final = 18
 """GridSample of opset 20 gave wrong results in TensorRT; 18 is right everywhere."""
 
-TOLERANCE: Final = {
-    "fp32": Tolerance(max_error=1e-4),
-    # With 8 bits of mantissa single pixels on a steep border move far: the border as a whole must not.
-    "bf16": Tolerance(mean_error=5e-3, flipped_share=1e-2),
-}
-"""How far from PyTorch an export may be, by the arithmetic of the engine."""
+IMAGE: Final = "image"
+PROBABILITY: Final = "probability"
+
+_DOMAINS = ("", "ai.onnx")
 
 
-def export_onnx(
-    network: ScrNet, card: ModelCard, *, folder: Path, images: list[np.ndarray]
-) -> dict[str, Parity]:
-    """Write NAME.onnx, card.json and manifest.json; returns the parity figures, by engine and precision.
+def trace(network: ScrNet, *, size: int, batch: int = 1) -> onnx.ModelProto:
+    """The native form in fp32: (batch, size, size, 3) uint8 RGB in, (batch, size, size) probability out.
 
-    images: (s, s, 3) uint8 pictures on which the export is compared with PyTorch. ModelError if it differs by
-    more than TOLERANCE; then nothing is left in the folder. The network is left in evaluation mode.
+    batch: 0 leaves it open. BatchNorm is folded, constants are folded, nothing tells of the machine. The
+    network is left in evaluation mode. ModelError: this version of torch cannot export it.
     """
-    if not images:
-        raise ValueError("an export needs at least one picture to be compared on")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{card.name}.onnx"
-    partial = path.with_suffix(".partial.onnx")
-    try:
-        _write_graph(network, card, partial)
-        exported = ModelCard.from_dict(
-            {**_plain_card(card), "sha256": file_sha256(partial)}, origin="the exported card"
-        )
-        parity = _verify(network, Model(partial, exported, exported.sha256), images)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    write_json(folder / "card.json", _plain_card(exported))
-    write_json(folder / "manifest.json", _manifest(path, card, exported, parity))
-    return parity
-
-
-def _write_graph(network: ScrNet, card: ModelCard, path: Path) -> None:
     segmenter = Segmenter(network).eval().to(memory_format=torch.contiguous_format)
-    example = torch.zeros((1, card.input_size, card.input_size, 3), dtype=torch.uint8)
+    example = torch.zeros((batch or 2, size, size, 3), dtype=torch.uint8)  # of 1 it would take 1 for granted
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         program = torch.onnx.export(
             segmenter,
             (example,),
-            input_names=["image"],
-            output_names=["probability"],
+            input_names=[IMAGE],
+            output_names=[PROBABILITY],
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
+            dynamic_shapes=None if batch else ({0: torch.export.Dim("batch")},),
         )
     if program is None:
         raise ModelError("torch.onnx.export returned nothing; this version of torch cannot export.")
     program.optimize()
-    model = _cleaned(program.model_proto, card)
-    onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    model = _cleaned(program.model_proto)
+    _check(model)
+    return model
 
 
-def _cleaned(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
-    """Drop the exporter's notes (stack traces with paths of the machine) and say what this is."""
+def stamp(model: onnx.ModelProto, *, name: str, facts: Mapping[str, str]) -> bytes:
+    """The bytes of the file: the graph says what it is, and nothing of when or where it was made.
+
+    facts: goes into its metadata, beside the version of scr-live.
+    """
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {**facts, "name": name, "scr-live": scr_live.__version__})
+    model.graph.name = name
+    model.producer_name, model.producer_version = "scr-live", scr_live.__version__
+    model.doc_string = "SCR-Net, polyp segmentation. Research software, not a medical device."
+    return model.SerializeToString(deterministic=True)
+
+
+def _cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop the exporter's notes: stack traces with paths of the machine."""
     for node in model.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -91,73 +75,16 @@ def _cleaned(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
     del model.metadata_props[:]
     del model.functions[:]
     model.graph.doc_string = ""
-    model.graph.name = card.name
-    model.producer_name, model.producer_version = "scr-live", scr_live.__version__
-    model.doc_string = "SCR-Net, polyp segmentation. Research software, not a medical device."
     return model
 
 
-def _verify(network: ScrNet, model: Model, images: list[np.ndarray]) -> dict[str, Parity]:
-    reference = _reference(network, images)
-    results: dict[str, Parity] = {}
-    for precision in ("fp32", "bf16"):
-        try:
-            with OpenVinoEngine(model, precision=precision) as engine:
-                results[f"openvino {precision}"] = compare(
-                    reference, [engine.infer(image) for image in images]
-                )
-        except ImportError:  # this CPU has no bf16
-            continue
-    results.update(_onnxruntime_parity(model, images, reference))
-    for name, parity in results.items():
-        if breach := TOLERANCE[name.split()[-1]].breach(parity):
-            raise ModelError(f"The export differs from PyTorch on {name}: {breach}. Nothing was written.")
-    return results
-
-
-def _onnxruntime_parity(
-    model: Model, images: list[np.ndarray], reference: list[np.ndarray]
-) -> dict[str, Parity]:
-    try:
-        from scr_live.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - an extra
-    except ImportError:
-        return {}
-    with OnnxRuntimeEngine(model) as engine:
-        return {"onnxruntime fp32": compare(reference, [engine.infer(image) for image in images])}
-
-
-def _reference(network: ScrNet, images: list[np.ndarray]) -> list[np.ndarray]:
-    segmenter = Segmenter(network).eval()
-    with torch.inference_mode():
-        return [segmenter(torch.from_numpy(image[None]))[0].numpy() for image in images]
-
-
-def _plain_card(card: ModelCard) -> dict[str, object]:
-    """As JSON: the exported file needs no network description, its graph says it all."""
-    values = {key: list(v) if isinstance(v, tuple) else v for key, v in card.as_dict().items()}
-    del values["network"]
-    return values
-
-
-def _manifest(
-    path: Path, card: ModelCard, exported: ModelCard, parity: dict[str, Parity]
-) -> dict[str, object]:
-    size = card.input_size
-    artifact = {
-        "file": path.name,
-        "sha256": exported.sha256,
-        "bytes": path.stat().st_size,
-        "form": "native",
-        "precision": "fp32",
-        "opset": OPSET,
-        "input": {"name": "image", "dtype": "uint8", "shape": [1, size, size, 3], "meaning": "RGB"},
-        "output": {"name": "probability", "dtype": "float32", "shape": [1, size, size]},
-        "parity_with_pytorch": {name: figures.as_dict() for name, figures in parity.items()},
-    }
-    return {
-        "schema": 1,
-        "name": card.name,
-        "weights_sha256": card.sha256,
-        "exporter": {"scr-live": scr_live.__version__, "torch": torch.__version__, "onnx": onnx.__version__},
-        "artifacts": [artifact],
-    }
+def _check(model: onnx.ModelProto) -> None:
+    onnx.checker.check_model(model, full_check=True)
+    strange = {node.op_type for node in model.graph.node if node.domain not in _DOMAINS}
+    left = {node.op_type for node in model.graph.node} & {"BatchNormalization", "Identity", "Constant"}
+    if strange or left:
+        raise ModelError(
+            f"The exporter of torch {torch.__version__} left {', '.join(sorted(strange | left))} in the "
+            "graph, which should be folded into their neighbours. Update with `pip install --upgrade "
+            '"scr-live[export]"`.'
+        )

@@ -97,5 +97,6 @@ class Segmenter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(b, s, s, 3) uint8 -> (b, s, s)."""
-        logits = self.network(image.permute(0, 3, 1, 2).float())
+        # The cast comes first: TensorRT takes uint8 between an input and a cast alone.
+        logits = self.network(image.float().permute(0, 3, 1, 2))
         return functional.sigmoid(logits)[:, 0]

@@ -15,7 +15,7 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 COMMANDS = {
     ("scr_live", "train"): ["--recipe", "plain", "--out", "run", "--data", "set"],
     ("scr_live", "ablate"): ["--recipe", "plain", "--out", "runs", "--data", "set"],
-    ("scr_live.convert",): ["--weights", "w.safetensors", "--out", "export"],
+    ("scr_live", "export"): ["--ckpt", "w.safetensors", "--out", "out"],
 }
 
 
@@ -37,5 +37,6 @@ def test_help_needs_no_torch(command):
 def test_without_torch_one_paragraph_names_the_extra(command):
     done = without_torch(*command, *COMMANDS[command])
     assert done.returncode == 1
-    assert "scr-live[train]" in done.stderr
+    extra = "export" if "export" in command else "train"
+    assert f"scr-live[{extra}]" in done.stderr
     assert "Traceback" not in done.stderr

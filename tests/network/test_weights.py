@@ -74,7 +74,7 @@ def test_an_unwritable_place_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("other", "differs"),
     [
-        (NetworkConfig(encoder="plain", width=8), "size mismatch"),
+        (NetworkConfig(encoder="plain", width=8), "(8,) instead of (4,)"),
         (NetworkConfig(encoder="plain", width=4, scm=False), "calibrate.0.offset.weight"),
         (NetworkConfig(encoder="plain", width=4, srm=False), "refine.0.rescale.weight"),
     ],

@@ -1,0 +1,77 @@
+"""What an export uses beside torch and onnx, looked for before the work begins."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import onnx
+
+from scr_live.card import ModelCard
+from scr_live.convert.config import ExportConfig
+from scr_live.convert.runners import has_onnxruntime
+from scr_live.errors import EngineUnavailableError
+from scr_live.shipped import Model
+
+_INSTALL = '`pip install "scr-live[export]"`'
+
+
+def check_tools(config: ExportConfig) -> None:
+    """Raise EngineUnavailableError, with the command that installs it, for what these options need."""
+    if not has_onnxruntime():
+        for wanted, needed in (
+            ("--precision int8", "int8" in config.precisions),
+            (f"--batch {config.batch}", config.batch > 1),
+            ("--form plugin", "plugin" in config.forms),
+        ):
+            if needed:
+                raise EngineUnavailableError(f"{wanted} needs ONNX Runtime. Install it with {_INSTALL}.")
+    for module, needed in (
+        ("semantic_warp.onnx_form", "plugin" in config.forms),
+        ("quantize", "int8" in config.precisions),
+    ):
+        if needed and importlib.util.find_spec(f"scr_live.convert.{module}") is None:
+            raise EngineUnavailableError(f"This version of scr-live has no {module}. Update it.")
+    for engine in config.engines:
+        if engine == "openvino":
+            from scr_live.engines import openvino as _  # noqa: PLC0415, F401 - says itself what is missing
+        else:
+            _check_tensorrt(engine)
+
+
+def plugin_form(native: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with scr::SemanticWarp nodes in place of GridSample."""
+    from scr_live.convert.semantic_warp.onnx_form import to_plugin_form  # noqa: PLC0415 - only if asked for
+
+    return to_plugin_form(native)
+
+
+def native_form(plugin: onnx.ModelProto) -> onnx.ModelProto:
+    """The plugin form with each node expanded into what it stands for, which any engine computes."""
+    from scr_live.convert.semantic_warp.onnx_form import to_native_form  # noqa: PLC0415
+
+    return to_native_form(plugin)
+
+
+def build_engine(
+    engine: str, source: Path, out: Path, *, card: ModelCard, note: Callable[[str], None]
+) -> Mapping[str, str]:
+    """Build an engine file from an ONNX file; returns what it depends on."""
+    if engine == "openvino":
+        from scr_live.engines.openvino import write_compiled  # noqa: PLC0415 - heavy
+
+        return write_compiled(Model(source, card, card.sha256), out)
+    from scr_live.convert.to_tensorrt import build  # noqa: PLC0415 - heavy
+
+    built = build(source, library=engine, out=out, progress=note)
+    out.with_name(f"{out.name}.lock").unlink(missing_ok=True)
+    return built.builder
+
+
+def _check_tensorrt(engine: str) -> None:
+    from scr_live.convert.to_tensorrt import load_library  # noqa: PLC0415 - heavy
+
+    load_library(engine)
+    if engine == "tensorrt":
+        from scr_live.gpu import find_gpu  # noqa: PLC0415
+
+        find_gpu()
