@@ -1,17 +1,20 @@
 """Where the data that ships with scr-live lies, in a checkout or a wheel, and which model a name means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from scr_live.card import ModelCard, check_hash, find_card, read_card
-from scr_live.errors import ModelNotFoundError
+from scr_live.card import ModelCard, check_hash, file_sha256, find_card, read_card
+from scr_live.errors import CardError, ModelNotFoundError
+from scr_live.manifest import MANIFEST, Artifact, read_manifest
 
 DEFAULT_MODEL: Final = "scr-net-lite0"
 
 WEIGHTS_SUFFIX: Final = ".safetensors"
 RUN_WEIGHTS: Final = "best.safetensors"
 """What is taken of the folder of a training run."""
+SHARED_CARD: Final = "card.json"
+"""The card of all files of a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,25 @@ class Model:
     path: Path
     card: ModelCard
     sha256: str
+    precision: str = "fp32"
+    """Of the file, as its manifest says; fp32 where none says anything."""
 
     @property
     def holds_weights(self) -> bool:
         """It is a file of weights, which PyTorch alone runs, and no ONNX file."""
         return self.path.suffix == WEIGHTS_SUFFIX
+
+    def variant(self, *, precision: str, form: str = "native") -> "Model":
+        """Another ONNX file of the same export, found and hash-checked through its manifest.
+
+        ModelNotFoundError: there is none, and how to make it. CardError: it is not the file the manifest
+        describes.
+        """
+        manifest = read_manifest(self.path.parent)
+        artifact = manifest.find(precision=precision, form=form) if manifest is not None else None
+        if artifact is None or not _is_file(self.path.parent / artifact.file):
+            raise ModelNotFoundError(_missing(self, precision, form, artifact))
+        return _checked(self.path.parent, artifact, self.card)
 
 
 def data_dir() -> Path:
@@ -92,9 +109,50 @@ def find_weights(name_or_path: str) -> Model:
 
 
 def read_model(path: Path) -> Model:
-    """A model file with its card; a CardError if there is none or it describes another file."""
-    card = read_card(find_card(path))
+    """A model file with its card; a CardError if there is none or it describes another file.
+
+    The card of an export describes its fp32 file; the manifest beside it has the hashes of the others.
+    """
+    origin = find_card(path)
+    card = read_card(origin)
+    artifact = _variant_at(path) if origin.name == SHARED_CARD and path.stem != card.name else None
+    if artifact is not None:
+        return _checked(path.parent, artifact, card)
     return Model(path, card, check_hash(path, card))
+
+
+def _variant_at(path: Path) -> Artifact | None:
+    """What the manifest of the folder says of an ONNX file that is not the card's own."""
+    manifest = read_manifest(path.parent)
+    artifacts = manifest.artifacts if manifest is not None else ()
+    return next((one for one in artifacts if one.file == path.name and one.kind == "onnx"), None)
+
+
+def _checked(folder: Path, artifact: Artifact, card: ModelCard) -> Model:
+    path = folder / artifact.file
+    found = file_sha256(path)
+    if found != artifact.sha256:
+        raise CardError(
+            f"{path} is not the file its {MANIFEST} describes: that states sha256 {artifact.sha256[:16]}..., the "
+            f"file has {found[:16]}... It was damaged or exchanged; restore it, or export it again."
+        )
+    own = replace(card, sha256=found, input_size=artifact.input_size)
+    return Model(path, own, found, artifact.precision)
+
+
+def _missing(model: Model, precision: str, form: str, artifact: Artifact | None) -> str:
+    """Why there is no such variant, and what to do."""
+    form_text = "" if form == "native" else f" in {form} form"
+    if artifact is not None:
+        found = f"{MANIFEST} names {artifact.file}, which is gone"
+    else:
+        found = f"{model.path.parent} has none (its {MANIFEST} would name it)"
+    pictures = " --calibration PICTURES" if precision == "int8" else ""
+    command = f"scr-live export --ckpt WEIGHTS --precision {precision}{pictures}"
+    return (
+        f"There is no {precision} file{form_text} of {model.card.name}: {found}. Write one with `{command}` "
+        "and name the .onnx it wrote with --model, or use --precision auto."
+    )
 
 
 def _names_weights(path: Path) -> bool:

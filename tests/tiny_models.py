@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from scr_live.card import ModelCard, file_sha256
+from scr_live.manifest import Artifact, Manifest, write_manifest
 
 WEIGHTS = np.array([0.5, 0.3, 0.2], np.float32)
 """Of the first, second and third channel as the model gets them: a swapped colour order shows."""
@@ -22,6 +23,23 @@ def write_model(folder: Path, *, name: str = "tiny", fill: float | None = None, 
     path = folder / f"{name}.onnx"
     onnx.save(_graph(card, fill), path)
     write_card(path, {**card.as_dict(), "sha256": file_sha256(path)})
+    return path
+
+
+def write_export(folder: Path, *, precisions: tuple[str, ...] = ("fp32", "fp16", "int8")) -> Path:
+    """Write a tiny export: NAME.onnx, its variants, card.json and manifest.json. Returns NAME.onnx."""
+    card = ModelCard(name="tiny", input_size=SIZE)
+    graphs = {"fp32": lambda: _graph(card, None), "fp16": _half_graph, "int8": _quantized_graph}
+    artifacts = []
+    for precision in precisions:
+        path = folder / ("tiny.onnx" if precision == "fp32" else f"tiny-{precision}.onnx")
+        onnx.save(graphs[precision](), path)
+        digest, size = file_sha256(path), path.stat().st_size
+        artifacts.append(Artifact(path.name, "onnx", "native", precision, digest, size, SIZE, opset=17))
+    path = folder / "tiny.onnx"
+    values = {**card.as_dict(), "sha256": file_sha256(path)}
+    (folder / "card.json").write_text(json.dumps(values), encoding="utf-8")
+    write_manifest(folder, Manifest("tiny", "0" * 64, {"scr-live": "test"}, tuple(artifacts)))
     return path
 
 
@@ -79,4 +97,44 @@ def _graph(card: ModelCard, fill: float | None) -> onnx.ModelProto:
         [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")],
     )
     # The lowest versions that have what is needed: older runtimes refuse what is newer than they are.
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _half_graph() -> onnx.ModelProto:
+    """The default card's model with its arithmetic in half."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT16),
+        helper.make_node("MatMul", ["pixels", "weights"], ["mixed"]),
+        helper.make_node("Transpose", ["mixed"], ["moved"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["moved"], ["answer"], to=TensorProto.FLOAT),
+    ]
+    return _square(nodes, {"weights": (WEIGHTS[:, None] / 255).astype(np.float16)})
+
+
+def _quantized_graph() -> onnx.ModelProto:
+    """The default card's model as a quantised convolution, QuantizeLinear and DequantizeLinear around it."""
+    steps = {"k": np.float32(1 / 255), "in_step": np.float32(1 / 255), "in_zero": np.uint8(0)}
+    step = WEIGHTS.max() / 127
+    whole = np.round(WEIGHTS / step).astype(np.int8).reshape(1, 3, 1, 1)
+    weights = {"bytes": whole, "step": np.float32(step), "zero": np.int8(0)}
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["real"], ["pixels"], perm=[0, 3, 1, 2]),
+        helper.make_node("Mul", ["pixels", "k"], ["unit"]),
+        helper.make_node("QuantizeLinear", ["unit", "in_step", "in_zero"], ["coarse"]),
+        helper.make_node("DequantizeLinear", ["coarse", "in_step", "in_zero"], ["pixels_again"]),
+        helper.make_node("DequantizeLinear", ["bytes", "step", "zero"], ["weights"]),
+        helper.make_node("Conv", ["pixels_again", "weights"], ["answer"], kernel_shape=[1, 1]),
+    ]
+    return _square(nodes, {**steps, **weights})
+
+
+def _square(nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]]) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1, 1, SIZE, SIZE])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

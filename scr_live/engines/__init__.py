@@ -7,6 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from scr_live.errors import InferenceError
 from scr_live.frames import Mask
 
 
@@ -23,14 +24,15 @@ class EngineInfo:
     """s: the engine takes (s, s, 3) uint8 RGB."""
     versions: tuple[tuple[str, str], ...] = ()
     reason: str = ""
-    """Why this engine was picked, one sentence."""
+    """Why this engine was picked, and what was passed over for what cause; without a full stop."""
 
 
 class Engine(Protocol):
     """A context manager used by one thread at a time.
 
     `infer` takes an (s, s, 3) uint8 RGB image and returns an (s, s) float32 probability; the result belongs
-    to the caller, the engine never writes into it again. Failure is an InferenceError.
+    to the caller, the engine never writes into it again. Failure is an InferenceError, and so is its use
+    after it was closed. It may be used from another thread than the one that opened it.
     """
 
     @property
@@ -46,3 +48,11 @@ class Engine(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def closed(backend: str) -> InferenceError:
+    """What `infer` raises once the engine was closed."""
+    return InferenceError(
+        f"The {backend} engine is closed and cannot infer. Open it anew; this is a mistake in the program "
+        "that calls it."
+    )

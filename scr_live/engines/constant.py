@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.engines import EngineInfo
+from scr_live.engines import EngineInfo, closed
 from scr_live.errors import InferenceError
 from scr_live.frames import Mask
 
@@ -28,11 +28,14 @@ class ConstantEngine:
         delay_s: float = 0.0,
         fail_after: int | None = None,
     ) -> None:
-        self._info = EngineInfo("constant", "none", "fp32", size, reason="Asked for: it runs no network.")
+        self._info = EngineInfo(
+            "constant", "none", "fp32", size, reason="named by --engine; it runs no network"
+        )
         self._answer = _disc(size, radius) * np.float32(probability)
         self._delay_s = delay_s
         self._fail_after = fail_after
         self._answered = 0
+        self._is_closed = False
 
     @property
     def info(self) -> EngineInfo:
@@ -41,6 +44,8 @@ class ConstantEngine:
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """Return the map, whatever the image; the image's shape is checked as a real engine would."""
+        if self._is_closed:
+            raise closed(self._info.backend)
         size = self._info.input_size
         if image.shape != (size, size, 3) or image.dtype != np.uint8:
             raise InferenceError(
@@ -63,7 +68,7 @@ class ConstantEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._is_closed = True
 
 
 def _disc(size: int, radius: float) -> Mask:

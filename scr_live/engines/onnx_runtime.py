@@ -1,13 +1,16 @@
 """ONNX Runtime: on the CPU, or on CUDA where onnxruntime-gpu and its libraries are installed."""
 
+import contextlib
+import io
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.engines import EngineInfo
-from scr_live.errors import EngineUnavailableError, InferenceError, ModelError
+from scr_live.engines import EngineInfo, closed
+from scr_live.errors import EngineUnavailableError, InferenceError, ModelError, ScrLiveError
 from scr_live.frames import Mask
 from scr_live.shipped import Model
 
@@ -22,55 +25,63 @@ except ImportError as missing:
 
 onnxruntime.disable_telemetry_events()  # on Windows its builds report to the vendor unless told not to
 
-_DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+_DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_SILENT, _WARNINGS = 4, 2  # its own severities
+
+_Run: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+"""The model's input in, its first output on the host out; the output may be overwritten by the next call."""
 
 
 class OnnxRuntimeEngine:
-    """One session; CUDA is taken if it really works, not if it is merely listed."""
+    """One session on the device that was asked for: it never runs on another one instead.
 
-    def __init__(self, model: Model, *, precision: str = "auto", threads: int = 0, reason: str = "") -> None:
-        if precision not in ("auto", "fp32"):
+    On CUDA, input and output are bound to memory of the GPU once, and the work is replayed as a CUDA graph if
+    the model allows it; `info.reason` says if not. EngineUnavailableError: no CUDA, or it does not run there.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        precision: str = "auto",
+        threads: int = 0,
+        reason: str = "",
+        device: str = "CPU",
+    ) -> None:
+        if precision not in ("auto", model.precision):
             raise EngineUnavailableError(
-                f"onnxruntime computes in the precision of the file, fp32, not in {precision}. "
+                f"onnxruntime computes in the precision of the file, {model.precision}, not in {precision}. "
                 "Use --precision auto, or --engine openvino."
             )
         self._card = model.card
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        listed = onnxruntime.get_available_providers()
-        wanted = [name for name in ("CUDAExecutionProvider",) if name in listed] + ["CPUExecutionProvider"]
-        try:
-            self._session = onnxruntime.InferenceSession(str(model.path), options, providers=wanted)
-        except Exception as error:  # its exceptions share no public base
-            raise ModelError(
-                f"ONNX Runtime cannot load {model.path}: {str(error).strip()} Expected a valid ONNX file; "
-                "export it again, or restore the shipped one."
-            ) from error
-        inputs = self._session.get_inputs()
-        model.card.check_inputs([_described(entry) for entry in inputs])
-        self._input = inputs[0].name
-        # Asking for CUDA without its libraries falls back without a word: say what is really used.
-        provider = self._session.get_providers()[0].removesuffix("ExecutionProvider").lower()
-        if provider == "cpu" and len(wanted) > 1:
-            reason = f"{reason}; CUDA was asked for and could not be loaded, so the CPU is used".lstrip("; ")
+        if device == "CUDA":
+            self._run, note = _open_on_cuda(model, options)
+        else:
+            self._run, note = _open_on_cpu(model, options)
         self.info = EngineInfo(
             backend="onnxruntime",
-            device=provider.upper(),
-            precision="fp32",
+            device=device,
+            # A CPU has no kernels for half: what is stored in fp16 is computed in fp32.
+            precision="fp32" if (device, model.precision) == ("CPU", "fp16") else model.precision,
             input_size=model.card.input_size,
             versions=(("onnxruntime", onnxruntime.__version__),),
-            reason=reason,
+            reason="; ".join(text for text in (reason, note) if text),
         )
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """See `Engine.infer`."""
+        if self._run is None:
+            raise closed("onnxruntime")
         network_input = self._card.to_input(image)
         try:
-            outputs = self._session.run(None, {self._input: network_input})
+            output = self._run(network_input)
         except Exception as error:  # its exceptions share no public base
             raise InferenceError(f"ONNX Runtime failed on a frame: {error}") from error
-        return self._card.to_probability(np.asarray(outputs[0]))
+        return self._card.to_probability(output)
 
     def __enter__(self) -> Self:
         return self
@@ -78,10 +89,142 @@ class OnnxRuntimeEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        vars(self).pop("_session", None)  # twice is once
+        self._run = None
+
+
+class BoundRun:
+    """A run whose input and output stay at one place in the memory of a device, as a CUDA graph needs them.
+
+    device_type: cuda; or cpu, where the same steps can be tested. ValueError: the file leaves a side open.
+    """
+
+    def __init__(self, session: "onnxruntime.InferenceSession", device_type: str) -> None:
+        if not _is_closed(session):
+            raise ValueError("its input or output leaves a side open")
+        entry, answer = session.get_inputs()[0], session.get_outputs()[0]
+        self._session = session
+        self._input, self._output = (
+            onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                one.shape, np.dtype(_DTYPES[one.type]), device_type, 0
+            )
+            for one in (entry, answer)
+        )
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(entry.name, self._input)
+        self._binding.bind_ortvalue_output(answer.name, self._output)
+
+    def __call__(self, network_input: NDArray[Any]) -> NDArray[Any]:
+        """Copy in, run or replay, copy out."""
+        self._input.update_inplace(network_input)
+        self._session.run_with_iobinding(self._binding)
+        return np.asarray(self._output.numpy())
+
+
+def _open_on_cpu(model: Model, options: "onnxruntime.SessionOptions") -> tuple[_Run | None, str]:
+    try:
+        session = _session(model, options, [_CPU])
+    except Exception as error:  # its exceptions share no public base
+        raise ModelError(
+            f"ONNX Runtime cannot load {model.path}: {str(error).strip()} Expected a valid ONNX file; "
+            "export it again, or restore the shipped one."
+        ) from error
+    _check_inputs(model, session)
+    note = "its fp16 file is computed in fp32 on a CPU" if model.precision == "fp16" else ""
+    return _plain_run(session), note
+
+
+def _open_on_cuda(model: Model, options: "onnxruntime.SessionOptions") -> tuple[_Run | None, str]:
+    """Open and warm up; with a CUDA graph, else without one and a note that says why."""
+    if _CUDA not in onnxruntime.get_available_providers():
+        raise EngineUnavailableError(
+            "This onnxruntime is built without CUDA. Replace it: `pip uninstall onnxruntime`, then "
+            '`pip install "scr-live[cuda]"`.'
+        )
+    complaint = _load_cuda_libraries()
+    try:
+        return _cuda_run(model, options, complaint, with_graph=True), ""
+    except ScrLiveError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its exceptions share no public base; the reason tells it
+        note = f"without a CUDA graph ({_first_line(error)})"
+    try:
+        return _cuda_run(model, options, complaint, with_graph=False), note
+    except ScrLiveError:
+        raise
+    except Exception as error:
+        raise EngineUnavailableError(
+            f"ONNX Runtime cannot run {model.path} on CUDA: {_first_line(error)}. Update the driver, or "
+            "choose another engine with --engine."
+        ) from error
+
+
+def _cuda_run(
+    model: Model, options: "onnxruntime.SessionOptions", complaint: str, *, with_graph: bool
+) -> _Run:
+    """A run on CUDA that has answered once: the first answer is what captures the graph."""
+    settings = {"enable_cuda_graph": str(int(with_graph)), "use_tf32": "0"}  # fp32 is to be fp32
+    with _without_its_log():
+        session = _session(model, options, [(_CUDA, settings), _CPU])
+    # Asking for CUDA without its libraries falls back without a word: look at what is really used.
+    if session.get_providers()[0] != _CUDA:
+        raise EngineUnavailableError(
+            f"ONNX Runtime could not load CUDA: {complaint or 'it does not say why'}. Install the CUDA and "
+            'cuDNN libraries with `pip install "onnxruntime-gpu[cuda,cudnn]"`.'
+        )
+    _check_inputs(model, session)
+    run = BoundRun(session, "cuda") if with_graph or _is_closed(session) else _plain_run(session)
+    run(np.zeros(model.card.input_shape, model.card.dtype))
+    return run
+
+
+def _session(
+    model: Model, options: "onnxruntime.SessionOptions", providers: list[Any]
+) -> "onnxruntime.InferenceSession":
+    """Without the fall-back of its own: that prints, and turns what fails on CUDA into a CPU session."""
+    return onnxruntime.InferenceSession(str(model.path), options, providers=providers, enable_fallback=0)
+
+
+def _plain_run(session: "onnxruntime.InferenceSession") -> _Run:
+    name = session.get_inputs()[0].name
+    return lambda network_input: np.asarray(session.run(None, {name: network_input})[0])
+
+
+def _check_inputs(model: Model, session: "onnxruntime.InferenceSession") -> None:
+    model.card.check_inputs([_described(entry) for entry in session.get_inputs()])
 
 
 def _described(entry: "onnxruntime.NodeArg") -> tuple[tuple[int | None, ...], str]:
     """Shape and dtype of an input, None for open sides, in numpy's words."""
     sides = tuple(side if isinstance(side, int) else None for side in entry.shape)
     return sides, _DTYPES.get(entry.type, entry.type)
+
+
+def _is_closed(session: "onnxruntime.InferenceSession") -> bool:
+    """Whether input and output have one shape each, of a dtype that is known here."""
+    entries = (session.get_inputs()[0], session.get_outputs()[0])
+    return all(None not in _described(entry)[0] and entry.type in _DTYPES for entry in entries)
+
+
+def _load_cuda_libraries() -> str:
+    """Load CUDA and cuDNN from their Python packages, if they are there; returns the first complaint."""
+    preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
+    printed = io.StringIO()
+    if preload is not None:
+        with contextlib.redirect_stdout(printed):
+            preload()
+    return next((line.strip() for line in printed.getvalue().splitlines() if line.strip()), "")
+
+
+@contextlib.contextmanager
+def _without_its_log() -> Iterator[None]:
+    """It writes to stderr, in colours, what is told as an error or a reason here."""
+    onnxruntime.set_default_logger_severity(_SILENT)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNINGS)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

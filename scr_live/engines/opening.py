@@ -2,39 +2,74 @@
 
 import logging
 import os
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, cast
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
-from scr_live.errors import EngineUnavailableError, OptionError, UnknownEngineError
+from scr_live.engines.nvidia import nvidia_gpu
+from scr_live.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ModelError,
+    ModelNotFoundError,
+    OptionError,
+    UnknownEngineError,
+)
 from scr_live.shipped import Model
 
-ENGINES: Final = ("openvino", "onnxruntime", "pytorch", "constant")
-PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
-AUTO_ORDER: Final = ("openvino", "onnxruntime")
+ENGINES: Final = ("openvino", "onnxruntime", "tensorrt", "tensorrt-rtx", "pytorch", "constant")
+PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16", "int8")
+
+GPU_ORDER: Final = ("tensorrt", "tensorrt-rtx", "onnxruntime on CUDA")
+"""What `auto` tries first where there is an NVIDIA GPU."""
+CPU_ORDER: Final = ("openvino", "onnxruntime on CPU")
 """By measured speed on a CPU: figures/run-sample.json and its neighbours."""
+
+NAMED: Final = "named by --engine"
 
 THREADS_PER_CORE: Final = 4
 """More only take turns; with some hundred, ONNX Runtime needs seconds for a frame."""
 
+_FILE_PRECISIONS = ("fp32", "fp16", "int8")
+_NO_GPU = "no NVIDIA GPU was found"
+_LONGEST_CAUSE = 160
+
+_SKIPPED_FOR: Final = {
+    # A model that is broken is broken on a CPU too, and told there.
+    **dict.fromkeys(GPU_ORDER, (EngineError, ModelError)),
+    **dict.fromkeys(CPU_ORDER, (EngineUnavailableError, ModelNotFoundError)),
+}
+"""The errors for which `auto` goes on to the next engine."""
+
 log = logging.getLogger(__name__)
 
+Progress = Callable[[str], None]
 
-def open_engine(name: str, model: Model | None, *, precision: str = "auto", threads: int = 0) -> Engine:
+
+def open_engine(
+    name: str,
+    model: Model | None,
+    *,
+    precision: str = "auto",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> Engine:
     """Load the model into the engine of that name; `auto`: PyTorch for weights, else the first that works.
 
-    threads: 0 lets the engine decide. Raises OptionError, UnknownEngineError, EngineUnavailableError (with
-    the install command) or a ModelError.
+    threads: 0 lets the engine decide. progress: hears what takes long, such as the build of an engine.
+    What was passed over, and why, is in the `reason` of the engine's info. Raises OptionError,
+    UnknownEngineError, EngineUnavailableError (with the install command) or a ModelError.
     """
     check_names(name, precision)
     check_threads(threads)
+    opener = _Opener(model, precision, threads, progress)
     if name == "auto" and model is not None and model.holds_weights:
-        return _open(
-            "pytorch", model, precision=precision, threads=threads, reason="the model is a weights file"
-        )
+        return opener.open("pytorch", "the model is a weights file")
     if name == "auto":
-        return _first_that_works(model, precision, threads)
-    return _open(name, model, precision=precision, threads=threads, reason="named by --engine")
+        return opener.first_that_works()
+    return opener.open(name, NAMED)
 
 
 def check_names(engine: str, precision: str) -> None:
@@ -68,45 +103,119 @@ def threshold_for(wanted: float | None, model: Model | None) -> float:
     return model.card.threshold if model else Controls().threshold
 
 
-def _first_that_works(model: Model | None, precision: str, threads: int) -> Engine:
-    failures: dict[str, str] = {}
-    for name in AUTO_ORDER:
-        reason = f"{' and '.join(failures)} did not work" if failures else "the fastest here on a CPU"
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """What every attempt to open an engine has in common."""
+
+    model: Model | None
+    precision: str
+    threads: int
+    progress: Progress | None
+
+    def first_that_works(self) -> Engine:
+        """The first of the order of `auto`, with the causes why those before it were skipped."""
+        gpu = nvidia_gpu()
+        fastest = f"the fastest on this {gpu.name}" if gpu else f"{_NO_GPU}: the fastest on a CPU"
+        skipped: dict[str, str] = {}
+        for name in (*(GPU_ORDER if gpu else ()), *CPU_ORDER):
+            causes = [f"{other} skipped: {_short(text)}" for other, text in skipped.items()]
+            try:
+                return self.open(name, "; ".join(causes) or fastest)
+            except _SKIPPED_FOR[name] as error:
+                skipped[name] = str(error)
+                log.info("engine %s: %s", name, error)
+        raise EngineUnavailableError(
+            f"No engine works here in precision {self.precision}. {' '.join(skipped.values())}"
+        )
+
+    def open(self, name: str, reason: str) -> Engine:  # noqa: PLR0911 - one for each engine
+        """Open the engine of that name, on the model's file of the precision that it is to compute in."""
+        match name:
+            case "openvino":
+                return self._openvino(reason)
+            case "onnxruntime":
+                return self._onnxruntime(reason)
+            case "onnxruntime on CUDA":
+                return self._onnxruntime_on_cuda(reason)
+            case "onnxruntime on CPU":
+                return self._onnxruntime_on_cpu(reason)
+            case "tensorrt" | "tensorrt-rtx":
+                return self._tensorrt(name, reason)
+            case "pytorch":
+                return self._pytorch(reason)
+            case _:
+                from scr_live.engines.constant import ConstantEngine  # noqa: PLC0415 - symmetry
+
+                return ConstantEngine()
+
+    def _openvino(self, reason: str) -> Engine:
+        from scr_live.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - heavy
+
+        # It rounds an fp32 file to bf16 or fp16 itself; int8 needs the ranges that a quantised file holds.
+        kind = {"auto": "auto", "int8": "int8"}.get(self.precision, "fp32")
+        return OpenVinoEngine(self._file(kind), precision=self.precision, threads=self.threads, reason=reason)
+
+    def _onnxruntime(self, reason: str) -> Engine:
+        """On CUDA if it works there, else on the CPU with the cause."""
+        if nvidia_gpu() is None:
+            return self._onnxruntime_on_cpu(f"{reason}; {_NO_GPU}, so on the CPU")
         try:
-            return _open(name, model, precision=precision, threads=threads, reason=reason)
+            return self._onnxruntime_on_cuda(reason)
         except EngineUnavailableError as error:
-            failures[name] = str(error)
-            log.info("engine %s: %s", name, error)
-    raise EngineUnavailableError(
-        f"No engine works here in precision {precision}. {' '.join(failures.values())}"
-    )
+            log.info("onnxruntime on CUDA: %s", error)
+            return self._onnxruntime_on_cpu(f"{reason}; CUDA skipped, so on the CPU: {_short(str(error))}")
+
+    def _onnxruntime_on_cuda(self, reason: str) -> Engine:
+        from scr_live.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - an extra
+
+        model, note = self._file(self.precision), ""
+        if self.precision == "auto" and model.precision == "fp32":
+            try:
+                model = model.variant(precision="fp16")
+            except ModelNotFoundError:
+                note = "; there is no fp16 file"
+        return OnnxRuntimeEngine(
+            model, precision=self.precision, threads=self.threads, reason=reason + note, device="CUDA"
+        )
+
+    def _onnxruntime_on_cpu(self, reason: str) -> Engine:
+        from scr_live.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - an extra
+
+        return OnnxRuntimeEngine(
+            self._file(self.precision), precision=self.precision, threads=self.threads, reason=reason
+        )
+
+    def _tensorrt(self, library: str, reason: str) -> Engine:
+        from scr_live.engines.tensorrt import TensorRtEngine  # noqa: PLC0415 - an extra
+
+        return TensorRtEngine(
+            self._needed(),
+            precision=self.precision,
+            threads=self.threads,
+            reason=reason,
+            library=cast("Literal['tensorrt', 'tensorrt-rtx']", library),
+            progress=self.progress,
+        )
+
+    def _pytorch(self, reason: str) -> Engine:
+        from scr_live.engines.pytorch import PyTorchEngine  # noqa: PLC0415 - an extra
+
+        return PyTorchEngine(self._needed(), precision=self.precision, threads=self.threads, reason=reason)
+
+    def _file(self, precision: str) -> Model:
+        """The model's file of that precision; the one that was named where files have no such precision."""
+        model = self._needed()
+        if precision == model.precision or precision not in _FILE_PRECISIONS:
+            return model
+        return model.variant(precision=precision)
+
+    def _needed(self) -> Model:
+        if self.model is None:
+            raise OptionError("This engine needs a model; give one with --model.")
+        return self.model
 
 
-def _open(name: str, model: Model | None, *, precision: str, threads: int, reason: str) -> Engine:
-    match name:
-        case "openvino":
-            from scr_live.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - heavy
-
-            return OpenVinoEngine(_needed(model), precision=precision, threads=threads, reason=reason)
-        case "onnxruntime":
-            from scr_live.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - an extra
-
-            return OnnxRuntimeEngine(_needed(model), precision=precision, threads=threads, reason=reason)
-        case "pytorch":
-            from scr_live.engines.pytorch import PyTorchEngine  # noqa: PLC0415 - an extra
-
-            return PyTorchEngine(_needed(model), precision=precision, threads=threads, reason=reason)
-        case "constant":
-            from scr_live.engines.constant import ConstantEngine  # noqa: PLC0415 - symmetry
-
-            return ConstantEngine()
-        case _:
-            raise UnknownEngineError(
-                f"Unknown engine {name!r}. Expected auto or one of: {', '.join(ENGINES)}."
-            )
-
-
-def _needed(model: Model | None) -> Model:
-    if model is None:
-        raise OptionError("This engine needs a model; give one with --model.")
-    return model
+def _short(text: str) -> str:
+    """The first sentence, or as much of it as a line of a summary bears."""
+    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
+    return sentence if len(sentence) <= _LONGEST_CAUSE else f"{sentence[:_LONGEST_CAUSE]}..."

@@ -1,5 +1,5 @@
 import pytest
-from tiny_models import write_card, write_model
+from tiny_models import write_card, write_export, write_model
 
 from scr_live.card import file_sha256
 from scr_live.errors import CardError, ModelNotFoundError
@@ -110,3 +110,62 @@ def test_auto_takes_an_onnx_file_where_one_is_named(tmp_path):
     assert model_for("auto", str(path)).path == path
     assert not model_for("auto", DEFAULT_MODEL).holds_weights
     assert model_for("constant", "whatever") is None
+
+
+# --- the other files of an export -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_variant_is_found_and_checked_by_the_manifest(precision, tmp_path):
+    model = read_model(write_export(tmp_path))
+    variant = model.variant(precision=precision)
+    assert variant.precision == precision
+    assert variant.sha256 == file_sha256(variant.path)
+    assert variant.card.sha256 == variant.sha256
+    assert variant.path.parent == tmp_path
+    assert variant.variant(precision="fp32").path == model.path  # there and back
+
+
+def test_a_variant_named_by_its_path_is_the_same(tmp_path):
+    model = read_model(write_export(tmp_path))
+    assert find_model(str(tmp_path / "tiny-int8.onnx")) == model.variant(precision="int8")
+    assert model.precision == "fp32"
+
+
+def test_a_variant_that_was_never_exported_is_told_with_the_command_that_writes_it(tmp_path):
+    model = read_model(write_export(tmp_path, precisions=("fp32",)))
+    with pytest.raises(ModelNotFoundError, match=r"no int8 file of tiny.*--precision int8 --calibration"):
+        model.variant(precision="int8")
+    with pytest.raises(ModelNotFoundError, match=r"no fp32 file in plugin form of tiny"):
+        model.variant(precision="fp32", form="plugin")
+
+
+def test_a_model_without_a_manifest_has_no_variants(tmp_path):
+    with pytest.raises(
+        ModelNotFoundError, match=r"no fp16 file.*manifest\.json would name it.*scr-live export"
+    ):
+        read_model(write_model(tmp_path)).variant(precision="fp16")
+
+
+def test_a_variant_that_is_gone_is_named(tmp_path):
+    model = read_model(write_export(tmp_path))
+    (tmp_path / "tiny-fp16.onnx").unlink()
+    with pytest.raises(ModelNotFoundError, match=r"names tiny-fp16\.onnx, which is gone"):
+        model.variant(precision="fp16")
+
+
+@pytest.mark.parametrize("find", ["by variant", "by path"])
+def test_an_exchanged_variant_is_refused(find, tmp_path):
+    model = read_model(write_export(tmp_path))
+    path = tmp_path / "tiny-int8.onnx"
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(CardError, match=r"tiny-int8\.onnx is not the file"):
+        model.variant(precision="int8") if find == "by variant" else find_model(str(path))
+
+
+def test_a_damaged_manifest_stops_no_run_of_the_file_the_card_describes(tmp_path):
+    path = write_model(tmp_path)
+    (tmp_path / "manifest.json").write_text("{", encoding="utf-8")
+    assert find_model(str(path)).path == path
+    with pytest.raises(CardError, match=r"manifest\.json cannot be read"):
+        find_model(str(path)).variant(precision="int8")
