@@ -52,7 +52,7 @@ class TensorRtEngine:
         plans = _Plans(module, library, gpu, EngineCache(cache), progress)
         choice = choose(model, library=library, precision=precision)
         found = plans.obtain(choice)
-        self._card = model.card
+        self._card = choice.model.card
         self._name = library
         self._session: Session | None = Session(
             module,
@@ -62,7 +62,7 @@ class TensorRtEngine:
             jit_cache=plans.jit_cache(choice),
         )
         try:
-            model.card.check_inputs(self._session.inputs)
+            self._card.check_inputs(self._session.inputs)
         except BaseException:
             self._session.close()
             raise
@@ -70,7 +70,7 @@ class TensorRtEngine:
             backend=library,
             device=gpu.name,
             precision=choice.precision,
-            input_size=model.card.input_size,
+            input_size=self._card.input_size,
             versions=((library, str(module.__version__)), ("driver", gpu.driver)),
             reason="; ".join(filter(None, (reason, choice.said, found.said, self._session.said))),
         )
@@ -130,9 +130,12 @@ def choose(model: Model, *, library: str, precision: str = "auto") -> Choice:
 
 
 def _variant(model: Model, precision: str, form: str) -> Model:
-    if (precision, form) == ("fp32", "native"):
-        return model
-    return model.variant(precision=precision, form=form)
+    try:
+        return model.variant(precision=precision, form=form)
+    except ModelNotFoundError:
+        if (precision, form) == ("fp32", "native") and read_manifest(model.path.parent) is None:
+            return model  # an ONNX file from elsewhere: it is what it is
+        raise
 
 
 def _shortfall(precision: str, form: str, best_precision: str, best_form: str) -> str:

@@ -22,7 +22,7 @@ from scr_live.file_lock import locked
 from scr_live.files import PARTIAL, make_folder, write_bytes, write_text
 from scr_live.gpu import Gpu, find_gpu
 
-_LOOK_EVERY_S = 0.1  # at the progress, and whether Ctrl-C was pressed
+_LOOK_EVERY_S = 0.05  # at the progress, and whether Ctrl-C was pressed
 
 
 @dataclass(frozen=True, slots=True)
