@@ -9,9 +9,11 @@ from functools import partial
 import numpy as np
 
 import scr_live
-from scr_live.engines.opening import ENGINES, open_engine
-from scr_live.errors import InferenceError, ScrLiveError
+from scr_live.engines.nvidia import nvidia_gpu
+from scr_live.engines.opening import ENGINES, NAMED, Progress, open_engine
+from scr_live.errors import EngineUnavailableError, InferenceError, ScrLiveError
 from scr_live.machine import installed_version
+from scr_live.manifest import read_manifest
 from scr_live.shipped import DEFAULT_MODEL, find_model, model_for
 
 PACKAGES = (
@@ -22,7 +24,9 @@ PACKAGES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "torch",
+    "tensorrt-cu13",
     "tensorrt-rtx",
+    "cuda-bindings",
 )
 NEEDED_ENGINES = ("openvino",)
 
@@ -38,8 +42,8 @@ class Check:
     """Whether the default run depends on it."""
 
 
-def diagnose() -> Iterator[Check]:
-    """Look at one thing after the other; nothing here raises."""
+def diagnose(progress: Progress | None = None) -> Iterator[Check]:
+    """Look at one thing after the other; nothing here raises. progress: hears of what takes minutes."""
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield Check(
         "scr-live", f"{scr_live.__version__}; {system}", works=sys.version_info >= (3, 11), needed=True
@@ -47,9 +51,13 @@ def diagnose() -> Iterator[Check]:
     for name in PACKAGES:
         version = installed_version(name)
         yield Check(f"package {name}", version or "not installed", works=bool(version))
+    yield _check("gpu", _gpu)
     yield _check("model", _shipped_model, needed=True)
     for name in ENGINES:
-        yield _check(f"engine {name}", partial(_one_frame, name), needed=name in NEEDED_ENGINES)
+        attempt = partial(_one_frame, name, progress=progress)
+        yield _check(f"engine {name}", attempt, needed=name in NEEDED_ENGINES)
+    if _ships_int8():
+        yield _check("engine openvino int8", partial(_one_frame, "openvino", precision="int8"))
     yield _check("window", _display)  # before the encoders: no window opens once PyAV is loaded before OpenCV
     yield _check("recording", _encoder, needed=True)
 
@@ -67,14 +75,35 @@ def _shipped_model() -> str:
     return f"{DEFAULT_MODEL}, {model.card.input_size} px, sha256 {model.sha256[:16]}..., hash is right"
 
 
-def _one_frame(name: str) -> str:
-    with open_engine(name, model_for(name, DEFAULT_MODEL)) as engine:
-        size = engine.info.input_size
+def _gpu() -> str:
+    gpu = nvidia_gpu()
+    if gpu is None:
+        raise EngineUnavailableError("no NVIDIA driver with a GPU was found: the engines run on the CPU")
+    return str(gpu)
+
+
+def _ships_int8() -> bool:
+    try:
+        manifest = read_manifest(find_model(DEFAULT_MODEL).path.parent)
+    except ScrLiveError:  # the check of the model tells it
+        return False
+    return manifest is not None and manifest.find(precision="int8") is not None
+
+
+def _one_frame(name: str, *, precision: str = "auto", progress: Progress | None = None) -> str:
+    model = model_for(name, DEFAULT_MODEL)
+    with open_engine(name, model, precision=precision, progress=progress) as engine:
+        size, info = engine.info.input_size, engine.info
         probability = engine.infer(np.full((size, size, 3), 90, np.uint8))
-    versions = ", ".join(" ".join(pair) for pair in engine.info.versions)
     if probability.shape != (size, size):
         raise InferenceError(f"it answered a grey frame with an array of shape {probability.shape}")
-    return f"{engine.info.device} in {engine.info.precision}, one frame inferred. {versions}".strip()
+    versions = ", ".join(" ".join(pair) for pair in info.versions)
+    told = (
+        f"{info.device} in {info.precision}, one frame inferred",
+        info.reason.removeprefix(NAMED),
+        versions,
+    )
+    return "; ".join(text for text in (part.strip(" ;") for part in told) if text)
 
 
 def _encoder() -> str:

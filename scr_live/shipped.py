@@ -133,7 +133,7 @@ def _checked(folder: Path, artifact: Artifact, card: ModelCard) -> Model:
     found = file_sha256(path)
     if found != artifact.sha256:
         raise CardError(
-            f"{path} is not the file its {MANIFEST} describes: that states sha256 {artifact.sha256[:16]}..., the "
+            f"{path} is not the file its {MANIFEST} describes: it states sha256 {artifact.sha256[:16]}..., the "
             f"file has {found[:16]}... It was damaged or exchanged; restore it, or export it again."
         )
     own = replace(card, sha256=found, input_size=artifact.input_size)

@@ -11,8 +11,21 @@ Model = Annotated[
         "it, or of the folder of a training run."
     ),
 ]
-EngineName = Annotated[str, typer.Option(help="auto, openvino, onnxruntime, pytorch or constant (a fake).")]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        help="auto (the fastest that works here; it says which, and why not another), openvino, onnxruntime, "
+        "tensorrt, tensorrt-rtx, pytorch or constant (a fake)."
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="auto (the fastest of the engine that is close to fp32), fp32, bf16, fp16 or int8. int8, and "
+        "fp16 on onnxruntime and TensorRT, run a file of their own, which scr-live export writes beside the "
+        "fp32 one."
+    ),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(help="Probability from which a pixel is marked. Without: the model card's."),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def tell_evaluation(evaluation: "Evaluation") -> None:
     """Print the tables and notes of an evaluation, and what could not be written."""
     say(evaluation.report.title, style="bold")
+    if evaluation.report.engine.reason:
+        say(f"engine: {evaluation.report.engine.reason}")
     for heading, rows in evaluation.tables.items():
         say("")
         if heading:

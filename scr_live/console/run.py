@@ -19,6 +19,7 @@ from scr_live.console.output import bar, counted, say
 
 if TYPE_CHECKING:
     from scr_live.app import Outcome, Started
+    from scr_live.engines import EngineInfo
     from scr_live.pipeline.stats import Progress as RunProgress
     from scr_live.pipeline.stats import RunStats
     from scr_live.pipeline.timing import Latency
@@ -36,10 +37,8 @@ class RunView:
         source, engine = facts.source, facts.engine
         rate = f"{source.fps:.2f} fps" if source.fps else "variable rate"
         say(f"source   {source.name}: {source.width}x{source.height}, {rate}, {_liveness(source.is_live)}")
-        say(
-            f"engine   {engine.backend} on {engine.device} in {engine.precision} ({engine.reason}); "
-            f"{f'model {facts.model}' if facts.model else 'no model'}, threshold {facts.threshold:g}"
-        )
+        model = f"model {facts.model}" if facts.model else "no model"
+        say(f"engine   {_engine(engine)}; {model}, threshold {facts.threshold:g}")
         for note in facts.notes:
             say(f"note     {note}")
         total = facts.expected_frames
@@ -78,6 +77,7 @@ def tell_outcome(outcome: "Outcome") -> None:
     rows = [("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")]
     dropped = {name: count for name, count in stats.dropped.items() if count}
     rows += [
+        ("engine", _engine(stats.engine)),
         ("dropped", ", ".join(f"{count} at {name}" for name, count in dropped.items()) or "none"),
         ("polyps", _marked(stats)),
         ("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s"),
@@ -97,6 +97,10 @@ def _tell_rows(rows: Sequence[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         say(f"{name:<{width}}  {' '.join(value.splitlines())}")
+
+
+def _engine(info: "EngineInfo") -> str:
+    return f"{info.backend} on {info.device} in {info.precision} ({info.reason})"
 
 
 def _liveness(is_live: bool) -> str:  # noqa: FBT001 - one plain argument

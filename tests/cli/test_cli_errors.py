@@ -194,7 +194,7 @@ def test_a_model_that_answers_nan_ends_a_file(cli, make_clip, room):
     assert not (room / "out.mp4").exists()
 
 
-@pytest.mark.parametrize("engine", ["nonsense", "tensorrt", "", "OPENVINO"])
+@pytest.mark.parametrize("engine", ["nonsense", "tensor-rt", "", "OPENVINO"])
 def test_an_engine_that_does_not_exist(engine, cli, make_clip, room):
     done = cli("run", "--source", make_clip(room / "clip.mp4", 3), "--engine", engine, "--no-display")
     assert "Expected auto or one of: openvino" in complaint(done, 2)
