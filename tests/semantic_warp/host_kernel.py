@@ -25,7 +25,7 @@ LEVELS = [
     (32, 112, 112),
     (16, 224, 224),
 ]
-"""(channels, height, width) of the SCMs of both networks; plain at 448 has 64, 32, 16 channels at twice these."""
+"""(channels, height, width) of the SCMs of both networks; plain at 448 has twice these sizes."""
 
 ODD = [(1, 1, 1), (3, 1, 7), (5, 7, 1), (4, 2, 2), (6, 11, 11), (7, 13, 12), (9, 12, 13), (2, 31, 257)]
 
@@ -60,7 +60,7 @@ class HostKernel:
         return getattr(self._library, name)()
 
     def run(self, up, low, flow, *, start=None, counts=None):
-        """out; `start`: another launch than geometry()'s; `counts`: int32, how often each element is written."""
+        """Returns out; `start`: another launch than geometry()'s; `counts`: stores of each element."""
         start = start or launch.geometry(up.shape[0], up.shape[1], height=up.shape[2], width=up.shape[3])
         out = np.full_like(low, np.nan)
         precision = {np.float32: "fp32", np.float16: "fp16"}[up.dtype.type]
@@ -94,10 +94,10 @@ def tensors(shape, precision, *, flow_scale=2.0, batch=1, seed=0):
 
 
 def rounding_bound(up, low, reference, precision):
-    """How far from the float64 reference an element may be: the sums' roundings, then half a step of the result.
+    """How far from the float64 reference an element may be: roundings of sums, half a step of the result.
 
-    Six roundings of float32 (two of each weight, one of each of the four sums of the taps' products, one of the
-    last sum) act on numbers that are together no larger than |low| and the largest |tap|.
+    Eight roundings of float32 (three of a weight, four of the taps' sum, one of the last sum) act on numbers
+    that are together no larger than |low| and the largest |tap|.
     """
     largest = np.abs(low.astype(np.float64)) + np.abs(up.astype(np.float64)).max(initial=0.0)
     sums = 8 * 2.0**-24 * largest

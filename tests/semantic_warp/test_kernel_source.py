@@ -13,7 +13,9 @@ from scr_live.convert.semantic_warp.reference import semantic_warp
 @pytest.fixture(params=PRECISIONS)
 def precision(request, kernel):
     if not kernel.has(request.param):
-        pytest.skip("this g++ has no half precision of its own (_Float16): versions before 12, and some machines")
+        pytest.skip(
+            "this g++ has no half precision of its own (_Float16): versions before 12, and some machines"
+        )
     return request.param
 
 
@@ -115,19 +117,16 @@ def test_a_grid_that_is_short_of_channels_and_images_takes_several_of_them(plain
     assert out.tobytes() == plain_kernel.run(up, low, flow).tobytes()
 
 
-@pytest.mark.parametrize("which", range(4), ids=["up", "low", "flow", "out"])
+@pytest.mark.parametrize("which", range(3), ids=["up", "low", "flow"])
 def test_memory_off_the_alignment_of_pairs_gives_the_same(plain_kernel, which):
-    """A pair is 8 bytes: each tensor in turn begins 4 bytes after such a border."""
-    up, low, flow = tensors((5, 6, 8), "fp32", batch=2)
-    expected = plain_kernel.run(up, low, flow)
-    if which == 3:
-        pytest.skip("run() makes the output itself: the program with the sanitizers shifts it")
-    arrays = [up, low, flow]
-    room = np.empty(arrays[which].size + 4, np.float32)
-    begin = (12 - room.ctypes.data % 8) // 4 % 2
+    """A pair is 8 bytes: each input in turn begins 4 bytes after such a border."""
+    arrays = list(tensors((5, 6, 8), "fp32", batch=2))
+    expected = plain_kernel.run(*arrays)
+    room = np.empty(arrays[which].size + 2, np.float32)
+    begin = 1 - room.ctypes.data % 8 // 4
     shifted = room[begin : begin + arrays[which].size].reshape(arrays[which].shape)
-    shifted[...] = arrays[which]
     assert shifted.ctypes.data % 8 == 4
+    shifted[...] = arrays[which]
     arrays[which] = shifted
     assert plain_kernel.run(*arrays).tobytes() == expected.tobytes()
 

@@ -34,8 +34,8 @@ def geometry(batch: int, channels: int, *, height: int, width: int) -> Launch:
     extents = (batch, channels, height, width)
     if min(extents) < 1 or height * width > MOST_PIXELS:
         raise ValueError(
-            f"the semantic warp takes tensors (batch, channels, height, width) with extents from 1 and planes of "
-            f"at most {MOST_PIXELS} pixels; found {extents}"
+            f"the semantic warp takes tensors (batch, channels, height, width) with extents from 1 and "
+            f"planes of at most {MOST_PIXELS} pixels; found {extents}"
         )
     grid = grid_of(extents, divide_up=lambda a, b: -(-a // b), least=min)
     return Launch(grid=grid, block=(THREADS_PER_BLOCK, 1, 1), args=extents)
@@ -47,9 +47,10 @@ def grid_of(
     divide_up: Callable[[Any, int], Any],
     least: Callable[[Any, int], Any],
 ) -> tuple[Any, Any, Any]:
-    """The grid for extents that may be symbols: TensorRT's shapes are, and it has functions of its own for them.
+    """The grid for extents that may be symbols, as TensorRT's shapes are.
 
-    So the formula stands here once. It uses `*`, `divide_up` (rounded up) and `least`.
+    TensorRT has functions of its own for them: so the formula stands here once. It uses `*`, `divide_up`
+    (rounded up) and `least`.
     """
     batch, channels, height, width = extents
     return (

@@ -20,7 +20,7 @@ PTX: Final = _HERE / "semantic_warp.ptx"
 """The compiled kernel, part of the package: any GPU from compute capability 7.5, driver 580 or newer."""
 
 ARCHITECTURE: Final = 75
-"""Compute capability the PTX is for, times ten: the lowest of CUDA 13. Drivers translate it to any later one."""
+"""Compute capability the PTX is for, times ten: CUDA 13's lowest. Drivers translate it to any later one."""
 
 KERNEL_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {"fp32": "scr_semantic_warp_fp32", "fp16": "scr_semantic_warp_fp16"}
@@ -28,7 +28,7 @@ KERNEL_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 """Entry points by precision of the tensors."""
 
 PARAMETERS: Final = ("u64", "u64", "u64", "u32", "u32", "u32", "u32", "u64")
-"""up, low, flow; batch, channels, height, width; out. TensorRT passes inputs, integers, outputs in this order."""
+"""up, low, flow; batch, channels, height, width; out: TensorRT passes inputs, integers, outputs."""
 
 _ENTRY: Final = re.compile(r"^\.visible \.entry (\w+)\(([^)]*)\)", re.MULTILINE)
 _PARAMETER: Final = re.compile(r"\.param \.(\w+)")
@@ -48,8 +48,8 @@ def compile_ptx(*, architecture: int = ARCHITECTURE) -> str:
     nvcc = shutil.which("nvcc")
     if nvcc is None:
         raise EngineUnavailableError(
-            "Compiling the kernel of the semantic warp needs nvcc on the path, and there is none. Install the "
-            "CUDA toolkit 13.0, or use the compiled kernel that is part of the package."
+            "Compiling the kernel of the semantic warp needs nvcc on the path, and there is none. Install "
+            "the CUDA toolkit 13.0, or use the compiled kernel that is part of the package."
         )
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / PTX.name

@@ -1,14 +1,16 @@
 """The semantic warp in float64: what all other implementations are compared with."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def semantic_warp(up: NDArray, low: NDArray, flow: NDArray) -> NDArray[np.float64]:
-    """low + warp(up, flow), equation 3 of the paper.
+def semantic_warp(up: NDArray[Any], low: NDArray[Any], flow: NDArray[Any]) -> NDArray[np.float64]:
+    """Equation 3 of the paper: low + warp(up, flow).
 
-    up, low: (b, c, h, w). flow: (b, 2, h, w), (dx, dy) in pixels of the output, at pixel centres. Bilinear, zero
-    outside. A flow that is NaN or infinite samples nothing there. ValueError: the shapes do not fit.
+    up, low: (b, c, h, w). flow: (b, 2, h, w), (dx, dy) in pixels of the output, at pixel centres. Bilinear,
+    zero outside. A flow that is NaN or infinite samples nothing there. ValueError: the shapes do not fit.
     """
     batch, channels, height, width = _extents(up, low, flow)
     dx, dy = np.moveaxis(flow.astype(np.float64), 1, 0)  # b, h, w
@@ -28,16 +30,18 @@ def semantic_warp(up: NDArray, low: NDArray, flow: NDArray) -> NDArray[np.float6
     sampled = np.zeros(up.shape)
     for down in (0, 1):
         for across in (0, 1):
-            weight = (lower_share if down else 1.0 - lower_share) * (right_share if across else 1.0 - right_share)
+            weight = (lower_share if down else 1.0 - lower_share) * (
+                right_share if across else 1.0 - right_share
+            )
             sampled += weight[:, None] * padded[image, channel, rows + down, columns + across]
     return low.astype(np.float64) + sampled
 
 
-def _extents(up: NDArray, low: NDArray, flow: NDArray) -> tuple[int, int, int, int]:
+def _extents(up: NDArray[Any], low: NDArray[Any], flow: NDArray[Any]) -> tuple[int, int, int, int]:
     if up.ndim != 4 or low.shape != up.shape or flow.shape != (up.shape[0], 2, *up.shape[2:]):  # noqa: PLR2004 - b, c, h, w
         raise ValueError(
-            f"the semantic warp takes up and low (b, c, h, w) and flow (b, 2, h, w); found {up.shape}, {low.shape} "
-            f"and {flow.shape}"
+            f"the semantic warp takes up and low (b, c, h, w) and flow (b, 2, h, w); found {up.shape}, "
+            f"{low.shape} and {flow.shape}"
         )
     batch, channels, height, width = up.shape
     return batch, channels, height, width
