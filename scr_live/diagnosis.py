@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 import scr_live
-from scr_live.engines.nvidia import nvidia_gpu
 from scr_live.engines.opening import ENGINES, NAMED, Progress, open_engine
 from scr_live.errors import EngineUnavailableError, InferenceError, ScrLiveError
+from scr_live.gpu import visible_gpu
 from scr_live.machine import installed_version
 from scr_live.manifest import read_manifest
 from scr_live.shipped import DEFAULT_MODEL, find_model, model_for
@@ -76,10 +76,10 @@ def _shipped_model() -> str:
 
 
 def _gpu() -> str:
-    gpu = nvidia_gpu()
+    gpu = visible_gpu()
     if gpu is None:
         raise EngineUnavailableError("no NVIDIA driver with a GPU was found: the engines run on the CPU")
-    return str(gpu)
+    return f"{gpu.name}, compute capability {gpu.compute_capability}, driver {gpu.driver}"
 
 
 def _ships_int8() -> bool:

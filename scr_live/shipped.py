@@ -39,7 +39,8 @@ class Model:
         describes.
         """
         manifest = read_manifest(self.path.parent)
-        artifact = manifest.find(precision=precision, form=form) if manifest is not None else None
+        is_of_export = manifest is not None and self.path.name in (one.file for one in manifest.artifacts)
+        artifact = manifest.find(precision=precision, form=form) if manifest and is_of_export else None
         if artifact is None or not _is_file(self.path.parent / artifact.file):
             raise ModelNotFoundError(_missing(self, precision, form, artifact))
         return _checked(self.path.parent, artifact, self.card)
@@ -133,7 +134,7 @@ def _checked(folder: Path, artifact: Artifact, card: ModelCard) -> Model:
     found = file_sha256(path)
     if found != artifact.sha256:
         raise CardError(
-            f"{path} is not the file its {MANIFEST} describes: it states sha256 {artifact.sha256[:16]}..., the "
+            f"{path} is not the file of its {MANIFEST}: that states sha256 {artifact.sha256[:16]}..., the "
             f"file has {found[:16]}... It was damaged or exchanged; restore it, or export it again."
         )
     own = replace(card, sha256=found, input_size=artifact.input_size)

@@ -27,6 +27,7 @@ onnxruntime.disable_telemetry_events()  # on Windows its builds report to the ve
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_CUDA_MEMORY = "cuda"
 _SILENT, _WARNINGS = 4, 2  # its own severities
 
 _Run: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -153,7 +154,7 @@ def _open_on_cuda(model: Model, options: "onnxruntime.SessionOptions") -> tuple[
         raise
     except Exception as error:
         raise EngineUnavailableError(
-            f"ONNX Runtime cannot run {model.path} on CUDA: {_first_line(error)}. Update the driver, or "
+            f"ONNX Runtime cannot run {model.path.name} on CUDA: {_first_line(error)}. Update the driver, or "
             "choose another engine with --engine."
         ) from error
 
@@ -172,7 +173,7 @@ def _cuda_run(
             'cuDNN libraries with `pip install "onnxruntime-gpu[cuda,cudnn]"`.'
         )
     _check_inputs(model, session)
-    run = BoundRun(session, "cuda") if with_graph or _is_closed(session) else _plain_run(session)
+    run = BoundRun(session, _CUDA_MEMORY) if with_graph or _is_closed(session) else _plain_run(session)
     run(np.zeros(model.card.input_shape, model.card.dtype))
     return run
 

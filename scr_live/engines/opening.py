@@ -8,7 +8,6 @@ from typing import Final, Literal, cast
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
-from scr_live.engines.nvidia import nvidia_gpu
 from scr_live.errors import (
     EngineError,
     EngineUnavailableError,
@@ -17,6 +16,7 @@ from scr_live.errors import (
     OptionError,
     UnknownEngineError,
 )
+from scr_live.gpu import visible_gpu
 from scr_live.shipped import Model
 
 ENGINES: Final = ("openvino", "onnxruntime", "tensorrt", "tensorrt-rtx", "pytorch", "constant")
@@ -34,7 +34,7 @@ THREADS_PER_CORE: Final = 4
 
 _FILE_PRECISIONS = ("fp32", "fp16", "int8")
 _NO_GPU = "no NVIDIA GPU was found"
-_LONGEST_CAUSE = 160
+_LONGEST_CAUSE = 110
 
 _SKIPPED_FOR: Final = {
     # A model that is broken is broken on a CPU too, and told there.
@@ -114,7 +114,7 @@ class _Opener:
 
     def first_that_works(self) -> Engine:
         """The first of the order of `auto`, with the causes why those before it were skipped."""
-        gpu = nvidia_gpu()
+        gpu = visible_gpu()
         fastest = f"the fastest on this {gpu.name}" if gpu else f"{_NO_GPU}: the fastest on a CPU"
         skipped: dict[str, str] = {}
         for name in (*(GPU_ORDER if gpu else ()), *CPU_ORDER):
@@ -157,7 +157,7 @@ class _Opener:
 
     def _onnxruntime(self, reason: str) -> Engine:
         """On CUDA if it works there, else on the CPU with the cause."""
-        if nvidia_gpu() is None:
+        if visible_gpu() is None:
             return self._onnxruntime_on_cpu(f"{reason}; {_NO_GPU}, so on the CPU")
         try:
             return self._onnxruntime_on_cuda(reason)

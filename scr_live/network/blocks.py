@@ -109,15 +109,19 @@ def adaptive_average(features: Tensor, bins: int) -> Tensor:
     ONNX has no adaptive pooling, and exporters refuse it where the bins do not divide the size (11 / 6).
     """
     height, width = features.shape[-2:]
-    rows = _averaging_matrix(height, bins).to(features)
-    columns = _averaging_matrix(width, bins).to(features)
+    rows = _averaging_matrix(height, bins, like=features)
+    columns = _averaging_matrix(width, bins, like=features)
     return rows @ features @ columns.T
 
 
-def _averaging_matrix(size: int, bins: int) -> Tensor:
-    """(bins, size); row k averages the samples floor(k * size / bins) .. ceil((k + 1) * size / bins) - 1."""
-    weights = []
-    for k in range(bins):
-        start, end = k * size // bins, -(-(k + 1) * size // bins)
-        weights.append([1.0 / (end - start) if start <= i < end else 0.0 for i in range(size)])
-    return torch.tensor(weights)
+def _averaging_matrix(size: int, bins: int, *, like: Tensor) -> Tensor:
+    """(bins, size); row k averages the samples floor(k * size / bins) .. ceil((k + 1) * size / bins) - 1.
+
+    Made on the device of `like`: a copy from the host waits for the GPU, and no CUDA graph can hold it.
+    """
+    edges = torch.arange(bins + 1, device=like.device) * size
+    start = torch.div(edges[:-1], bins, rounding_mode="floor")
+    end = torch.div(edges[1:] + bins - 1, bins, rounding_mode="floor")
+    samples = torch.arange(size, device=like.device)
+    inside = (samples >= start[:, None]) & (samples < end[:, None])
+    return (inside.float() / (end - start)[:, None]).to(like)

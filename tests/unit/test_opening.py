@@ -2,18 +2,17 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from tiny_models import write_export, write_model
 
 from scr_live.engines import opening
-from scr_live.engines.nvidia import NvidiaGpu, nvidia_gpu, read_gpu
 from scr_live.engines.opening import open_engine
 from scr_live.errors import EngineUnavailableError, ModelError, ModelNotFoundError
+from scr_live.gpu import Gpu
 from scr_live.shipped import Model, read_model
 
-GPU = NvidiaGpu("Test GPU", "8.9", "13.0")
+GPU = Gpu("Test GPU", "8.9", "CUDA 13.0")
 
 
 @pytest.fixture
@@ -24,14 +23,14 @@ def model(tmp_path):
 @pytest.fixture
 def with_gpu(monkeypatch):
     """A machine with a GPU, and with nothing installed that could use it."""
-    monkeypatch.setattr(opening, "nvidia_gpu", lambda: GPU)
+    monkeypatch.setattr(opening, "visible_gpu", lambda: GPU)
     for package in ("tensorrt", "tensorrt_rtx", "cuda"):
         monkeypatch.setitem(sys.modules, package, None)
 
 
 @pytest.fixture
 def without_gpu(monkeypatch):
-    monkeypatch.setattr(opening, "nvidia_gpu", lambda: None)
+    monkeypatch.setattr(opening, "visible_gpu", lambda: None)
 
 
 @pytest.mark.usefixtures("without_gpu")
@@ -46,7 +45,7 @@ import sys
 from pathlib import Path
 from scr_live.engines import opening
 from scr_live.shipped import read_model
-opening.nvidia_gpu = lambda: None
+opening.visible_gpu = lambda: None
 with opening.open_engine("auto", read_model(Path(sys.argv[1]))):
     heavy = ("torch", "tensorrt", "tensorrt_rtx", "onnxruntime", "cuda")
     print([name for name in heavy if name in sys.modules])
@@ -187,40 +186,3 @@ def test_a_half_file_on_a_cpu_is_told_to_be_computed_in_fp32(onnxruntime, model)
     with open_engine("onnxruntime", model, precision="fp16") as engine:
         assert engine.info.precision == "fp32"
         assert "fp16 file is computed in fp32 on a CPU" in engine.info.reason
-
-
-# --- finding the GPU ------------------------------------------------------------------------------------
-
-
-def driver(*, init=0, devices=1):
-    """A CUDA driver library, as far as it is asked here."""
-
-    def put(target, value):
-        target._obj.value = value
-        return 0
-
-    def name(buffer, length, device):
-        buffer.value = b"Test GPU"
-        return 0
-
-    return SimpleNamespace(
-        cuInit=lambda flags: init,
-        cuDeviceGet=lambda target, ordinal: put(target, 0) if ordinal < devices else 101,
-        cuDeviceGetName=name,
-        cuDeviceGetAttribute=lambda target, attribute, device: put(target, {75: 8, 76: 9}[attribute]),
-        cuDriverGetVersion=lambda target: put(target, 13000),
-    )
-
-
-def test_the_driver_tells_the_gpu():
-    assert read_gpu(driver()) == GPU
-    assert str(GPU) == "Test GPU, compute capability 8.9, driver for CUDA up to 13.0"
-
-
-@pytest.mark.parametrize("broken", [driver(init=100), driver(devices=0)], ids=["no device", "hidden"])
-def test_a_driver_without_a_gpu_is_none(broken):
-    assert read_gpu(broken) is None
-
-
-def test_looking_for_a_gpu_raises_nothing_here():
-    assert nvidia_gpu() is None or nvidia_gpu().name

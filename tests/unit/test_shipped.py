@@ -169,3 +169,10 @@ def test_a_damaged_manifest_stops_no_run_of_the_file_the_card_describes(tmp_path
     assert find_model(str(path)).path == path
     with pytest.raises(CardError, match=r"manifest\.json cannot be read"):
         find_model(str(path)).variant(precision="int8")
+
+
+def test_a_file_that_only_lies_beside_an_export_has_none_of_its_variants(tmp_path):
+    write_export(tmp_path)
+    stranger = read_model(write_model(tmp_path, name="stranger"))
+    with pytest.raises(ModelNotFoundError, match="no int8 file of stranger"):
+        stranger.variant(precision="int8")
