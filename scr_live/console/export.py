@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from scr_live.console.output import CountView, say
+from scr_live.convert.parity import TOLERANCE
 
 if TYPE_CHECKING:
     from scr_live.convert.making import Exported, Row
 
-_HEAD = ("file", "computed by", "largest", "mean", "flipped", "Dice", "loss", "allowed")
-_TEXTS = (0, 1, 7)
+_HEAD = ("file", "computed by", "largest", "mean", "flipped", "Dice", "loss")
+_TEXTS = (0, 1)
 """Columns of words: to the left."""
 
 
@@ -29,6 +30,8 @@ def tell_export(exported: "Exported") -> None:
     say("Difference from PyTorch", style="bold")
     _tell_columns([_HEAD, *map(_cells, exported.rows)])
     say("")
+    for precision in dict.fromkeys(row.precision for row in exported.rows):
+        say(f"Allowed in {precision}: {TOLERANCE[precision]}.")
     for note in exported.notes:
         say(note)
     for artifact in exported.manifest.artifacts:
@@ -48,7 +51,6 @@ def _cells(row: "Row") -> tuple[str, ...]:
         f"{parity.flipped_share:.3%}",
         "" if parity.dice is None else f"{parity.dice:.4f}",
         "" if parity.dice is None else f"{parity.dice_loss:+.4f}",
-        str(row.tolerance),
     )
 
 

@@ -27,6 +27,9 @@ def export(config: ExportConfig, listeners: Listeners) -> Exported:
     config.check()
     check_threads(config.threads)
     model = find_checkpoint(config.ckpt, size=config.size)
+    has_warps = (model.card.network or {}).get("scm", True)
+    if not has_warps:
+        config = config.without_plugin()
     folder = config.out or DEFAULT_FOLDER / model.card.name
     check_folder(folder, planned(config, model.card.name))
     check_tools(config)

@@ -1,7 +1,7 @@
 """What `scr-live export` can be told, and how its lists are read. Needs no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -53,11 +53,19 @@ class ExportConfig:
                 "--calibration is of use for int8 alone. Add int8 to --precision, or leave it out."
             )
         for engine in self.engines:
-            if FORM_OF[engine] not in self.forms:
+            if FORM_OF[engine] == "plugin" and "plugin" not in self.forms:
                 raise OptionError(
-                    f"--engine {engine} is built from the {FORM_OF[engine]} form, and --form has only "
-                    f"{', '.join(self.forms)}. Add {FORM_OF[engine]} to --form."
+                    f"--engine {engine} is built from the plugin form, and --form has only "
+                    f"{', '.join(self.forms)}. Add plugin to --form."
                 )
+
+    def without_plugin(self) -> "ExportConfig":
+        """The same for a network without SCM: it has no warp to be replaced."""
+        return replace(self, forms=("native",))
+
+    def form_of(self, engine: str) -> str:
+        """The form that an engine is built from."""
+        return FORM_OF[engine] if FORM_OF[engine] in self.forms else "native"
 
 
 def choices(option: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:

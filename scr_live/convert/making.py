@@ -1,7 +1,7 @@
 """Make the files of an export in an empty folder, each compared with PyTorch."""
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -11,13 +11,13 @@ import torch
 
 import scr_live
 from scr_live.card import file_sha256
-from scr_live.convert.config import FORM_OF, ExportConfig
+from scr_live.convert.config import ExportConfig
 from scr_live.convert.half import to_half
 from scr_live.convert.measure import Measure, Progress
 from scr_live.convert.names import engine_files, onnx_name, precisions_of
-from scr_live.convert.parity import Parity, Tolerance
+from scr_live.convert.parity import Parity
 from scr_live.convert.pictures import Selection, to_network
-from scr_live.convert.runners import Runner, runners
+from scr_live.convert.runners import Runner, engine_runner, expanded_runner, plugin_runner, runners
 from scr_live.convert.staging import CARD
 from scr_live.convert.to_onnx import OPSET, stamp, trace
 from scr_live.convert.tools import build_engine, native_form, plugin_form
@@ -51,7 +51,8 @@ class Row:
     artifact: Artifact
     engine: str
     parity: Parity
-    tolerance: Tolerance
+    precision: str
+    """Whose tolerance held: a key of parity.TOLERANCE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Maker:
         self._write_card()
         for name, engine, precision in engine_files(self._config, card.name):
             self._add_engine(name, engine, precision)
-        manifest = Manifest(card.name, self._model.sha256, _versions(), tuple(self._artifacts))
+        manifest = self._manifest()
         write_manifest(self._stage, manifest)
         return Exported(self._stage, manifest, tuple(self._rows), tuple(self._notes))
 
@@ -143,39 +144,69 @@ class Maker:
         facts = {"weights_sha256": self._model.sha256, "form": form, "precision": precision}
         _write(path, stamp(graph, name=card.name, facts=facts))
         artifact = self._artifact(path, kind="onnx", form=form, precision=precision)
-        rows = list(self._compared(artifact, path))
-        self._rows += rows
-        self._artifacts.append(replace(artifact, parity={row.engine: row.parity.as_dict() for row in rows}))
+        self._add(artifact, self._compared(artifact, path))
 
     def _compared(self, artifact: Artifact, path: Path) -> Iterator[Row]:
-        is_plugin = artifact.form == "plugin"
-        computed = self._stage / _EXPANDED if is_plugin else path
-        if is_plugin:  # no engine of a CPU knows the node
-            _write(computed, native_form(onnx.load(path)).SerializeToString(deterministic=True))
-        for runner in self._runners(computed, artifact.precision):
-            name = f"{runner.name}, warp expanded" if is_plugin else runner.name
-            self._listeners.note(f"comparing {path.name} by {name}")
+        if artifact.form == "native":
+            yield from self._gated(artifact, self._runners(path, artifact.precision))
+            return
+        plugin = onnx.load(path)
+        exact = plugin_runner(plugin, self._card, precision=artifact.precision, batch=self._config.batch)
+        yield from self._gated(artifact, [exact], with_set=False)  # it is slow
+        expanded = self._stage / _EXPANDED  # no engine of a CPU knows the node
+        _write(expanded, native_form(plugin).SerializeToString(deterministic=True))
+        config = self._config
+        quick = expanded_runner(
+            expanded, self._card, precision=artifact.precision, batch=config.batch, threads=config.threads
+        )
+        yield from self._gated(artifact, [quick])
+        expanded.unlink()
+
+    def _gated(
+        self, artifact: Artifact, computed_by: Iterable[Runner], *, with_set: bool = True
+    ) -> Iterator[Row]:
+        for runner in computed_by:
+            self._listeners.note(f"comparing {artifact.file} by {runner.name}")
             with runner.engine as engine:
-                parity = self._measure.parity(engine)
+                parity = self._measure.parity(engine, with_set=with_set)
             if breach := runner.tolerance.breach(parity):
                 raise ModelError(
-                    f"{path.name} differs from PyTorch, computed by {name}: {breach}. Nothing was written."
+                    f"{artifact.file} differs from PyTorch, computed by {runner.name}: {breach}. Nothing was "
+                    "written."
                 )
-            yield Row(artifact, name, parity, runner.tolerance)
-        if is_plugin:
-            computed.unlink()
+            yield Row(artifact, runner.name, parity, runner.precision)
 
     def _runners(self, path: Path, precision: str) -> Iterator[Runner]:
         config = self._config
         return runners(path, self._card, precision=precision, batch=config.batch, threads=config.threads)
 
     def _add_engine(self, name: str, engine: str, precision: str) -> None:
-        source = self._stage / onnx_name(self._model.card.name, FORM_OF[engine], precision)
-        self._listeners.note(f"building {name}")
+        form = self._config.form_of(engine)
+        source = self._stage / onnx_name(self._card.name, form, precision)
         path = self._stage / name
-        builder = build_engine(engine, source, path, card=self._card, note=self._listeners.note)
-        artifact = self._artifact(path, kind=engine, form=FORM_OF[engine], precision=precision)
-        self._artifacts.append(replace(artifact, builder=builder, opset=None))
+        self._listeners.note(f"building {name}")
+        builder = build_engine(engine, source, path, note=self._listeners.note)
+        made = self._artifact(path, kind=engine, form=form, precision=precision)
+        # An open batch becomes one: TensorRT optimises for what it knows.
+        artifact = replace(made, builder=builder, opset=None, batch=made.batch or 1)
+        write_manifest(self._stage, self._manifest(artifact))  # by which the engine finds the file
+        runner = engine_runner(self._fp32, engine, precision) if artifact.batch == 1 else None
+        self._add(artifact, () if runner is None else self._gated(artifact, [runner]))
+
+    @property
+    def _fp32(self) -> Model:
+        """What the card describes."""
+        first = self._artifacts[0]
+        return Model(self._stage / first.file, replace(self._card, sha256=first.sha256), first.sha256)
+
+    def _add(self, artifact: Artifact, compared: Iterable[Row]) -> None:
+        rows = list(compared)
+        self._rows += rows
+        self._artifacts.append(replace(artifact, parity={row.engine: row.parity.as_dict() for row in rows}))
+
+    def _manifest(self, *more: Artifact) -> Manifest:
+        artifacts = (*self._artifacts, *more)
+        return Manifest(self._card.name, self._model.sha256, _versions(), artifacts)
 
     def _artifact(self, path: Path, *, kind: str, form: str, precision: str) -> Artifact:
         return Artifact(
@@ -191,7 +222,7 @@ class Maker:
         )
 
     def _write_card(self) -> None:
-        card = replace(self._card, sha256=self._artifacts[0].sha256).as_dict()
+        card = self._fp32.card.as_dict()
         del card["network"]
         write_json(
             self._stage / CARD, {key: list(v) if isinstance(v, tuple) else v for key, v in card.items()}
@@ -202,6 +233,8 @@ class Maker:
         self._notes.append(f"Compared on {self._measure.synthetic} synthetic pictures{extra}.")
         if self._measure.reference_dice is not None:
             self._notes.append(f"Dice of PyTorch in fp32: {self._measure.reference_dice:.4f}.")
+        if "openvino" in self._config.engines:
+            self._notes.append("OpenVINO takes the ONNX files as they are; no file of its own is needed.")
         if calibration is not None:
             self._notes.append(f"Calibrated on {_counted(calibration)}.")
 

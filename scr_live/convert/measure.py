@@ -58,10 +58,11 @@ class Measure:
         """Dice of PyTorch in fp32; None without pictures with a polyp."""
         return self._reference.dice
 
-    def parity(self, engine: Engine) -> Parity:
-        """How far this engine is from PyTorch."""
-        found = self._answers(engine)
-        parity = compare(self._reference.probabilities, found.probabilities)
+    def parity(self, engine: Engine, *, with_set: bool = True) -> Parity:
+        """How far this engine is from PyTorch; with_set: not on the synthetic pictures alone."""
+        found = self._answers(engine, with_set=with_set)
+        reference = self._reference.probabilities[: len(found.probabilities)]
+        parity = compare(reference, found.probabilities)
         return replace(parity, dice=found.dice, reference_dice=self._reference.dice)
 
     def dice(self, engine: Engine) -> float:
@@ -71,11 +72,11 @@ class Measure:
             raise ValueError("Dice needs pictures with a polyp")
         return dice
 
-    def _answers(self, engine: Engine, *, with_synthetic: bool = True) -> Answers:
+    def _answers(self, engine: Engine, *, with_synthetic: bool = True, with_set: bool = True) -> Answers:
         recorder = _Recorder(engine)
         for image in self._synthetic if with_synthetic else ():
             recorder.infer(image)
-        if self._verify is None:
+        if self._verify is None or not with_set:
             return Answers(recorder.answers, None)
         results = evaluate_pictures(
             recorder, self._verify.entries, threshold=self._card.threshold, progress=self._progress

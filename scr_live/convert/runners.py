@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from scr_live.card import ModelCard
-from scr_live.convert.parity import TOLERANCE, Tolerance
+from scr_live.convert.parity import GPU_FP32, TOLERANCE, Tolerance
 from scr_live.engines import Engine, EngineInfo
 from scr_live.errors import EngineUnavailableError, InferenceError, ModelError
 from scr_live.frames import Mask
@@ -27,7 +28,13 @@ class Runner:
     name: str
     """Engine and arithmetic, such as `openvino fp32`: the key of its figures in a manifest."""
     engine: Engine
-    tolerance: Tolerance
+    precision: str
+    """The coarsest that takes part: which tolerance holds."""
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """How far it may be from PyTorch."""
+        return TOLERANCE[self.precision]
 
 
 def runners(path: Path, card: ModelCard, *, precision: str, batch: int, threads: int) -> Iterator[Runner]:
@@ -39,7 +46,7 @@ def runners(path: Path, card: ModelCard, *, precision: str, batch: int, threads:
     for name, arithmetic, engine in _engines(path, card, precision, batch, threads):
         found = True
         coarsest = next(one for one in _COARSEST if one in (precision, arithmetic))
-        yield Runner(f"{name} {arithmetic}", engine, TOLERANCE[coarsest])
+        yield Runner(f"{name} {arithmetic}", engine, coarsest)
     if not found:
         raise EngineUnavailableError(
             f"Nothing here can run {path.name} to compare it with PyTorch. Install ONNX Runtime with `pip "
@@ -47,9 +54,57 @@ def runners(path: Path, card: ModelCard, *, precision: str, batch: int, threads:
         )
 
 
+def plugin_runner(model: onnx.ModelProto, card: ModelCard, *, precision: str, batch: int) -> Runner:
+    """The plugin form as it stands, its node computed in float64 and rounded: slow."""
+    engine = PluginSession(model, card, batch)
+    return Runner(f"onnxruntime {precision}, warp in float64", engine, precision)
+
+
+def expanded_runner(path: Path, card: ModelCard, *, precision: str, batch: int, threads: int) -> Runner:
+    """A plugin form whose nodes were written out in operators of ONNX: quick."""
+    engine = OnnxSession(path, card, batch=batch, threads=threads)
+    return Runner(f"onnxruntime {precision}, warp written out", engine, precision)
+
+
+def engine_runner(model: Model, library: str, precision: str) -> Runner | None:
+    """The engine file that lies beside the model; None where no GPU can run it."""
+    try:
+        from scr_live.engines.tensorrt import TensorRtEngine  # noqa: PLC0415 - heavy
+
+        engine = TensorRtEngine(model, precision=precision, library=library)
+    except EngineUnavailableError:
+        return None
+    return Runner(f"{library} {precision}", engine, GPU_FP32 if precision == "fp32" else precision)
+
+
 def has_onnxruntime() -> bool:
     """Whether ONNX Runtime is installed; nothing is imported."""
     return importlib.util.find_spec("onnxruntime") is not None
+
+
+class PluginSession:
+    """A graph with scr::SemanticWarp as an Engine, on the CPU."""
+
+    def __init__(self, model: onnx.ModelProto, card: ModelCard, batch: int) -> None:
+        self.info = EngineInfo("onnxruntime", "CPU", "fp32", card.input_size)
+        self._model = model
+        self._card = card
+        self._batch = batch or 1
+
+    def infer(self, image: NDArray[np.uint8]) -> Mask:
+        """See `Engine.infer`; the last of the batch answers."""
+        from scr_live.convert.semantic_warp.onnx_form import run_plugin_form  # noqa: PLC0415 - if asked for
+
+        images = np.repeat(self._card.to_input(image), self._batch, axis=0)
+        return self._card.to_probability(np.asarray(run_plugin_form(self._model, images)[-1:], np.float32))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
 
 
 class OnnxSession:

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import onnx
 
-from scr_live.card import ModelCard
 from scr_live.convert.config import ExportConfig
 from scr_live.convert.runners import has_onnxruntime
 from scr_live.errors import EngineUnavailableError
-from scr_live.shipped import Model
 
 _INSTALL = '`pip install "scr-live[export]"`'
 
@@ -32,9 +30,7 @@ def check_tools(config: ExportConfig) -> None:
         if needed and importlib.util.find_spec(f"scr_live.convert.{module}") is None:
             raise EngineUnavailableError(f"This version of scr-live has no {module}. Update it.")
     for engine in config.engines:
-        if engine == "openvino":
-            from scr_live.engines import openvino as _  # noqa: PLC0415, F401 - says itself what is missing
-        else:
+        if engine != "openvino":
             _check_tensorrt(engine)
 
 
@@ -52,14 +48,8 @@ def native_form(plugin: onnx.ModelProto) -> onnx.ModelProto:
     return to_native_form(plugin)
 
 
-def build_engine(
-    engine: str, source: Path, out: Path, *, card: ModelCard, note: Callable[[str], None]
-) -> Mapping[str, str]:
+def build_engine(engine: str, source: Path, out: Path, *, note: Callable[[str], None]) -> Mapping[str, str]:
     """Build an engine file from an ONNX file; returns what it depends on."""
-    if engine == "openvino":
-        from scr_live.engines.openvino import write_compiled  # noqa: PLC0415 - heavy
-
-        return write_compiled(Model(source, card, card.sha256), out)
     from scr_live.convert.to_tensorrt import build  # noqa: PLC0415 - heavy
 
     built = build(source, library=engine, out=out, progress=note)

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +34,7 @@ from scr_live.shipped import read_model
 torch.set_num_threads(1)
 pytestmark = pytest.mark.timeout(180)  # whichever test comes first makes the export
 
-FORMS = ("native", "plugin") if find_spec("scr_live.convert.semantic_warp.onnx_form") else ("native",)
-FILES = [
-    f"tiny{precision}{'-plugin' if form == 'plugin' else ''}.onnx"
-    for precision in ("-fp16", "")
-    for form in reversed(FORMS)
-]
+FILES = ["tiny-fp16-plugin.onnx", "tiny-fp16.onnx", "tiny-plugin.onnx", "tiny.onnx"]
 
 
 def ignore(*_):
@@ -51,7 +45,7 @@ QUIET = Listeners(note=ignore, progress=ignore, publishing=ignore)
 
 
 def run(ckpt, out, **options):
-    return export(ExportConfig(ckpt=ckpt, out=out, threads=1, **{"forms": FORMS, **options}), QUIET)
+    return export(ExportConfig(ckpt=ckpt, out=out, threads=1, **options), QUIET)
 
 
 @pytest.fixture(scope="module")
