@@ -91,16 +91,3 @@ def tensors(shape, precision, *, flow_scale=2.0, batch=1, seed=0):
     largest = np.finfo(dtype).max
     flow = np.clip(flow_scale * rng.normal(size=(batch, 2, height, width)), -largest, largest).astype(dtype)
     return up, low, flow
-
-
-def rounding_bound(up, low, reference, precision):
-    """How far from the float64 reference an element may be: roundings of sums, half a step of the result.
-
-    Eight roundings of float32 (three of a weight, four of the taps' sum, one of the last sum) act on numbers
-    that are together no larger than |low| and the largest |tap|.
-    """
-    largest = np.abs(low.astype(np.float64)) + np.abs(up.astype(np.float64)).max(initial=0.0)
-    sums = 8 * 2.0**-24 * largest
-    if precision == "fp32":
-        return sums
-    return sums + 0.5 * np.spacing(np.abs(reference).astype(np.float16)).astype(np.float64)

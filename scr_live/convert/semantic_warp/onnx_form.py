@@ -122,8 +122,8 @@ def _written_out(
     sizes = [dimension.dim_value for dimension in features.shape.dim[2:]]
     if len(sizes) != 2 or not all(sizes) or features.elem_type not in _FLOATS:  # noqa: PLR2004 - height, width
         raise ModelError(
-            f"{node.name}: writing the warp out needs the type, height and width of {node.output[0]}, and the "
-            "file does not have them. Export the model again."
+            f"{node.name}: writing the warp out needs the type, height and width of {node.output[0]}, and "
+            "the file does not have them. Export the model again."
         )
     scribe = _Scribe(node.name)
     up, low, flow = node.input

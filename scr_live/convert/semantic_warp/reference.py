@@ -37,6 +37,21 @@ def semantic_warp(up: NDArray[Any], low: NDArray[Any], flow: NDArray[Any]) -> ND
     return low.astype(np.float64) + sampled
 
 
+def rounding_bound(
+    up: NDArray[Any], low: NDArray[Any], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far from the reference each element of a float32 implementation may be, by its roundings alone.
+
+    Eight roundings of float32 (three of a weight, four of the sum of taps, one of the last sum) act on
+    numbers that are together no larger than |low| and the largest |tap|; half precision is rounded to once.
+    """
+    largest = np.abs(low.astype(np.float64)) + float(np.abs(up).max(initial=0.0))
+    bound = 8 * 2.0**-24 * largest
+    if low.dtype == np.float16:
+        bound += 0.5 * np.spacing(np.abs(reference).astype(np.float16)).astype(np.float64)
+    return bound
+
+
 def _extents(up: NDArray[Any], low: NDArray[Any], flow: NDArray[Any]) -> tuple[int, int, int, int]:
     if up.ndim != 4 or low.shape != up.shape or flow.shape != (up.shape[0], 2, *up.shape[2:]):  # noqa: PLR2004 - b, c, h, w
         raise ValueError(
