@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -91,15 +92,19 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pt(path: Path) -> dict[str, Tensor]:
     try:
-        values: object = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that are not torch's own
+            values: object = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:  # torch's own text proposes to run the file's code after all
         raise ModelError(
             f"{path} holds no weights that can be read: it is damaged, or holds code instead of tensors and "
             "plain values. Nothing of it was run. Save the state dict of the network, best as .safetensors."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
+    except Exception as error:  # whatever the bytes of a damaged file lead torch's reader into
         reason = " ".join(str(error).split()) or "it is cut off"
-        raise ModelError(f"{path} is damaged and cannot be read: {reason}. Copy it anew.") from error
+        raise ModelError(
+            f"{path} is damaged and cannot be read: {reason.rstrip('.')}. Copy it anew."
+        ) from error
     for name in _STATES:
         if isinstance(values, dict) and isinstance(values.get(name), dict):
             values = values[name]
