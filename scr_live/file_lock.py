@@ -42,7 +42,12 @@ def _acquired(path: Path, waiting: Callable[[], None] | None) -> BinaryIO:
                 _wait_for_lock(stream)
             if _is_at(path, stream):
                 return stream
-        except BaseException:
+        except OSError as error:  # some network file systems know no locks
+            stream.close()
+            raise OutputUnwritableError(
+                f"Cannot lock {path}: {error.strerror}. Choose a place on a local disk."
+            ) from error
+        except BaseException:  # Ctrl-C while it waits
             stream.close()
             raise
         stream.close()  # its holder removed the file meanwhile: this lock is on nothing

@@ -106,7 +106,8 @@ class EngineCache:
         build(path)
         plan = path.read_bytes()
         write_json(manifest_of(path), describe(path.name, plan, facts))
-        self._prune(path)
+        with contextlib.suppress(OSError):  # another process was quicker: room is made next time
+            self._prune(path)
         return CachedEngine(plan, f"engine built now because {why}")
 
     def _why_none(self, stem: str, facts: Facts) -> str:

@@ -1,5 +1,6 @@
 """One holder at a time, among threads and processes, and none after a holder's death."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -92,6 +93,18 @@ def test_an_error_inside_lifts_the_lock(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path / "lock"):
         raise ZeroDivisionError
     with locked(tmp_path / "lock", lambda: pytest.fail("it is still held")):
+        pass
+
+
+def test_a_file_system_without_locks_is_a_sentence(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("scr_live.file_lock._try_lock", refuse)
+    with (
+        pytest.raises(OutputUnwritableError, match=r"No locks available.*local disk"),
+        locked(tmp_path / "lock"),
+    ):
         pass
 
 
