@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python scripts/gpu_semantic_warp.py --out out/gpu_semantic_warp.json
 
-Needs an NVIDIA GPU from compute capability 7.5, driver 580 or newer, numpy and cuda-bindings; no CUDA toolkit,
-no TensorRT. Under `compute-sanitizer` (--samples 2) it also shows accesses out of bounds.
+Needs an NVIDIA GPU from compute capability 7.5, driver 580 or newer, numpy and cuda-bindings; no CUDA toolkit
+and no TensorRT. Under `compute-sanitizer` (--samples 2) it also shows accesses out of bounds.
 """
 
 import argparse
@@ -38,7 +38,7 @@ LAUNCHES_A_SAMPLE = 20
 
 
 class DeviceKernel:
-    """The compiled kernel on the first GPU. OSError, RuntimeError: no GPU or driver; ImportError: no package."""
+    """The compiled kernel on the first GPU. OSError, RuntimeError, ImportError: it cannot be reached."""
 
     def __init__(self) -> None:
         from cuda.bindings import driver  # noqa: PLC0415 - not everywhere
