@@ -88,9 +88,11 @@ def run_video(
     started: Callable[[Started], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Carry the source through the model to the outputs until it ends or `stop` is set.
 
+    tell: hears of what takes long before the first frame, such as the build of a GPU engine.
     Raises a ScrLiveError; the recording is finished and `--stats` written even then. Live, a model that never
     answers does not end the run: see `Outcome.failure`.
     """
@@ -106,7 +108,12 @@ def run_video(
         recorder_for = _recorder_opener(config)
         source = stack.enter_context(open_source(config.source, config.source_options))
         open_this_engine = partial(
-            open_engine, config.engine, model, precision=config.precision, threads=config.threads
+            open_engine,
+            config.engine,
+            model,
+            precision=config.precision,
+            threads=config.threads,
+            progress=tell,
         )
         engine = stack.enter_context(open_this_engine())
         threshold = threshold_for(config.threshold, model)
@@ -235,4 +242,6 @@ def _report(stats: RunStats, source: VideoSource) -> dict[str, object]:
 
 
 def _with_model(stats: RunStats, config: RunConfig, model: Model | None) -> RunStats:
-    return replace(stats, model=config.model if model else "", model_sha256=model.sha256 if model else "")
+    if model is None:
+        return stats
+    return replace(stats, model=config.model, model_sha256=stats.engine.model_sha256 or model.sha256)

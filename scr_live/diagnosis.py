@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 
@@ -91,6 +92,8 @@ def _ships_int8() -> bool:
 
 
 def _one_frame(name: str, *, precision: str = "auto", progress: Progress | None = None) -> str:
+    if name == "pytorch":  # a wheel carries no weights: torch may be missing all the same
+        import_module("scr_live.engines.pytorch")
     model = model_for(name, DEFAULT_MODEL)
     with open_engine(name, model, precision=precision, progress=progress) as engine:
         size, info = engine.info.input_size, engine.info

@@ -26,20 +26,22 @@ def write_model(folder: Path, *, name: str = "tiny", fill: float | None = None, 
     return path
 
 
-def write_export(folder: Path, *, precisions: tuple[str, ...] = ("fp32", "fp16", "int8")) -> Path:
+def write_export(
+    folder: Path, *, name: str = "tiny", precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
+) -> Path:
     """Write a tiny export: NAME.onnx, its variants, card.json and manifest.json. Returns NAME.onnx."""
-    card = ModelCard(name="tiny", input_size=SIZE)
+    card = ModelCard(name=name, input_size=SIZE)
     graphs = {"fp32": lambda: _graph(card, None), "fp16": _half_graph, "int8": _quantized_graph}
     artifacts = []
     for precision in precisions:
-        path = folder / ("tiny.onnx" if precision == "fp32" else f"tiny-{precision}.onnx")
+        path = folder / (f"{name}.onnx" if precision == "fp32" else f"{name}-{precision}.onnx")
         onnx.save(graphs[precision](), path)
         digest, size = file_sha256(path), path.stat().st_size
         artifacts.append(Artifact(path.name, "onnx", "native", precision, digest, size, SIZE, opset=17))
-    path = folder / "tiny.onnx"
+    path = folder / f"{name}.onnx"
     values = {**card.as_dict(), "sha256": file_sha256(path)}
     (folder / "card.json").write_text(json.dumps(values), encoding="utf-8")
-    write_manifest(folder, Manifest("tiny", "0" * 64, {"scr-live": "test"}, tuple(artifacts)))
+    write_manifest(folder, Manifest(name, "0" * 64, {"scr-live": "test"}, tuple(artifacts)))
     return path
 
 

@@ -7,6 +7,7 @@ import typer
 
 from scr_live import console
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
+from scr_live.console.output import say
 from scr_live.shipped import DEFAULT_MODEL
 
 
@@ -68,7 +69,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         worst_count=worst_count,
     )
     with console.CountView("pictures") as view:
-        evaluation = evaluate_sets(config, progress=view.update)
+        evaluation = evaluate_sets(config, progress=view.update, tell=say)
     console.tell_evaluation(evaluation)
     if evaluation.problems:
         raise typer.Exit(evaluation.problems[0].exit_code)

@@ -8,6 +8,7 @@ import typer
 from scr_live import console
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
 from scr_live.cli.signals import stop_on_signals
+from scr_live.console.output import say
 from scr_live.errors import OptionError
 from scr_live.shipped import DEFAULT_MODEL
 
@@ -93,6 +94,7 @@ def run(  # noqa: PLR0913 - the options of the command
             started=started,
             progress=view.progress,
             stop=signals.stop,
+            tell=say,
         )
     console.tell_outcome(outcome)
     if outcome.failure is not None:

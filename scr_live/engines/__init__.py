@@ -23,6 +23,8 @@ class EngineInfo:
     input_size: int
     """s: the engine takes (s, s, 3) uint8 RGB."""
     versions: tuple[tuple[str, str], ...] = ()
+    model_sha256: str = ""
+    """Of the file that is run, which may be another of the same export than the one named; empty: none is."""
     reason: str = ""
     """Why this engine was picked, and what was passed over for what cause; without a full stop."""
 

@@ -69,6 +69,7 @@ class OnnxRuntimeEngine:
             # A CPU has no kernels for half: what is stored in fp16 is computed in fp32.
             precision="fp32" if (device, model.precision) == ("CPU", "fp16") else model.precision,
             input_size=model.card.input_size,
+            model_sha256=model.sha256,
             versions=(("onnxruntime", onnxruntime.__version__),),
             reason="; ".join(text for text in (reason, note) if text),
         )

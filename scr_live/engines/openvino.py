@@ -79,6 +79,7 @@ class OpenVinoEngine:
             device=device,
             precision="int8" if has_int8 else remaining,
             input_size=model.card.input_size,
+            model_sha256=model.sha256,
             versions=(("openvino", openvino.get_version().split("-")[0]),),
             reason=reason,
         )

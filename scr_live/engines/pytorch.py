@@ -65,6 +65,7 @@ class PyTorchEngine:
             device=device.upper(),
             precision=chosen,
             input_size=model.card.input_size,
+            model_sha256=model.sha256,
             versions=(("torch", torch.__version__),),
             reason="; ".join(text for text in (reason, note) if text),
         )

@@ -77,15 +77,23 @@ class Evaluation:
 
 
 def evaluate_sets(
-    config: EvaluateConfig, *, progress: Callable[[int, int], None] | None = None
+    config: EvaluateConfig,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Evaluation:
-    """Measure the model on the sets and write the files asked for, each of them whatever befalls another."""
+    """Measure the model on the sets and write the files asked for, each of them whatever befalls another.
+
+    tell: hears of what takes long before the first picture, such as the build of a GPU engine.
+    """
     _check(config)
     entries = _entries_of(config)
     model = model_for(config.engine, config.model)
     threshold = threshold_for(config.threshold, model)
     thresholds = thresholds_with(threshold) if config.sweep else ()
-    with open_engine(config.engine, model, precision=config.precision, threads=config.threads) as engine:
+    with open_engine(
+        config.engine, model, precision=config.precision, threads=config.threads, progress=tell
+    ) as engine:
         pictures = list(chain.from_iterable(entries.values()))
         everything = iter(
             evaluate_pictures(engine, pictures, threshold=threshold, sweep=thresholds, progress=progress)
@@ -95,7 +103,7 @@ def evaluate_sets(
     sets, pooled = _summaries(results, thresholds, config.bootstrap)
     report = Report(
         model=config.model,
-        model_sha256=model.sha256 if model else "",
+        model_sha256=(info.model_sha256 or model.sha256) if model else "",
         engine=info,
         split=config.split,
         threshold=threshold,

@@ -54,6 +54,7 @@ class Report:
             "model": self.model,
             "model_sha256": self.model_sha256,
             "engine": self.engine_text,
+            "engine_reason": self.engine.reason,
             "input_size": self.engine.input_size,
             "split": self.split,
             "threshold": self.threshold,

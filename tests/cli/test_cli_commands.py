@@ -10,10 +10,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from tiny_models import write_model
+from tiny_models import write_export, write_model
 
 import scr_live
-from scr_live.shipped import DEFAULT_MODEL, find_model
+from scr_live.shipped import DEFAULT_MODEL, find_model, read_model
 
 HEAVY = ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx")
 LATENCY = {"p50", "p95", "p99", "max"}
@@ -135,6 +135,31 @@ def test_another_engine_is_named_in_the_figures(engine, cli, make_clip, tmp_path
     arguments = ("--engine", engine, "--model", model, "--stats", stats, "--no-display")
     assert cli("run", "--source", clip, *arguments).code == 0
     assert json.loads(stats.read_text())["engine"]["backend"] == engine
+
+
+@pytest.mark.parametrize("command", ["run", "evaluate"])
+def test_the_figures_name_the_file_that_was_run_and_why(command, cli, make_clip, image_set, tmp_path):
+    model, figures = read_model(write_export(tmp_path)), tmp_path / "figures.json"
+    options = ("--model", model.path, "--engine", "openvino", "--precision", "int8")
+    if command == "run":
+        source = ("--source", make_clip(tmp_path / "clip.mp4", 3), "--no-display", "--stats", figures)
+    else:
+        source = ("--data", image_set, "--json", figures)
+    done = cli(command, *source, *options)
+    assert done.code == 0, done.err
+    assert "openvino on CPU in int8" in done.out
+    assert "named by --engine" in done.out
+    written = json.loads(figures.read_text())
+    digest = model.variant(precision="int8").sha256
+    assert (written["engine"] if command == "run" else written)["model_sha256"] == digest
+
+
+def test_a_precision_without_a_file_is_told_with_the_command_that_writes_it(cli, make_clip, tmp_path):
+    clip, model = make_clip(tmp_path / "clip.mp4", 3), write_model(tmp_path)
+    options = ("--model", model, "--engine", "openvino", "--precision", "int8", "--no-display")
+    done = cli("run", "--source", clip, *options)
+    assert done.code == 1
+    assert "scr-live export --ckpt WEIGHTS --precision int8" in done.err
 
 
 def test_a_loop_ends_after_so_many_frames(cli, make_clip, tmp_path):

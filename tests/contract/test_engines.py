@@ -21,6 +21,7 @@ from scr_live.errors import (
     EngineUnavailableError,
     InferenceError,
     ModelError,
+    ModelNotFoundError,
     OptionError,
     UnknownEngineError,
 )
@@ -259,6 +260,31 @@ def test_every_card_is_prepared_as_plain_numpy_does(name, card, tmp_path, rng):
     assert np.abs(answer - expected(image, card)).max() < 1e-5
 
 
+MASK_TOLERANCE = {"fp32": 1e-5, "fp16": 2e-3, "bf16": 1e-2, "int8": 1e-2}
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"), [*product(ONNX_ENGINES, MASK_TOLERANCE), ("auto", "auto")], ids=str
+)
+def test_an_export_gives_the_same_mask_in_every_engine_and_precision(name, precision, tmp_path, rng):
+    try:
+        engine = opened(name, precision, tmp_path)
+    except EngineUnavailableError as error:
+        pytest.skip(str(error))  # a precision that the engine or the processor does not have
+    image = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    image[:4, :4], image[4:8, 4:8] = 255, 0
+    with engine:
+        answer = engine.infer(image)
+        tolerance = MASK_TOLERANCE[engine.info.precision if precision == "auto" else precision]
+    exact = expected(image, ModelCard("tiny", SIZE))
+    assert np.abs(answer - exact).max() < tolerance
+    unsure = np.abs(exact - 0.5) <= tolerance
+    assert np.array_equal((answer > 0.5) | unsure, (exact > 0.5) | unsure)
+
+
+INT8 = 0.1
+
+
 def picture_of(model):
     """A smooth picture: what networks answer to noise says little."""
     size = model.card.input_size
@@ -270,7 +296,7 @@ def picture_of(model):
 def answer_of(name, precision, model):
     try:
         engine = open_engine(name, model, precision=precision)
-    except EngineUnavailableError as error:
+    except (EngineUnavailableError, ModelNotFoundError) as error:
         pytest.skip(str(error))
     with engine:
         return engine.infer(picture_of(model))
@@ -278,13 +304,21 @@ def answer_of(name, precision, model):
 
 @pytest.mark.parametrize(
     ("name", "precision", "tolerance"),
-    [("onnxruntime", "fp32", 1e-4), ("openvino", "bf16", 0.1), ("openvino", "auto", 0.1)],
+    [
+        ("onnxruntime", "fp32", 1e-4),
+        ("onnxruntime", "fp16", 0.05),
+        ("onnxruntime", "int8", INT8),
+        ("openvino", "bf16", 0.1),
+        ("openvino", "int8", INT8),
+        ("openvino", "auto", 0.1),
+    ],
 )
 def test_the_shipped_model_answers_alike_everywhere(name, precision, tolerance):
     model = find_model(DEFAULT_MODEL)
     reference = answer_of("openvino", "fp32", model)
     difference = np.abs(answer_of(name, precision, model) - reference)
-    assert difference.max() < tolerance
+    if tolerance is not INT8:  # single pixels on a steep border move far with 8 bits
+        assert difference.max() < tolerance
     assert difference.mean() < tolerance / 10
 
 
@@ -474,3 +508,20 @@ def test_an_answer_that_is_no_probability_is_an_inference_error(name, real, clai
     write_card(path, {**read_model(path).card.as_dict(), **claimed})
     with open_engine(name, read_model(path)) as engine, pytest.raises(InferenceError, match=words):
         engine.infer(np.full((SIZE, SIZE, 3), 250, np.uint8))
+
+
+def test_weights_that_answer_no_number_are_an_inference_error(tmp_path):
+    model = model_for("pytorch", tmp_path)
+    from scr_live.network.config import NetworkConfig  # noqa: PLC0415 - needs torch
+    from scr_live.network.scr_net import ScrNet  # noqa: PLC0415
+    from scr_live.network.weights import load_weights, save_weights  # noqa: PLC0415
+
+    network = ScrNet(NetworkConfig(**model.card.network))
+    load_weights(network, model.path)
+    state = network.state_dict()
+    state["side.0.bias"].fill_(float("nan"))
+    save_weights(model.path, state)
+    write_card(model.path, {**model.card.as_dict(), "sha256": ""})
+    engine = open_engine("pytorch", read_model(model.path), threads=1)
+    with engine, pytest.raises(InferenceError, match="from nan to nan"):
+        engine.infer(noise(engine))
