@@ -1,5 +1,6 @@
 """What an export wrote: manifest.json names every file of a folder, with its hash and its parity figures."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a folder; None where there is none. CardError: it is damaged, or a later version's."""
     path = folder / MANIFEST
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     values = read_json(path)
     found = values.get("schema") if isinstance(values, dict) else None
