@@ -36,6 +36,13 @@ def test_it_is_the_reference_at_all_sizes(kernel, precision, shape):
         assert differing <= max(1, out.size // 1000)
 
 
+def test_it_is_the_reference_at_the_largest_level(plain_kernel):
+    """The first level of plain at 448."""
+    precision = "fp16" if plain_kernel.has("fp16") else "fp32"
+    up, low, flow = tensors((16, 448, 448), precision)
+    assert_close(plain_kernel.run(up, low, flow), up, low, flow)
+
+
 @pytest.mark.parametrize("flow_scale", [1e-6, 0.3, 20.0, 6e4])
 def test_it_is_the_reference_however_large_the_flow_is(kernel, precision, flow_scale):
     up, low, flow = tensors((5, 17, 24), precision, flow_scale=flow_scale, batch=2)

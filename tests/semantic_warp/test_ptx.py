@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -67,3 +68,14 @@ def test_without_nvcc_the_error_says_what_to_do(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(EngineUnavailableError, match=r"needs nvcc .* Install the CUDA toolkit 13\.0, or use"):
         compile_ptx()
+
+
+def test_importing_what_an_engine_needs_loads_no_vendor():
+    code = """
+import sys
+import scr_live.convert.semantic_warp
+from scr_live.convert.semantic_warp import launch, plugin, ptx, reference
+print(sorted({"cuda", "onnx", "onnxruntime", "tensorrt", "torch"} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -85,7 +85,7 @@ def _warp(view: _View, sample: onnx.NodeProto) -> Warp:
     up = view.before_cast(sample.input[0]) if sampled != sample.output[0] else sample.input[0]
     types = {view.type(name) for name in (up, low, add.output[0])}
     shapes = [view.shape(name) for name in (up, low, add.output[0])]
-    if len(types) != 1 or any(shape != shapes[0] for shape in shapes):
+    if len(types) != 1 or not all(_agree(shape, shapes[0]) for shape in shapes):
         raise _refusal(sample, f"up, low and the sum differ: types {types}, shapes {shapes}")
     flow = view.before_cast(_flow(view, sample))
     return Warp(sample, add, up, low, flow, types.pop(), view.type(flow))
@@ -96,13 +96,21 @@ def _flow(view: _View, sample: onnx.NodeProto) -> str:
     shape = view.shape(sample.input[0]) or []
     expected = [*shape[:1], 2, *shape[2:]]
     above = _above(view, sample.input[1], stop=None)
-    flows = [name for node in reversed(above) for name in node.input if view.shape(name) == expected]
+    flows = [name for node in reversed(above) for name in node.input if _agree(view.shape(name), expected)]
     if not flows:
         raise _refusal(sample, f"its grid is computed from no flow {expected}")
     for flow in dict.fromkeys(flows):
-        if _is_grid_of(view, sample, flow, between=_above(view, sample.input[1], stop=flow)):
+        if _gives_grid(view, sample.input[1], flow, between=_above(view, sample.input[1], stop=flow)):
             return flow
     raise _refusal(sample, "its grid is not (p + flow + 0.5) * 2 / size - 1, computed in float32")
+
+
+def _agree(first: list[int | str] | None, second: list[int | str] | None) -> bool:
+    """Whether two shapes can be the same: an extent that is open, such as the batch, can be any."""
+    if first is None or second is None or len(first) != len(second):
+        return False
+    pairs = zip(first, second, strict=True)
+    return all(a == b or isinstance(a, str) or isinstance(b, str) for a, b in pairs)
 
 
 def _above(view: _View, name: str, *, stop: str | None) -> list[onnx.NodeProto]:
@@ -117,11 +125,11 @@ def _above(view: _View, name: str, *, stop: str | None) -> list[onnx.NodeProto]:
     return [node for node in view.graph.node if id(node) in found]
 
 
-def _is_grid_of(view: _View, sample: onnx.NodeProto, flow: str, *, between: Sequence[onnx.NodeProto]) -> bool:
+def _gives_grid(view: _View, grid_name: str, flow: str, *, between: Sequence[onnx.NodeProto]) -> bool:
     """Run the nodes between flow and grid on numbers: whatever they look like, that grid must come out."""
     batch, _, height, width = (size if isinstance(size, int) else 0 for size in view.shape(flow) or [0] * 4)
     if not height or not width:
-        raise _refusal(sample, f"its height and width must be numbers; found {view.shape(flow)}")
+        return False  # an open size: the grid holds numbers for one
     made = {name for node in between for name in node.output}
     taken = sorted({name for node in between for name in node.input if name} - made - {flow})
     if not view.constants.keys() >= set(taken):
@@ -133,7 +141,7 @@ def _is_grid_of(view: _View, sample: onnx.NodeProto, flow: str, *, between: Sequ
         between,
         "grid",
         [helper.make_tensor_value_info(flow, kind, numbers.shape)],
-        [helper.make_tensor_value_info(sample.input[1], view.type(sample.input[1]), None)],
+        [helper.make_tensor_value_info(grid_name, view.type(grid_name), None)],
         [view.constants[name] for name in taken],
     )
     (grid,) = ReferenceEvaluator(part, opsets=view.opsets).run(None, {flow: numbers})
