@@ -43,9 +43,6 @@ RUNNABLE = [
 ]
 """What can run on a machine without a GPU."""
 
-MOST_GROWTH_MIB = 6
-"""Of 60 openings: 0.1 a time. What is not given back of an engine is far more."""
-
 
 def installed(engine):
     return engine not in PACKAGE_OF or importlib.util.find_spec(PACKAGE_OF[engine]) is not None
@@ -198,16 +195,18 @@ def open_and_close(times):
             engine.infer(image)
     return resident_mib()
 
-settled = open_and_close(20)
-print(open_and_close(60) - settled)
+settled = open_and_close(10)
+print(open_and_close(25) - settled)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the resident memory is read from /proc")
 @pytest.mark.parametrize(
-    ("name", "precision"), [("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32")], ids=str
+    ("name", "precision", "most_mib"),
+    [("openvino", "int8", 2.5), ("onnxruntime", "fp32", 1.5), ("pytorch", "fp32", 30)],
 )
-def test_opening_and_closing_often_leaves_no_memory_behind(name, precision, tmp_path):
+def test_opening_and_closing_often_leaves_no_memory_behind(name, precision, most_mib, tmp_path):
+    """most_mib: half or less of what is seen if nothing is closed (5.8, 3.1 and 123 MiB)."""
     path = model_for(name, tmp_path).path
     done = subprocess.run(
         [sys.executable, "-c", OPENED_OFTEN, name, precision, str(path)],
@@ -217,7 +216,7 @@ def test_opening_and_closing_often_leaves_no_memory_behind(name, precision, tmp_
         check=True,
         timeout=50,
     )
-    assert float(done.stdout) < MOST_GROWTH_MIB
+    assert float(done.stdout) < most_mib
 
 
 # --- the same numbers -----------------------------------------------------------------------------------
