@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scr_live.controls import Controls
-from scr_live.engines import EngineInfo
+from scr_live.engines import Engine, EngineInfo
 from scr_live.engines.opening import (
     check_names,
     check_threads,
@@ -82,6 +82,34 @@ class Outcome:
     """Live: the video was carried to its end, and the model never answered."""
 
 
+@dataclass(slots=True)
+class Reopening:
+    """Opens the engine again after a failure, and knows if what came was another kind: that is told."""
+
+    open_engine: Callable[[], Engine]
+    first: EngineInfo
+    last: EngineInfo | None = None
+
+    def __call__(self) -> Engine:
+        """Open the engine anew."""
+        engine = self.open_engine()
+        self.last = engine.info
+        return engine
+
+    def notes(self) -> list[str]:
+        """A sentence if a run that began on a GPU, say, ended on a CPU."""
+        before, after = self.first, self.last or self.first
+        if (before.backend, before.device, before.precision) == (
+            after.backend,
+            after.device,
+            after.precision,
+        ):
+            return []
+        began, ended = (f"{one.backend} on {one.device} in {one.precision}" for one in (before, after))
+        told = f"the run began with {began} and ended with {ended}"
+        return [f"The engine failed and was replaced: {told} ({after.reason})."]
+
+
 def run_video(
     config: RunConfig,
     *,
@@ -116,6 +144,7 @@ def run_video(
             progress=tell,
         )
         engine = stack.enter_context(open_this_engine())
+        reopening = Reopening(open_this_engine, engine.info)
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
         sinks = []
@@ -141,12 +170,12 @@ def run_video(
                 ),
                 progress=progress,
                 stop=stop,
-                reopen_engine=open_this_engine,
+                reopen_engine=reopening,
                 finished=finished.append,
             )
     stats = finished[0]
     failure = _model_failure(stats)
-    told = warnings_of(source)
+    told = [*warnings_of(source), *reopening.notes()]
     if failure is not None:
         told.append("The model never gave an answer: whether there are polyps is not known.")
     return Outcome(stats, config.record if stats.recorded else None, tuple(told), failure)
