@@ -15,12 +15,12 @@ from scr_live.convert.config import ExportConfig
 from scr_live.convert.half import to_half
 from scr_live.convert.measure import Measure, Progress
 from scr_live.convert.names import engine_files, onnx_name, precisions_of
-from scr_live.convert.parity import Parity
+from scr_live.convert.parity import TOLERANCE, Parity
 from scr_live.convert.pictures import Selection, to_network
 from scr_live.convert.runners import Runner, engine_runner, expanded_runner, plugin_runner, runners
 from scr_live.convert.staging import CARD
-from scr_live.convert.to_onnx import OPSET, stamp, trace
-from scr_live.convert.tools import build_engine, native_form, plugin_form
+from scr_live.convert.to_onnx import OPSET, in_order, stamp, trace
+from scr_live.convert.tools import build_engine, is_symmetric, native_form, plugin_form
 from scr_live.errors import ModelError, OutputUnwritableError
 from scr_live.files import write_json
 from scr_live.manifest import Artifact, Manifest, write_manifest
@@ -30,6 +30,9 @@ from scr_live.shipped import Model
 _EXPANDED = ".expanded.onnx"
 _QUANTIZED = ".int8.onnx"
 """Files of the empty folder that are gone before it is moved in."""
+
+_SHARE_FOR_SEARCH = 0.8
+"""Of the Dice that int8 may cost: candidates are scored by one engine, and another may lose a little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,14 @@ class Maker:
             out,
             images=to_network(calibration.entries, card.input_size),
             score=self._score if self._measure.reference_dice is not None else None,
+            max_loss=_SHARE_FOR_SEARCH * TOLERANCE["int8"].dice_loss,
+            progress=self._listeners.note,
         )
-        model = onnx.load(out)
+        model = in_order(onnx.load(out))
         out.unlink()
-        self._notes.append(f"int8: left in float: {', '.join(result.kept) or 'nothing'}.")
+        total = result.layers + len(result.kept)
+        kept = f"; in float stay {', '.join(result.kept)}" if result.kept else ""
+        self._notes.append(f"int8: {result.layers} of {total} convolutions, ranges by {result.ranges}{kept}.")
         return model
 
     def _score(self, path: Path) -> float:
@@ -142,6 +149,7 @@ class Maker:
         card = self._model.card
         path = self._stage / onnx_name(card.name, form, precision)
         facts = {"weights_sha256": self._model.sha256, "form": form, "precision": precision}
+        onnx.checker.check_model(graph, full_check=form == "native")  # of the plugin's node it knows nothing
         _write(path, stamp(graph, name=card.name, facts=facts))
         artifact = self._artifact(path, kind="onnx", form=form, precision=precision)
         self._add(artifact, self._compared(artifact, path))
@@ -184,6 +192,12 @@ class Maker:
         form = self._config.form_of(engine)
         source = self._stage / onnx_name(self._card.name, form, precision)
         path = self._stage / name
+        if not is_symmetric(source):
+            self._notes.append(
+                f"{name} was not built: TensorRT takes int8 around zero alone, and the ranges in {source.name} "
+                "have zero points."
+            )
+            return
         self._listeners.note(f"building {name}")
         builder = build_engine(engine, source, path, note=self._listeners.note)
         made = self._artifact(path, kind=engine, form=form, precision=precision)

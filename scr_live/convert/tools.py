@@ -1,6 +1,5 @@
 """What an export uses beside torch and onnx, looked for before the work begins."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -23,12 +22,6 @@ def check_tools(config: ExportConfig) -> None:
         ):
             if needed:
                 raise EngineUnavailableError(f"{wanted} needs ONNX Runtime. Install it with {_INSTALL}.")
-    for module, needed in (
-        ("semantic_warp.onnx_form", "plugin" in config.forms),
-        ("quantize", "int8" in config.precisions),
-    ):
-        if needed and importlib.util.find_spec(f"scr_live.convert.{module}") is None:
-            raise EngineUnavailableError(f"This version of scr-live has no {module}. Update it.")
     for engine in config.engines:
         if engine != "openvino":
             _check_tensorrt(engine)
@@ -46,6 +39,18 @@ def native_form(plugin: onnx.ModelProto) -> onnx.ModelProto:
     from scr_live.convert.semantic_warp.onnx_form import to_native_form  # noqa: PLC0415
 
     return to_native_form(plugin)
+
+
+def is_symmetric(path: Path) -> bool:
+    """Whether every quantisation in the file is of int8 around zero, which is all that TensorRT takes."""
+    graph = onnx.load(path).graph
+    quantizing = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    zero_points = {node.input[2] for node in quantizing if len(node.input) > 2}  # noqa: PLR2004 - it is the third
+    return all(
+        tensor.data_type == onnx.TensorProto.INT8 and not onnx.numpy_helper.to_array(tensor).any()
+        for tensor in graph.initializer
+        if tensor.name in zero_points
+    )
 
 
 def build_engine(engine: str, source: Path, out: Path, *, note: Callable[[str], None]) -> Mapping[str, str]:
