@@ -9,6 +9,7 @@ from typing import Any, Final, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from scr_live.card import ModelCard
 from scr_live.engines import EngineInfo, closed
 from scr_live.errors import EngineUnavailableError, InferenceError
 from scr_live.frames import Mask
@@ -18,7 +19,7 @@ try:
     import torch
     from torch import Tensor
 
-    from scr_live.network.scr_net import Segmenter
+    from scr_live.network.scr_net import ScrNet, Segmenter
     from scr_live.network.weights import read_network
 except ImportError as missing:
     raise EngineUnavailableError(
@@ -52,14 +53,14 @@ class PyTorchEngine:
             torch.set_num_threads(threads)
         self._card = model.card
         network = read_network(model.path, model.card).requires_grad_(requires_grad=False)
-        segmenter = Segmenter(network).eval().to(device, memory_format=torch.channels_last)
-        forward = partial(_forward, segmenter, dtype=_DTYPES[chosen])
-        example = torch.zeros(model.card.input_shape, dtype=torch.uint8, device=device)
         self._run: _Run | None
-        if device == "cuda":
-            self._run, note = captured_or_eager(forward, example)
-        else:
-            self._run, note = _eager(forward, example), ""
+        try:
+            self._run, note = _prepare(network, model.card, device, dtype=_DTYPES[chosen])
+        except RuntimeError as error:
+            raise EngineUnavailableError(
+                f"PyTorch cannot run on this {device.upper()}: {_first_line(error)}. Install a build of "
+                "torch for this device and its driver, or choose another engine with --engine."
+            ) from error
         self.info = EngineInfo(
             backend="pytorch",
             device=device.upper(),
@@ -129,8 +130,14 @@ def captured_or_eager(
     try:
         return capture(forward, example), ""
     except RuntimeError as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        return _eager(forward, example), f"without a CUDA graph ({first_line.rstrip('.')})"
+        return _eager(forward, example), f"without a CUDA graph ({_first_line(error)})"
+
+
+def _prepare(network: ScrNet, card: ModelCard, device: str, *, dtype: torch.dtype) -> tuple[_Run, str]:
+    segmenter = Segmenter(network).eval().to(device, memory_format=torch.channels_last)
+    forward = partial(_forward, segmenter, dtype=dtype)
+    example = torch.zeros(card.input_shape, dtype=getattr(torch, card.dtype), device=device)
+    return captured_or_eager(forward, example) if device == "cuda" else (_eager(forward, example), "")
 
 
 def _eager(forward: _Forward, example: Tensor) -> _Run:
@@ -161,3 +168,7 @@ def _precision(device: str, wanted: str) -> str:
             "Use --precision auto."
         )
     return wanted
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,5 +1,8 @@
 """What surrounds a CUDA graph, done on the CPU; and that the network can be captured at all."""
 
+import contextlib
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,55 @@ def test_a_capture_that_fails_is_told_and_the_plain_forward_runs(example):
     run, note = engines.captured_or_eager(brightness, example, capture=capture)
     assert note == "without a CUDA graph (CUDA error: operation not permitted when stream is capturing)"
     assert np.allclose(run(np.full((1, 8, 8, 3), 102, np.uint8)), 0.4)
+
+
+class Cuda:
+    """Streams and graphs of torch.cuda on a CPU: a replay calls again what was captured."""
+
+    def __init__(self, monkeypatch):
+        self.log = []
+        self.captured = None
+        for name, fake in {
+            "Stream": lambda: SimpleNamespace(wait_stream=self.log.append, synchronize=self.synchronize),
+            "current_stream": lambda: "wait for what is under way",
+            "stream": lambda stream: contextlib.nullcontext(),
+            "CUDAGraph": lambda: SimpleNamespace(replay=self.replay),
+            "graph": self.graph,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, fake)
+        whole = torch.empty_like
+        monkeypatch.setattr(torch, "empty_like", lambda like, *, device, pin_memory: whole(like))
+
+    def synchronize(self):
+        self.log.append("synchronize")
+
+    @contextlib.contextmanager
+    def graph(self, graph, *, stream):
+        self.log.append("capture")
+        yield
+        self.log.append("captured")
+
+    def forward(self, image):
+        self.log.append("forward")
+        answer = brightness(image)
+        if self.log[-2] == "capture":
+            self.captured = image, answer
+        return answer
+
+    def replay(self):
+        image, answer = self.captured
+        answer.copy_(brightness(image))
+
+
+def test_a_graph_is_warmed_up_captured_and_replayed_on_what_was_copied_in(monkeypatch, example):
+    cuda = Cuda(monkeypatch)
+    graph = engines.CudaGraph(cuda.forward, example)
+    warm_up = ["forward"] * engines.WARM_UPS
+    capture = ["capture", "forward", "captured", "synchronize"]
+    assert cuda.log == ["wait for what is under way", *warm_up, *capture]
+    for level in (51, 204):
+        assert np.allclose(graph(np.full((1, 8, 8, 3), level, np.uint8)), level / 255)
+    assert cuda.log[-2:] == ["synchronize", "synchronize"]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0), ("bfloat16", 0.05)])
