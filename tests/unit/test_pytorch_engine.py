@@ -60,8 +60,7 @@ class Cuda:
             "graph": self.graph,
         }.items():
             monkeypatch.setattr(torch.cuda, name, fake)
-        whole = torch.empty_like
-        monkeypatch.setattr(torch, "empty_like", lambda like, *, device, pin_memory: whole(like))
+        monkeypatch.setattr(torch, "empty_like", lambda like, *, device, pin_memory: like.clone())
 
     def synchronize(self):
         self.log.append("synchronize")
