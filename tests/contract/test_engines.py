@@ -281,7 +281,7 @@ def test_an_export_gives_the_same_mask_in_every_engine_and_precision(name, preci
     assert np.array_equal((answer > 0.5) | unsure, (exact > 0.5) | unsure)
 
 
-INT8 = 0.1
+INT8 = 0.2
 
 
 def picture_of(model):
