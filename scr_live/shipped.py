@@ -26,6 +26,8 @@ class Model:
     sha256: str
     precision: str = "fp32"
     """Of the file, as its manifest says; fp32 where none says anything."""
+    form: str = "native"
+    """native, which every runtime reads; or plugin, which TensorRT alone does."""
 
     @property
     def holds_weights(self) -> bool:
@@ -138,7 +140,7 @@ def _checked(folder: Path, artifact: Artifact, card: ModelCard) -> Model:
             f"file has {found[:16]}... It was damaged or exchanged; restore it, or export it again."
         )
     own = replace(card, sha256=found, input_size=artifact.input_size)
-    return Model(path, own, found, artifact.precision)
+    return Model(path, own, found, artifact.precision, artifact.form)
 
 
 def _missing(model: Model, precision: str, form: str, artifact: Artifact | None) -> str:

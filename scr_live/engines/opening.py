@@ -203,11 +203,12 @@ class _Opener:
         return PyTorchEngine(self._needed(), precision=self.precision, threads=self.threads, reason=reason)
 
     def _file(self, precision: str) -> Model:
-        """The model's file of that precision; the one that was named where files have no such precision."""
+        """The model's native file of that precision; of its own where files have no such precision."""
         model = self._needed()
-        if precision == model.precision or precision not in _FILE_PRECISIONS:
+        wanted = precision if precision in _FILE_PRECISIONS else model.precision
+        if (wanted, "native") == (model.precision, model.form):
             return model
-        return model.variant(precision=precision)
+        return model.variant(precision=wanted)
 
     def _needed(self) -> Model:
         if self.model is None:

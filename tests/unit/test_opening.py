@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from tiny_models import write_export, write_model
 
+from scr_live.card import file_sha256
 from scr_live.engines import opening
 from scr_live.engines.opening import open_engine
 from scr_live.errors import EngineUnavailableError, ModelError, ModelNotFoundError
 from scr_live.gpu import Gpu
-from scr_live.shipped import Model, read_model
+from scr_live.manifest import read_manifest, write_manifest
+from scr_live.shipped import Model, find_model, read_model
 
 GPU = Gpu("Test GPU", "8.9", "CUDA 13.0")
 
@@ -43,6 +46,7 @@ def test_without_a_gpu_auto_takes_the_fastest_on_a_cpu_and_says_so(model):
 COSTS_NOTHING = """
 import sys
 from pathlib import Path
+from scr_live.card import file_sha256
 from scr_live.engines import opening
 from scr_live.shipped import read_model
 opening.visible_gpu = lambda: None
@@ -186,3 +190,15 @@ def test_a_half_file_on_a_cpu_is_told_to_be_computed_in_fp32(onnxruntime, model)
     with open_engine("onnxruntime", model, precision="fp16") as engine:
         assert engine.info.precision == "fp32"
         assert "fp16 file is computed in fp32 on a CPU" in engine.info.reason
+
+
+def test_a_file_in_plugin_form_is_run_in_its_native_form(model, tmp_path):
+    manifest = read_manifest(tmp_path)
+    path = tmp_path / "tiny-plugin.onnx"
+    path.write_bytes(b"what TensorRT alone reads")
+    plugin = replace(manifest.artifacts[0], file=path.name, form="plugin", sha256=file_sha256(path))
+    write_manifest(tmp_path, replace(manifest, artifacts=(*manifest.artifacts, plugin)))
+    named = find_model(str(path))
+    assert (named.form, named.precision) == ("plugin", "fp32")
+    with open_engine("openvino", named) as engine:
+        assert engine.info.model_sha256 == model.sha256
