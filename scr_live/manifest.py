@@ -20,7 +20,7 @@ FORMS: Final = ("native", "plugin")
 PRECISIONS: Final = ("fp32", "fp16", "bf16", "int8")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_REMEDY = "Restore the file, or write the folder anew with `scr-live export`."
+_REMEDY = "Restore the file, or export anew into an empty folder with `scr-live export`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,16 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a folder; None where there is none. CardError: it is damaged, or a later version's."""
+    """The manifest of a folder; None where there is none. CardError: it is damaged, or another version's."""
     path = folder / MANIFEST
     if not os.path.lexists(path):
         return None
     values = read_json(path)
     found = values.get("schema") if isinstance(values, dict) else None
-    if not isinstance(values, dict) or found not in (1, Manifest.schema):
+    if not isinstance(values, dict) or found != Manifest.schema:
         raise CardError(
-            f"{path} is no manifest that this version reads: expected schema 1 or {Manifest.schema}, found "
-            f"{found!r}. Update scr-live, or write the folder anew with `scr-live export`."
+            f"{path} is no manifest that this version reads: expected schema {Manifest.schema}, found "
+            f"{found!r}. Update scr-live, or export anew into an empty folder with `scr-live export`."
         )
     try:
         return Manifest(
@@ -131,8 +131,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _artifact(values: Mapping[str, Any]) -> Artifact:
-    if "kind" not in values:  # schema 1
-        values = {**values, **_since_schema_2(values)}
     return Artifact(
         file=_taken(values, "file", _is_file_name, "the name of a file in the same folder"),
         kind=_one_of(values, "kind", KINDS),
@@ -146,15 +144,6 @@ def _artifact(values: Mapping[str, Any]) -> Artifact:
         parity=_taken(values, "parity_with_pytorch", _is_parity, "numbers by name, by engine"),
         builder=_texts(values, "builder"),
     )
-
-
-def _since_schema_2(values: Mapping[str, Any]) -> dict[str, object]:
-    """What schema 1 said by its shapes alone, or had nothing of."""
-    described = values.get("input")
-    shape = described.get("shape") if isinstance(described, dict) else None
-    if not isinstance(shape, list) or len(shape) != 4:  # noqa: PLR2004 - batch, height, width, RGB
-        raise ValueError(f"input of an artifact must have a shape of four numbers; found {described!r}")
-    return {"kind": "onnx", "batch": shape[0], "input_size": shape[1], "builder": {}}
 
 
 def _taken(values: Mapping[str, Any], key: str, fits: Callable[[object], bool], expected: str) -> Any:  # noqa: ANN401 - JSON

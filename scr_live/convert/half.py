@@ -74,12 +74,12 @@ def _kept(graph: onnx.GraphProto) -> dict[int, str]:
         return found
 
     first = next((node for node in graph.node if node.op_type == "Conv"), None)
-    keep(above(first.input[:1]) if first else (), "preparing the picture: rounded once, at its end")
+    keep(above(first.input[:1]) if first else (), "the picture's preparation, rounded once at its end")
     for index, node in enumerate(graph.node):
         if node.op_type == "GridSample":
-            keep({index, *above(node.input[1:2])}, "coordinates of the warp: in half up to 0.06 pixels off")
+            keep({index, *above(node.input[1:2])}, "the warps, whose coordinates would be up to 0.06 pixels off in half")
         elif node.op_type == "ReduceMean":
-            keep({index}, "means over a level: their sums overflow half")
+            keep({index}, "means over a level, whose sums may overflow half")
     answer = {producers[value.name] for value in graph.output if value.name in producers}
     sigmoids = {producers[name] for index in answer for name in graph.node[index].input if name in producers}
     keep(answer | {i for i in sigmoids if graph.node[i].op_type == "Sigmoid"}, "the answer, which is float32")

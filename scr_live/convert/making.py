@@ -109,8 +109,8 @@ class Maker:
         match precision:
             case "fp16":
                 half = to_half(native)
-                kept = ", ".join(f"{count} ({reason})" for reason, count in half.kept.items())
-                self._notes.append(f"fp16: of {half.nodes} layers these stay in fp32: {kept}.")
+                kept = "; ".join(f"{count} of {reason}" for reason, count in half.kept.items())
+                self._notes.append(f"fp16: of {half.nodes} nodes these stay in fp32: {kept}.")
                 return half.model
             case "int8" if calibration is not None:
                 return self._quantized(calibration)
@@ -194,8 +194,8 @@ class Maker:
         path = self._stage / name
         if not is_symmetric(source):
             self._notes.append(
-                f"{name} was not built: TensorRT takes int8 around zero alone, and the ranges in {source.name} "
-                "have zero points."
+                f"{name} was not built: TensorRT takes int8 around zero alone, and the ranges in "
+                f"{source.name} have zero points."
             )
             return
         self._listeners.note(f"building {name}")

@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -29,6 +30,8 @@ from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
 from scr_live.manifest import read_manifest
 from scr_live.network.scr_net import ScrNet, Segmenter
+from scr_live.phantom.options import PhantomOptions
+from scr_live.phantom.render import render
 from scr_live.shipped import read_model
 
 torch.set_num_threads(1)
@@ -177,6 +180,35 @@ def test_a_batch_is_answered_picture_by_picture(checkpoint, tmp_path, batch, siz
     assert answers.shape == (3, size, size)
     for image, answer in zip(images, answers, strict=True):
         assert np.abs(answer - torch_answer(image)).max() <= 1e-4
+
+
+@pytest.fixture(scope="module")
+def picture_set(tmp_path_factory):
+    """Phantom frames as an image set without masks."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "images").mkdir()
+    for index in range(6):
+        frame, _ = render(PhantomOptions(width=64, height=64), 40 * index)
+        assert cv2.imwrite(str(folder / "images" / f"{index}.png"), frame[..., ::-1])
+    return folder
+
+
+def test_int8_in_both_forms_beside_the_fp32_file(picture_set, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
+    network = trained_like()
+    with torch.no_grad():
+        for side in network.side:  # few pixels near 0.5, as after training
+            side.weight.mul_(0.3)
+            side.bias.fill_(-1.0)
+    checkpoint = write_checkpoint(tmp_path / "calm", network=network)
+    made = run(checkpoint, tmp_path / "out", precisions=("int8",), calibration=picture_set, size=64)
+    files = {one.file: one for one in made.manifest.artifacts}
+    assert sorted(files) == ["tiny-int8-plugin.onnx", "tiny-int8.onnx", "tiny-plugin.onnx", "tiny.onnx"]
+    assert set(files["tiny-int8.onnx"].parity) == {"openvino int8", "onnxruntime int8"}
+    operators = {node.op_type for node in onnx.load(tmp_path / "out" / "tiny-int8-plugin.onnx").graph.node}
+    assert {"QuantizeLinear", "SemanticWarp"} <= operators
+    assert any(note.startswith("int8: ") for note in made.notes)
+    assert any("Calibrated on 6 pictures" in note for note in made.notes)
 
 
 def test_half_is_as_close_as_half_can_be(folder):
