@@ -29,6 +29,7 @@ from scr_live.convert.to_onnx import OPSET
 from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
 from scr_live.manifest import read_manifest
+from scr_live.network.config import NetworkConfig
 from scr_live.network.scr_net import ScrNet, Segmenter
 from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.render import render
@@ -162,17 +163,21 @@ def test_a_second_export_is_the_same_bytes(folder, checkpoint, again):
     assert contents(again) == contents(folder)
 
 
-def test_an_export_of_less_takes_away_what_the_earlier_one_had_besides(folder, checkpoint, again):
+def test_an_export_of_less_takes_away_what_the_earlier_one_had_besides(
+    folder, checkpoint, again, monkeypatch
+):
+    traced = onnx.load(folder / "tiny.onnx")  # takes the most time of an export
+    monkeypatch.setattr(making, "trace", lambda *_, **__: traced)
     (again / "README.md").write_text("mine")
     run(checkpoint, again, precisions=("fp32",), forms=("native",))
     assert sorted(contents(again)) == ["README.md", "card.json", "manifest.json", "tiny.onnx"]
     assert (again / "tiny.onnx").read_bytes() == (folder / "tiny.onnx").read_bytes()
 
 
-@pytest.mark.parametrize(("batch", "size"), [(0, SIZE), (3, 2 * SIZE)])
-def test_a_batch_is_answered_picture_by_picture(checkpoint, tmp_path, batch, size):
+def test_an_open_batch_is_answered_picture_by_picture(checkpoint, tmp_path):
+    batch, size = 0, 2 * SIZE
     runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
-    made = run(checkpoint, tmp_path / "out", batch=batch, size=size, forms=("native",))
+    made = run(checkpoint, tmp_path / "out", batch=batch, size=size, precisions=("fp32", "fp16"))
     assert {(one.batch, one.input_size) for one in made.manifest.artifacts} == {(batch, size)}
     images = np.stack([picture(seed, size) for seed in range(3)])
     session = runtime.InferenceSession(tmp_path / "out" / "tiny.onnx", providers=["CPUExecutionProvider"])
@@ -193,7 +198,8 @@ def picture_set(tmp_path_factory):
     return folder
 
 
-def test_int8_in_both_forms_beside_the_fp32_file(picture_set, tmp_path):
+def test_int8_in_both_forms_beside_the_fp32_file_for_a_batch(picture_set, tmp_path):
+    batch = 2
     pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
     network = trained_like()
     with torch.no_grad():
@@ -201,10 +207,13 @@ def test_int8_in_both_forms_beside_the_fp32_file(picture_set, tmp_path):
             side.weight.mul_(0.3)
             side.bias.fill_(-1.0)
     checkpoint = write_checkpoint(tmp_path / "calm", network=network)
-    made = run(checkpoint, tmp_path / "out", precisions=("int8",), calibration=picture_set, size=64)
+    made = run(
+        checkpoint, tmp_path / "out", precisions=("int8",), calibration=picture_set, size=64, batch=batch
+    )
     files = {one.file: one for one in made.manifest.artifacts}
     assert sorted(files) == ["tiny-int8-plugin.onnx", "tiny-int8.onnx", "tiny-plugin.onnx", "tiny.onnx"]
-    assert set(files["tiny-int8.onnx"].parity) == {"openvino int8", "onnxruntime int8"}
+    assert {one.batch for one in made.manifest.artifacts} == {batch}
+    assert set(files["tiny-int8.onnx"].parity) == {"onnxruntime int8"}  # OpenVINO's engine takes one picture
     operators = {node.op_type for node in onnx.load(tmp_path / "out" / "tiny-int8-plugin.onnx").graph.node}
     assert {"QuantizeLinear", "SemanticWarp"} <= operators
     assert any(note.startswith("int8: ") for note in made.notes)
@@ -227,21 +236,28 @@ class Unfaithful(ScrNet):
         return logits if torch.compiler.is_exporting() else logits + 0.01
 
 
-def test_an_export_that_computes_something_else_is_refused_and_leaves_nothing(
-    checkpoint, tmp_path, monkeypatch
-):
+def test_an_export_that_computes_something_else_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
+    network = trained_like(NetworkConfig(encoder="plain", width=4, scm=False, srm=False))
+    checkpoint = write_checkpoint(tmp_path / "checkpoint", network=network)
+
     def read_unfaithful(path, card):
-        network = Unfaithful(trained_like().config)
-        network.load_state_dict(trained_like().state_dict())
-        return network.eval()
+        unfaithful = Unfaithful(network.config)
+        unfaithful.load_state_dict(network.state_dict())
+        return unfaithful.eval()
 
     monkeypatch.setattr(making, "read_network", read_unfaithful)
     with pytest.raises(
         ModelError,
         match=r"tiny\.onnx differs from PyTorch, computed by openvino fp32.*0\.0001.*Nothing was written",
     ):
-        run(checkpoint, tmp_path / "new" / "out", forms=("native",))
-    assert not list(tmp_path.iterdir())
+        run(checkpoint, tmp_path / "new" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_network_without_warps_has_its_native_form_alone(tmp_path):
+    network = trained_like(NetworkConfig(encoder="plain", width=4, scm=False, srm=False))
+    made = run(write_checkpoint(tmp_path, network=network), tmp_path / "out")
+    assert [one.file for one in made.manifest.artifacts] == ["tiny.onnx", "tiny-fp16.onnx"]
 
 
 def test_an_interrupt_leaves_nothing_and_the_earlier_export_as_it_was(folder, checkpoint, again):
