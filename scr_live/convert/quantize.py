@@ -56,12 +56,11 @@ def quantize(  # noqa: PLR0913 - each optional
     tell = progress or _silent
     source = read_float_model(onnx_fp32)
     _check_images(images, source.size)
-    search = Search(source, images, tell)
     limit = max_loss if score is not None else max_loss * DIFFERENCE_PER_LOSS
     with tempfile.TemporaryDirectory() as folder:
-        loss_of = (
-            search.difference if score is None else _Scored(score, onnx_fp32, Path(folder) / out.name).loss
-        )
+        scored = None if score is None else _Scored(score, onnx_fp32, Path(folder) / out.name)
+        search = Search(source, images, tell)
+        loss_of = search.difference if scored is None else scored.loss
         for candidate in search.candidates():
             loss = loss_of(candidate.graph)
             tell(f"{len(candidate.kept)} of {len(source.layers)} convolutions in float: loss {loss:.4f}")

@@ -1,10 +1,9 @@
 """int8 in a graph: what can be quantised, and the graph with these convolutions in int8."""
 
-import contextlib
-import io
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnx
@@ -15,7 +14,7 @@ from scr_live.errors import EngineUnavailableError, ModelError, ModelNotFoundErr
 Range = tuple[np.float32, np.float32]
 """Lowest and highest value that a tensor's 256 steps cover."""
 
-_NEWER_IS_NEEDED = 'ONNX Runtime 1.20 or newer. Install it with `pip install "scr-live[export]"`.'
+NO_ONNXRUNTIME: Final = 'int8 is made with ONNX Runtime. Install it with `pip install "scr-live[export]"`.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def quantized(source: FloatModel, nodes: Collection[str], ranges: Mapping[str, R
             TensorsData,
         )
     except ImportError as missing:
-        raise EngineUnavailableError(f"Quantising to int8 needs {_NEWER_IS_NEEDED}") from missing
+        raise EngineUnavailableError(NO_ONNXRUNTIME) from missing
     copy = onnx.ModelProto()
     copy.CopyFrom(source.model)
     quantizer = QDQQuantizer(
@@ -90,8 +89,8 @@ def quantized(source: FloatModel, nodes: Collection[str], ranges: Mapping[str, R
         # What a convolution answers is rounded where the next one reads it, behind its activation: no sooner.
         {"OpTypesToExcludeOutputQuantization": ["Conv"], "QuantizeBias": False},
     )
-    with contextlib.redirect_stdout(io.StringIO()):
-        quantizer.quantize_model()
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
     _read_unrounded(result.graph, source, kept={layer.node for layer in source.layers} - set(nodes))
     del result.graph.value_info[:]
@@ -156,7 +155,11 @@ def _layers(graph: onnx.GraphProto) -> Iterator[Layer]:
 
 
 def _read_unrounded(graph: onnx.GraphProto, source: FloatModel, *, kept: set[str]) -> None:
-    inputs = {node.name: list(node.input) for node in source.model.graph.node}
+    """Give these nodes their inputs back, and weights that the quantiser took away as those of another."""
+    inputs = {node.name: list(node.input) for node in source.model.graph.node if node.name in kept}
     for node in graph.node:
         if node.name in kept:
             node.input[:] = inputs[node.name]
+    missing = {name for names in inputs.values() for name in names}
+    missing -= {tensor.name for tensor in graph.initializer}
+    graph.initializer.extend(tensor for tensor in source.model.graph.initializer if tensor.name in missing)

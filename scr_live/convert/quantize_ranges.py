@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.convert.quantize_graph import Range
+from scr_live.errors import ModelError
 
 _BINS = 2048
 _STEPS = 255
 _CUTS = np.linspace(0.2, 1.0, 33)
 _REST = 1e-5
+_NOTHING = 1e-30  # whose bins would be too narrow for float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +36,15 @@ class Histogram:
 def collect(
     tensors: Sequence[str], run: Callable[[], Iterable[Sequence[NDArray[np.float32]]]]
 ) -> dict[str, Histogram]:
-    """Histograms of these tensors; `run` computes them for all pictures, and is called twice."""
+    """Histograms of these tensors; `run` computes them for all pictures, and is called twice.
+
+    ModelError: one of them is infinite or no number.
+    """
     low, high = np.zeros(len(tensors)), np.zeros(len(tensors))
-    for values in run():
+    for index, values in enumerate(run()):
         low = np.minimum(low, [value.min() for value in values])
         high = np.maximum(high, [value.max() for value in values])
+        _check_finite(tensors, low + high, index)
     counts = np.zeros((len(tensors), _BINS), np.int64)
     for values in run():
         for row, value in enumerate(values):
@@ -79,8 +85,17 @@ METHODS: Final[Mapping[str, Callable[[Histogram], Range]]] = {
 }
 
 
+def _check_finite(tensors: Sequence[str], sums: NDArray[np.float64], index: int) -> None:
+    if not np.isfinite(sums).all():
+        name = tensors[int(np.argmin(np.isfinite(sums)))]
+        raise ModelError(
+            f"The activation {name} is no number on picture {index} to calibrate on: the network is damaged. "
+            "Export it again, from weights that give numbers."
+        )
+
+
 def _counted(value: NDArray[np.float32], low: float, high: float) -> NDArray[np.int64]:
-    if high <= low:
+    if high - low < _NOTHING:
         return np.bincount([0] * value.size, minlength=_BINS)
     places = ((value.ravel() - np.float32(low)) * np.float32(_BINS / (high - low))).astype(np.int32)
     return np.bincount(np.minimum(places, _BINS - 1), minlength=_BINS)

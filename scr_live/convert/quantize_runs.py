@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from scr_live.convert.quantize_graph import FloatModel
-from scr_live.errors import EngineUnavailableError, InferenceError
+from scr_live.convert.quantize_graph import NO_ONNXRUNTIME, FloatModel
+from scr_live.errors import EngineUnavailableError, InferenceError, ModelError
 
 _TINY = 1e-9
 
@@ -24,18 +24,22 @@ class Run:
         try:
             import onnxruntime  # noqa: PLC0415 - an extra
         except ImportError as missing:
-            raise EngineUnavailableError(
-                'Quantising to int8 needs ONNX Runtime. Install it with `pip install "scr-live[export]"`.'
-            ) from missing
+            raise EngineUnavailableError(NO_ONNXRUNTIME) from missing
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         self._source = source
         self._names = list(tensors) or [value.name for value in graph.graph.output][:1]
-        self._session: Any = onnxruntime.InferenceSession(
-            _asked_for(graph, tensors).SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        data = _asked_for(graph, tensors).SerializeToString()
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                data, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no public base
+            raise ModelError(
+                f"ONNX Runtime, which calibrates int8, cannot load the network: {str(error).strip()}"
+            ) from error
 
     def over(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.float32]]]:
         """The tensors, or without any the answer, on these pictures; as many at once as the graph takes."""
