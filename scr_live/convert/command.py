@@ -8,7 +8,7 @@ import torch
 
 from scr_live.convert.checkpoint import find_checkpoint
 from scr_live.convert.config import ExportConfig
-from scr_live.convert.making import Exported, Listeners, Maker
+from scr_live.convert.making import Exported, Listeners, Order, make
 from scr_live.convert.names import planned
 from scr_live.convert.pictures import Selection, select
 from scr_live.convert.staging import check_folder, publish, staged
@@ -38,8 +38,7 @@ def export(config: ExportConfig, listeners: Listeners) -> Exported:
     if config.threads:
         torch.set_num_threads(config.threads)
     with staged(folder) as stage:
-        maker = Maker(config, model, stage, listeners)
-        made = maker.run(verify=verify, calibration=calibration)
+        made = make(Order(config, model, verify, calibration, stage), listeners)
         listeners.publishing()
         publish(stage, folder)
     return replace(made, folder=folder)

@@ -68,13 +68,37 @@ class Exported:
     notes: tuple[str, ...]
 
 
-class Maker:
-    """An export into an empty folder."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made, and where."""
 
-    def __init__(self, config: ExportConfig, model: Model, stage: Path, listeners: Listeners) -> None:
-        self._config = config
-        self._model = model
-        self._stage = stage
+    config: ExportConfig
+    model: Model
+    verify: Selection | None
+    calibration: Selection | None
+    stage: Path
+    """An empty folder."""
+
+
+def make(order: Order, listeners: Listeners) -> Exported:
+    """Make every file; the weights are read here. ModelError: one differs by more than TOLERANCE allows."""
+    card = order.model.card
+    network = read_network(order.model.path, card)
+    listeners.note("tracing the network to ONNX")
+    native = trace(network, size=card.input_size, batch=order.config.batch)
+    listeners.note("computing the reference in PyTorch")
+    measure = Measure(network, card, verify=order.verify, progress=listeners.progress)
+    return _Maker(order, measure, listeners).run(native)
+
+
+class _Maker:
+    def __init__(self, order: Order, measure: Measure, listeners: Listeners) -> None:
+        self._config = order.config
+        self._model = model = order.model
+        self._stage = order.stage
+        self._verify = order.verify
+        self._calibration = order.calibration
+        self._measure = measure
         self._listeners = listeners
         self._card = replace(model.card, sha256="", network=None)
         """Of what is exported: its graph needs no description of the network."""
@@ -82,45 +106,36 @@ class Maker:
         self._rows: list[Row] = []
         self._notes: list[str] = []
 
-    def run(self, *, verify: Selection | None, calibration: Selection | None) -> Exported:
-        """Make everything; the weights are read here. Gates, and what it raises: see `command.export`."""
-        card, note = self._model.card, self._listeners.note
-        network = read_network(self._model.path, card)
-        note("tracing the network to ONNX")
-        native = trace(network, size=card.input_size, batch=self._config.batch)
-        note("computing the reference in PyTorch")
-        self._measure = Measure(network, card, verify=verify, progress=self._listeners.progress)
-        self._add_notes(verify, calibration)
+    def run(self, native: onnx.ModelProto) -> Exported:
+        self._add_notes()
         for precision in precisions_of(self._config):
-            graph = self._converted(native, precision, calibration)
+            graph = self._converted(native, precision)
             self._add_onnx(graph, "native", precision)
             if "plugin" in self._config.forms:
                 self._add_onnx(plugin_form(graph), "plugin", precision)
         self._write_card()
-        for name, engine, precision in engine_files(self._config, card.name):
+        for name, engine, precision in engine_files(self._config, self._card.name):
             self._add_engine(name, engine, precision)
         manifest = self._manifest()
         write_manifest(self._stage, manifest)
         return Exported(self._stage, manifest, tuple(self._rows), tuple(self._notes))
 
-    def _converted(
-        self, native: onnx.ModelProto, precision: str, calibration: Selection | None
-    ) -> onnx.ModelProto:
+    def _converted(self, native: onnx.ModelProto, precision: str) -> onnx.ModelProto:
         match precision:
             case "fp16":
                 half = to_half(native)
                 kept = "; ".join(f"{count} of {reason}" for reason, count in half.kept.items())
                 self._notes.append(f"fp16: of {half.nodes} nodes these stay in fp32: {kept}.")
                 return half.model
-            case "int8" if calibration is not None:
-                return self._quantized(calibration)
+            case "int8" if self._calibration is not None:
+                return self._quantized(self._calibration)
             case _:
                 return native
 
     def _quantized(self, calibration: Selection) -> onnx.ModelProto:
         from scr_live.convert.quantize import quantize  # noqa: PLC0415 - heavy
 
-        card, out = self._model.card, self._stage / _QUANTIZED
+        card, out = self._card, self._stage / _QUANTIZED
         self._listeners.note(
             f"quantising to int8 on {len(calibration.entries)} pictures of {calibration.name}"
         )
@@ -146,11 +161,10 @@ class Maker:
             return self._measure.dice(engine)
 
     def _add_onnx(self, graph: onnx.ModelProto, form: str, precision: str) -> None:
-        card = self._model.card
-        path = self._stage / onnx_name(card.name, form, precision)
+        name = self._card.name
+        path = self._stage / onnx_name(name, form, precision)
         facts = {"weights_sha256": self._model.sha256, "form": form, "precision": precision}
-        onnx.checker.check_model(graph, full_check=form == "native")  # of the plugin's node it knows nothing
-        _write(path, stamp(graph, name=card.name, facts=facts))
+        _write(path, stamp(graph, name=name, facts=facts))
         artifact = self._artifact(path, kind="onnx", form=form, precision=precision)
         self._add(artifact, self._compared(artifact, path))
 
@@ -230,7 +244,7 @@ class Maker:
             precision=precision,
             sha256=file_sha256(path),
             bytes=path.stat().st_size,
-            input_size=self._model.card.input_size,
+            input_size=self._card.input_size,
             opset=OPSET,
             batch=self._config.batch,
         )
@@ -242,15 +256,15 @@ class Maker:
             self._stage / CARD, {key: list(v) if isinstance(v, tuple) else v for key, v in card.items()}
         )
 
-    def _add_notes(self, verify: Selection | None, calibration: Selection | None) -> None:
-        extra = "" if verify is None else f" and {_counted(verify)}"
+    def _add_notes(self) -> None:
+        extra = "" if self._verify is None else f" and {_counted(self._verify)}"
         self._notes.append(f"Compared on {self._measure.synthetic} synthetic pictures{extra}.")
         if self._measure.reference_dice is not None:
             self._notes.append(f"Dice of PyTorch in fp32: {self._measure.reference_dice:.4f}.")
         if "openvino" in self._config.engines:
             self._notes.append("OpenVINO takes the ONNX files as they are; no file of its own is needed.")
-        if calibration is not None:
-            self._notes.append(f"Calibrated on {_counted(calibration)}.")
+        if self._calibration is not None:
+            self._notes.append(f"Calibrated on {_counted(self._calibration)}.")
 
 
 def _counted(selection: Selection) -> str:
