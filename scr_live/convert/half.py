@@ -19,7 +19,7 @@ LARGEST_HALF: Final = 65504.0
 SAFE: Final = frozenset(
     {
         *("Add", "Cast", "Clip", "Concat", "Conv", "Gather", "MatMul", "MaxPool", "Mul", "Relu", "Reshape"),
-        *("Resize", "Sigmoid", "Slice", "Split", "Squeeze", "Sub", "Transpose", "Unsqueeze"),
+        *("Resize", "Shape", "Sigmoid", "Slice", "Split", "Squeeze", "Sub", "Transpose", "Unsqueeze"),
     }
 )
 """Only these are computed in half: what is not known to be safe stays as it is."""

@@ -42,15 +42,11 @@ def native_form(plugin: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def is_symmetric(path: Path) -> bool:
-    """Whether every quantisation in the file is of int8 around zero, which is all that TensorRT takes."""
+    """Whether all that the file quantises is int8 around zero, which is what TensorRT takes."""
     graph = onnx.load(path).graph
-    quantizing = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
-    zero_points = {node.input[2] for node in quantizing if len(node.input) > 2}  # noqa: PLR2004 - it is the third
-    return all(
-        tensor.data_type == onnx.TensorProto.INT8 and not onnx.numpy_helper.to_array(tensor).any()
-        for tensor in graph.initializer
-        if tensor.name in zero_points
-    )
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    points = [list(node.input[2:]) for node in graph.node if node.op_type == "QuantizeLinear"]
+    return all(names and _is_int8_zero(constants.get(names[0])) for names in points)  # without: it is uint8
 
 
 def build_engine(engine: str, source: Path, out: Path, *, note: Callable[[str], None]) -> Mapping[str, str]:
@@ -60,6 +56,12 @@ def build_engine(engine: str, source: Path, out: Path, *, note: Callable[[str], 
     built = build(source, library=engine, out=out, progress=note)
     out.with_name(f"{out.name}.lock").unlink(missing_ok=True)
     return built.builder
+
+
+def _is_int8_zero(tensor: onnx.TensorProto | None) -> bool:
+    if tensor is None or tensor.data_type != onnx.TensorProto.INT8:
+        return False
+    return not onnx.numpy_helper.to_array(tensor).any()
 
 
 def _check_tensorrt(engine: str) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from scr_live.convert.parity import Parity, Tolerance, compare
+from scr_live.convert.parity import TOLERANCE, Parity, Tolerance, compare
 
 
 def maps(*rows):
@@ -64,6 +64,30 @@ def test_a_tolerance_names_what_is_beyond_it_and_lets_the_rest_pass():
         "largest difference of the probability 0.2, allowed 0.1; share of pixels that change sides 0.01, "
         "allowed 0.005"
     )
+
+
+def test_dice_counts_against_the_reference_s_and_stands_beside_it():
+    parity = Parity(2, 0.1, 0.05, 0.0, dice=0.8, reference_dice=0.81)
+    assert parity.dice_loss == pytest.approx(0.01)
+    assert parity.as_dict()["dice"] == 0.8
+    assert parity.as_dict()["reference_dice"] == 0.81
+    assert Tolerance(dice_loss=0.005).breach(parity) == "loss of Dice 0.01, allowed 0.005"
+    assert Tolerance(dice_loss=0.02).breach(parity) == ""
+    assert Parity(2, 0.1, 0.05, 0.0).dice_loss == 0.0
+
+
+def test_a_gain_of_dice_is_no_breach():
+    assert Tolerance(dice_loss=0.001).breach(Parity(1, 0.0, 0.0, 0.0, dice=0.9, reference_dice=0.8)) == ""
+
+
+def test_a_tolerance_says_what_it_limits():
+    assert str(Tolerance(mean_error=0.001, dice_loss=0.005)) == "mean 0.001, Dice loss 0.005"
+
+
+def test_coarser_arithmetic_is_allowed_no_less():
+    for coarse, fine in (("int8", "bf16"), ("bf16", "fp16")):
+        assert TOLERANCE[coarse].mean_error > TOLERANCE[fine].mean_error
+        assert TOLERANCE[coarse].dice_loss >= TOLERANCE[fine].dice_loss >= TOLERANCE["fp32"].dice_loss
 
 
 @pytest.mark.parametrize("name", ["max_error", "mean_error", "flipped_share"])
