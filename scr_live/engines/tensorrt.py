@@ -47,8 +47,7 @@ class TensorRtEngine:
 
         EngineUnavailableError: library, GPU or driver is missing, with the command that installs it.
         """
-        module, cudart = load_library(library), load_cudart()
-        gpu = find_gpu(cudart)
+        module, gpu, cudart = load_library(library), find_gpu(), load_cudart()
         plans = _Plans(module, library, gpu, EngineCache(cache), progress)
         choice = choose(model, library=library, precision=precision)
         found = plans.obtain(choice)

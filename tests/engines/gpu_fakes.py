@@ -12,6 +12,9 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import pytest
+
+from scr_live import gpu
 
 
 class CudaError(enum.IntEnum):
@@ -30,9 +33,9 @@ class FakeCudart(ModuleType):
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
     cudaStreamNonBlocking = 1
 
-    def __init__(self, *, driver=13000, count=(CudaError.cudaSuccess, 1), capability=(8, 9)):
+    def __init__(self, *, driver=13000, needs=13000, capability=(8, 9)):
         super().__init__("cuda.bindings.runtime")
-        self.driver, self.count, self.capability = driver, count, capability
+        self.driver, self.needs, self.capability = driver, needs, capability
         self.live = {}  # handle -> what it is; memory with its buffer
         self.freed = []
         self.calls = 0
@@ -44,15 +47,10 @@ class FakeCudart(ModuleType):
 
     # --- device -----------------------------------------------------------------------------------------
 
-    def cudaDriverGetVersion(self):
-        return CudaError.cudaSuccess, self.driver
-
     def cudaGetDeviceCount(self):
-        return self.count
-
-    def cudaGetDeviceProperties(self, device):
-        major, minor = self.capability
-        return CudaError.cudaSuccess, SimpleNamespace(name=b"NVIDIA Fake 1\0\0", major=major, minor=minor)
+        if self.needs > self.driver:
+            return CudaError.cudaErrorInsufficientDriver, None
+        return CudaError.cudaSuccess, 1
 
     def cudaGetErrorName(self, error):
         return CudaError.cudaSuccess, error.name.encode()
@@ -174,6 +172,41 @@ class FakeCudart(ModuleType):
         assert self.live.pop(handle)[0] == kind
         self.freed.append(kind)
         return (CudaError.cudaSuccess,)
+
+
+class FakeDriver:
+    """What `libcuda` is, as far as it is asked which GPU is there. `init`, `devices`: how it has none."""
+
+    def __init__(self, *, version=13000, capability=(8, 9), init=0, devices=1):
+        self.version, self.capability, self.init, self.devices = version, capability, init, devices
+
+    def cuInit(self, flags):
+        return self.init
+
+    def cuDeviceGet(self, target, ordinal):
+        return _put(target, 0) if ordinal < self.devices else 101
+
+    def cuDeviceGetName(self, buffer, length, device):
+        buffer.value = b"NVIDIA Fake 1"
+        return 0
+
+    def cuDeviceGetAttribute(self, target, attribute, device):
+        return _put(target, self.capability[{75: 0, 76: 1}[attribute]])
+
+    def cuDriverGetVersion(self, target):
+        return _put(target, self.version)
+
+
+def load_no_driver(load_driver=gpu.load_driver):
+    """What happens where there is no driver, on a machine that has one too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu, "_DRIVER", "libcuda-of-nobody.so.1")
+        return load_driver()
+
+
+def _put(target, value):
+    target._obj.value = value
+    return 0
 
 
 class FakeTensorRt(ModuleType):
@@ -330,7 +363,9 @@ class FakeContext:
 
 
 def install(monkeypatch, cudart, **libraries):
-    """Put the fakes where `import` finds them."""
+    """Put the fakes where `import` finds them, and their GPU where the driver would be; version 0: nowhere."""
+    driver = FakeDriver(version=cudart.driver, capability=cudart.capability)
+    monkeypatch.setattr(gpu, "load_driver", lambda: driver if cudart.driver else load_no_driver())
     package, bindings = ModuleType("cuda"), ModuleType("cuda.bindings")
     package.bindings, bindings.runtime = bindings, cudart
     modules = {"cuda": package, "cuda.bindings": bindings, "cuda.bindings.runtime": cudart, **libraries}

@@ -20,7 +20,7 @@ from scr_live.convert.to_tensorrt.progress import BuildProgress, as_monitor
 from scr_live.errors import EngineUnavailableError, ModelError
 from scr_live.file_lock import locked
 from scr_live.files import PARTIAL, make_folder, write_bytes, write_text
-from scr_live.gpu import Gpu, find_gpu
+from scr_live.gpu import Gpu, find_gpu, visible_gpu
 
 _LOOK_EVERY_S = 0.05  # at the progress, and whether Ctrl-C was pressed
 
@@ -52,7 +52,7 @@ def build(
     OutputUnwritableError.
     """
     module = load_library(library)
-    gpu = _gpu_for(library)
+    gpu = find_gpu() if library == "tensorrt" else visible_gpu()
     tell = progress or (lambda _: None)
     make_folder(out.parent)
     with locked(
@@ -67,15 +67,6 @@ def build(
         write_bytes(out, plan)
     facts = engine_facts(onnx, module, name=library, form=job.form, gpu=gpu)
     return BuiltEngine(out, facts, job.log.text)
-
-
-def _gpu_for(library: str) -> Gpu | None:
-    try:
-        return find_gpu()
-    except EngineUnavailableError:
-        if library == "tensorrt":
-            raise
-        return None
 
 
 def _in_background(job: "_Job", tell: Callable[[str], None]) -> bytes:
@@ -154,8 +145,8 @@ class _Job:
             return self._trt.Builder(logger)
         except TypeError as error:  # so its bindings say that there is none
             raise EngineUnavailableError(
-                f"{self._title} cannot build here: {self.log.complaint or 'it gives no reason'}. It needs a "
-                "working NVIDIA GPU and driver; check `nvidia-smi`, or use --engine openvino."
+                f"{self._title} cannot build here: {self.log.complaint or 'it gives no reason'}. It needs an "
+                "NVIDIA GPU and a driver that is new enough; check `nvidia-smi`, or use --engine openvino."
             ) from error
 
     def _network_flags(self) -> int:
