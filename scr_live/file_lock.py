@@ -17,17 +17,18 @@ else:
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock, other threads of this process included. The file is made for it and removed after.
+    """Hold the lock, other threads of this process included.
 
-    `waiting` is called once if somebody else holds it; then this waits for as long as it takes, or until
-    Ctrl-C. OutputUnwritableError: no file can be made there.
+    The file is made for it and, except on Windows, removed after. `waiting` is called once if somebody else
+    holds it; then this waits for as long as it takes, or until Ctrl-C. OutputUnwritableError: no file can be
+    made there.
     """
     stream = _acquired(path, waiting)
     try:
         yield
     finally:
-        if sys.platform != "win32":  # there an open file cannot be removed
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the lock is lifted all the same; Windows removes no open file
+            path.unlink()
         stream.close()
 
 

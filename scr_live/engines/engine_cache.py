@@ -24,6 +24,7 @@ Facts = Mapping[str, str]
 """What an engine depends on, by name: see `engine_facts`, and precision, form and batch."""
 
 _SUFFIX = ".engine"
+_KEY_DIGITS = 16
 _LABELS: Final = {
     "library": "the library",
     "version": "version",
@@ -43,6 +44,7 @@ _SHOWN_OF_A_HASH = 12
 class CachedEngine:
     """A serialised engine, its hash checked."""
 
+    path: Path
     plan: bytes
     said: str
     """Where it comes from, and why it was built if it was."""
@@ -57,7 +59,7 @@ class EngineCache:
 
     def path_for(self, name: str, facts: Facts) -> Path:
         """Where the engine of these facts lies, or would lie. Other facts give another path."""
-        return self.folder / f"{_as_file_name(name)}-{key_of(facts)[:16]}{_SUFFIX}"
+        return self.folder / f"{_as_file_name(name)}-{key_of(facts)[:_KEY_DIGITS]}{_SUFFIX}"
 
     def obtain(
         self,
@@ -93,7 +95,7 @@ class EngineCache:
         plan = read_engine(path, facts)
         with contextlib.suppress(OSError):
             os.utime(path)  # it was used: others go before it
-        return CachedEngine(plan, f"engine from the cache, {path.name}")
+        return CachedEngine(path, plan, f"engine from the cache, {path.name}")
 
     def _found_or_built(
         self, path: Path, facts: Facts, build: Callable[[Path], object], stem: str
@@ -102,18 +104,18 @@ class EngineCache:
             return self._found(path, facts)  # another process has built it meanwhile
         except _Unfit as unfit:
             why = str(unfit) if unfit.told else self._why_none(stem, facts)
-        manifest_of(path).unlink(missing_ok=True)
+        _remove(manifest_of(path))
         build(path)
         plan = path.read_bytes()
         write_json(manifest_of(path), describe(path.name, plan, facts))
         with contextlib.suppress(OSError):  # another process was quicker: room is made next time
             self._prune(path)
-        return CachedEngine(plan, f"engine built now because {why}")
+        return CachedEngine(path, plan, f"engine built now because {why}")
 
     def _why_none(self, stem: str, facts: Facts) -> str:
         """What is new compared with the latest engine of the same name."""
-        engines = sorted(self.folder.glob(f"{stem}-*{_SUFFIX}"), key=_used_at, reverse=True)
-        for engine in engines:
+        engines = self.folder.glob(f"{stem}-{'?' * _KEY_DIGITS}{_SUFFIX}")
+        for engine in sorted(engines, key=_used_at, reverse=True):
             with contextlib.suppress(CardError):
                 return f"the cache holds one that {difference(facts, _stated(engine)[1])}"
         return "the cache held none"
@@ -212,6 +214,13 @@ def _stated(engine: Path) -> tuple[str, Facts]:
     if not isinstance(sha256, str) or not isinstance(facts, dict):
         raise CardError(f"{manifest_of(engine)} is damaged.")
     return sha256, {str(key): str(value) for key, value in facts.items()}
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputUnwritableError(f"Cannot replace {path}: {error.strerror}.") from error
 
 
 def _order(key: str) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.convert.to_tensorrt import TITLES, build, engine_facts, load_library
-from scr_live.engines import EngineInfo
+from scr_live.engines import EngineInfo, closed
 from scr_live.engines.engine_cache import CachedEngine, EngineCache, Facts, difference, key_of
 from scr_live.engines.tensorrt_session import Session
-from scr_live.errors import EngineUnavailableError, InferenceError, ModelNotFoundError
+from scr_live.errors import EngineUnavailableError, ModelNotFoundError
 from scr_live.frames import Mask
 from scr_live.gpu import Gpu, find_gpu, load_cudart
 from scr_live.manifest import read_manifest
@@ -56,7 +56,7 @@ class TensorRtEngine:
         self._session: Session | None = Session(
             module,
             cudart,
-            plan=found.plan,
+            engine=found,
             title=f"{TITLES[library]} {module.__version__}",
             jit_cache=plans.jit_cache(choice),
         )
@@ -70,18 +70,16 @@ class TensorRtEngine:
             device=gpu.name,
             precision=choice.precision,
             input_size=self._card.input_size,
+            model_sha256=choice.model.sha256,
             versions=((library, str(module.__version__)), ("driver", gpu.driver)),
             reason="; ".join(filter(None, (reason, choice.said, found.said, self._session.said))),
         )
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """See `Engine.infer`."""
-        network_input = self._card.to_input(image)
         if self._session is None:
-            raise InferenceError(
-                f"The {self._name} engine was closed; this is a mistake in the program that calls it."
-            )
-        return self._card.to_probability(self._session.run(network_input))
+            raise closed(self._name)
+        return self._card.to_probability(self._session.run(self._card.to_input(image)))
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +163,7 @@ class _Plans:
         found = self.cache.obtain(
             self._name(choice), facts, partial(self._build, choice), progress=self.progress
         )
-        return CachedEngine(found.plan, "; ".join(filter(None, (unfit, found.said))))
+        return replace(found, said="; ".join(filter(None, (unfit, found.said))))
 
     def facts(self, choice: Choice) -> Facts:
         """All that matters."""
@@ -209,10 +207,11 @@ def _exported(choice: Choice, library: str, wanted: Facts) -> tuple[CachedEngine
     }  # fmt: skip
     if differs := difference(wanted, {key: stated[key] for key in wanted if key in stated}):
         return None, f"the exported {found.file} {differs}"
+    path = folder / found.file
     try:
-        plan = (folder / found.file).read_bytes()
+        plan = path.read_bytes()
     except OSError as error:
         return None, f"the exported {found.file} cannot be read ({error.strerror})"
     if hashlib.sha256(plan).hexdigest() != found.sha256:
         return None, f"the exported {found.file} is not the file that its manifest describes"
-    return CachedEngine(plan, f"the exported engine {found.file}"), ""
+    return CachedEngine(path, plan, f"the exported engine {found.file}"), ""

@@ -3,15 +3,20 @@
 import contextlib
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.convert.to_tensorrt import MessageLog, as_logger
 from scr_live.engines.cuda import Stream
+from scr_live.engines.engine_cache import CachedEngine
 from scr_live.errors import EngineUnavailableError, InferenceError, OutputUnwritableError
+from scr_live.file_lock import locked
 from scr_live.files import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WARM_UP_RUNS = 2
 """TensorRT wants one before a graph is recorded; the second shows that nothing is still being set up."""
@@ -28,7 +33,7 @@ class Session:
         library: ModuleType,
         cudart: ModuleType,
         *,
-        plan: bytes,
+        engine: CachedEngine,
         title: str,
         jit_cache: Path | None = None,
     ) -> None:
@@ -36,14 +41,14 @@ class Session:
         self._log = MessageLog()
         self._logger = as_logger(library, self._log)
         self._runtime = library.Runtime(self._logger)
-        self._engine = self._loaded(plan)
+        self._engine = self._loaded(engine)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._addresses: dict[str, int] = {}
         with contextlib.ExitStack() as undo:
             self._stream = undo.enter_context(Stream(cudart))
             self._context = self._make_context(jit_cache)
             self._bind()
-            self._replay = self._enqueue
+            self._replay: Callable[[], None] | None = None
             self.said = self._warm_up()
             """How it runs: as a graph, or why not."""
             self._keep_jit(jit_cache)
@@ -57,7 +62,7 @@ class Session:
     def run(self, network_input: NDArray[Any]) -> NDArray[Any]:
         """Copy in, compute, copy out. The result is overwritten by the next run: the caller copies it."""
         self._arrays[self._inputs[0]][...] = network_input
-        self._replay()
+        (self._replay or self._enqueue)()
         self._stream.synchronize()
         return self._arrays[self._outputs[0]]
 
@@ -67,14 +72,14 @@ class Session:
         self._stream.close()  # the graph goes before what it runs
         del self._replay, self._context, self._jit, self._engine, self._runtime
 
-    def _loaded(self, plan: bytes) -> Any:  # noqa: ANN401 - a class of the vendor's
-        reason = self._invalidity(plan)
-        engine = None if reason else self._runtime.deserialize_cuda_engine(plan)
+    def _loaded(self, found: CachedEngine) -> Any:  # noqa: ANN401 - a class of the vendor's
+        reason = self._invalidity(found.plan)
+        engine = None if reason else self._runtime.deserialize_cuda_engine(found.plan)
         if engine is None:
             raise EngineUnavailableError(
-                f"{self._title} cannot load its engine on this GPU: "
-                f"{reason or _stated(self._log.complaint)}. Use --engine openvino, or update the driver and "
-                "the library."
+                f"{self._title} cannot load {found.path} on this GPU: "
+                f"{reason or _stated(self._log.complaint)}. "
+                "Delete this file, and the engine is built anew; or use --engine openvino."
             )
         return engine
 
@@ -145,12 +150,12 @@ class Session:
         if capturable is not None and not capturable(self._stream.handle):
             return f"without a CUDA graph, which {self._title} does not allow for this engine"
         try:
-            self._replay = self._stream.capture(self._enqueue)
-            self._replay()
+            replay = self._stream.capture(self._enqueue)
+            replay()
             self._stream.synchronize()
         except InferenceError as error:
-            self._replay = self._enqueue
             return f"without a CUDA graph, which could not be recorded ({error})"
+        self._replay = replay
         return "as a CUDA graph"
 
     def _keep_jit(self, jit_cache: Path | None) -> None:
@@ -159,7 +164,8 @@ class Session:
         compiled = self._jit.serialize()
         content = b"" if compiled is None else bytes(compiled)
         if content and not (jit_cache.is_file() and jit_cache.stat().st_size == len(content)):
-            with contextlib.suppress(OutputUnwritableError):  # then the next start compiles again
+            lock = locked(jit_cache.with_name(f"{jit_cache.name}.lock"))  # others may start just now too
+            with contextlib.suppress(OutputUnwritableError), lock:  # else the next start compiles again
                 write_bytes(jit_cache, content)
 
 

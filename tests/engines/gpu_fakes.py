@@ -224,6 +224,7 @@ class FakeTensorRt(ModuleType):
         self.cudart, self.size = cudart, size
         self.parsed, self.built, self.loaded = [], [], []
         self.executions = 0
+        self.refuses = False
 
     def nptype(self, dtype):
         return dtype
@@ -295,7 +296,7 @@ class FakeRuntime:
         self.library, self.logger = library, logger
 
     def deserialize_cuda_engine(self, plan):
-        if not plan.startswith(b"plan"):
+        if self.library.refuses or not plan.startswith(b"plan"):
             self.logger.log(1, "Serialization assertion failed: magic tag does not match.")
             return None
         self.library.loaded.append(plan)
@@ -363,7 +364,7 @@ class FakeContext:
 
 
 def install(monkeypatch, cudart, **libraries):
-    """Put the fakes where `import` finds them, and their GPU where the driver would be; version 0: nowhere."""
+    """Put the fakes where `import` finds them, their GPU where the driver would be; version 0: nowhere."""
     driver = FakeDriver(version=cudart.driver, capability=cudart.capability)
     monkeypatch.setattr(gpu, "load_driver", lambda: driver if cudart.driver else load_no_driver())
     package, bindings = ModuleType("cuda"), ModuleType("cuda.bindings")

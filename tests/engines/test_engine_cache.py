@@ -107,6 +107,12 @@ def test_a_build_that_fails_leaves_no_engine_and_its_error_is_the_callers(cache)
     assert cache.obtain("lite0", FACTS, Builder()).plan == b"plan"
 
 
+def test_what_another_library_built_is_no_reason(cache):
+    cache.obtain("lite0-fp16-tensorrt-rtx", FACTS, Builder())
+    found = cache.obtain("lite0-fp16-tensorrt", FACTS, Builder())
+    assert "because the cache held none" in found.said
+
+
 # --- what must not be loaded ----------------------------------------------------------------------------
 
 
@@ -271,6 +277,14 @@ def test_a_folder_that_cannot_be_made_is_unavailable_and_says_which_variable_mov
     (tmp_path / "file").touch()
     with pytest.raises(EngineUnavailableError, match="XDG_CACHE_HOME"):
         EngineCache(tmp_path / "file" / "engines").obtain("lite0", FACTS, never)
+
+
+def test_a_folder_in_the_place_of_a_manifest_is_unavailable_and_named(cache):
+    manifest = manifest_of(cache.path_for("lite0", FACTS))
+    manifest.mkdir(parents=True)
+    with pytest.raises(EngineUnavailableError, match="cannot be kept") as caught:
+        cache.obtain("lite0", FACTS, Builder())
+    assert manifest.name in str(caught.value)
 
 
 def test_by_default_it_lies_in_the_users_cache_folder(monkeypatch, tmp_path):

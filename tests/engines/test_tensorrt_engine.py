@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 from gpu_fakes import FakeCudart, FakeTensorRt, FakeTensorRtRtx, install
 from tiny_models import SIZE, write_model
@@ -38,7 +39,9 @@ class Machine:
         artifacts = [self._artifact(path.name, "fp32", "native")]
         for precision, form in variants:
             name = f"tiny-{precision}-{form}.onnx"
-            (self.export / name).write_bytes(path.read_bytes() + b"")
+            graph = onnx.load(path)
+            graph.doc_string = name  # no two files of an export are the same
+            onnx.save(graph, self.export / name)
             artifacts.append(self._artifact(name, precision, form))
         write_manifest(self.export, Manifest("tiny", "0" * 64, {}, tuple(artifacts)))
         return read_model(path)
@@ -91,6 +94,7 @@ def test_the_engine_answers_and_says_what_it_is(machine, image, library):
     assert (
         dict(info.versions)["driver"].endswith("CUDA 13.0)") or dict(info.versions)["driver"] == "CUDA 13.0"
     )
+    assert info.model_sha256 == file_sha256(machine.export / "tiny-fp16-native.onnx")
     for words in ("named by --engine", "the cache held none", "as a CUDA graph"):
         assert words in info.reason
     assert any("may take minutes" in text for text in told)
@@ -110,7 +114,7 @@ def test_a_closed_engine_refuses_and_closing_twice_is_closing_once(machine, imag
     engine = machine.open(machine.model())
     for _ in range(2):
         engine.__exit__(None, None, None)
-    with pytest.raises(InferenceError, match="tensorrt engine was closed"):
+    with pytest.raises(InferenceError, match="tensorrt engine is closed"):
         engine.infer(image)
 
 
@@ -219,6 +223,17 @@ def test_an_exported_engine_that_was_exchanged_is_not_loaded(machine):
     (machine.export / "tiny.engine").write_bytes(b"plan of somebody else")
     assert "is not the file that its manifest describes" in reopened(machine, model)
     assert b"plan of somebody else" not in machine.trt.loaded
+
+
+def test_a_cached_engine_that_no_longer_loads_is_named_with_its_place(machine):
+    model = machine.model()
+    reopened(machine, model)
+    (built,) = machine.cache.glob("*.engine")
+    machine.trt.refuses = True
+    with pytest.raises(EngineUnavailableError, match="Delete this file") as caught:
+        machine.open(model)
+    assert str(built) in str(caught.value)
+    assert machine.cudart.live == {}
 
 
 # --- which file -----------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """The order of calls of a loaded engine, and that no way of failing leaves memory behind."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from gpu_fakes import FakeCudart, FakeTensorRt, FakeTensorRtRtx
 
+from scr_live.engines.engine_cache import CachedEngine
 from scr_live.engines.tensorrt_session import Session
 from scr_live.errors import EngineUnavailableError, InferenceError
 
@@ -21,7 +24,9 @@ def library(request, cudart):
 
 
 def opened(library, cudart, plan=PLAN, **options):
-    return Session(library, cudart, plan=plan, title="TensorRT 0", **options)
+    return Session(
+        library, cudart, engine=CachedEngine(Path("lite0.engine"), plan, ""), title="TensorRT 0", **options
+    )
 
 
 def images(rng, count=3, size=16):
@@ -97,7 +102,7 @@ def test_a_failing_run_is_an_inference_error_with_cudas_words(library, cudart, r
 
 def test_a_plan_that_the_library_refuses_is_unavailable_with_the_librarys_words(library, cudart):
     with pytest.raises(
-        EngineUnavailableError, match=r"cannot load its engine.*magic tag does not match\. Use"
+        EngineUnavailableError, match=r"cannot load lite0.engine.*magic tag does not match\. Delete"
     ):
         opened(library, cudart, plan=b"rubbish")
     assert cudart.live == {}

@@ -162,6 +162,29 @@ def test_timings_are_kept_and_taken_up_again(monkeypatch, tmp_path):
         assert timings.read_bytes() == wanted
 
 
+def test_timings_that_cannot_be_kept_cost_only_time(monkeypatch, tmp_path):
+    cudart = FakeCudart()
+    install(monkeypatch, cudart, tensorrt=FakeTensorRt(cudart))
+    (tmp_path / "timings").mkdir()
+    built = build(
+        write_model(tmp_path),
+        library="tensorrt",
+        out=tmp_path / "tiny.engine",
+        timing_cache=tmp_path / "timings",
+    )
+    assert built.path.is_file()
+
+
+def test_without_the_package_onnx_there_is_the_command_that_installs_it(monkeypatch, tmp_path):
+    cudart = FakeCudart()
+    install(monkeypatch, cudart, tensorrt=FakeTensorRt(cudart))
+    model = write_model(tmp_path)
+    monkeypatch.delitem(sys.modules, "scr_live.convert.to_tensorrt.graph")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(EngineUnavailableError, match=r'package onnx.*`pip install "scr-live\[tensorrt\]"`'):
+        build(model, library="tensorrt", out=tmp_path / "tiny.engine")
+
+
 @pytest.mark.parametrize(
     ("capability", "target", "stated"),
     [((8, 9), None, "8.0 and newer"), ((12, 0), None, "8.0 and newer"), ((7, 5), "SM75", "7.5")],

@@ -89,6 +89,16 @@ def test_nothing_is_left_behind(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_file_that_cannot_be_removed_is_left_and_holds_nobody_up(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for _ in range(2):
+        with locked(tmp_path / "lock", lambda: pytest.fail("it is still held")):
+            pass
+
+
 def test_an_error_inside_lifts_the_lock(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path / "lock"):
         raise ZeroDivisionError

@@ -1,5 +1,6 @@
 """Build one engine file: parse, optimise, write it whole or not at all."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from scr_live.convert.to_tensorrt.library import (
     TITLES,
     MessageLog,
     as_logger,
+    install_command,
     load_library,
     version_of,
     without_driver_remarks,
 )
 from scr_live.convert.to_tensorrt.progress import BuildProgress, as_monitor
-from scr_live.errors import EngineUnavailableError, ModelError
+from scr_live.errors import EngineUnavailableError, ModelError, OutputUnwritableError
 from scr_live.file_lock import locked
 from scr_live.files import PARTIAL, make_folder, write_bytes, write_text
 from scr_live.gpu import Gpu, find_gpu, visible_gpu
@@ -125,8 +127,13 @@ class _Job:
         return bytes(plan)
 
     def _content(self) -> bytes:
-        from scr_live.convert.to_tensorrt.graph import form_of, prepared  # noqa: PLC0415 - needs onnx
-
+        try:
+            from scr_live.convert.to_tensorrt.graph import form_of, prepared  # noqa: PLC0415 - needs onnx
+        except ImportError as missing:
+            raise EngineUnavailableError(
+                f"{self._title} builds engines with the help of the package onnx, which is missing here. "
+                f"Install it with {install_command(self._library)}."
+            ) from missing
         model = prepared(self._onnx)
         self.form = form_of(model)
         if self.form == "plugin":
@@ -158,7 +165,9 @@ class _Job:
     def _load_timings(self, config: Any) -> None:  # noqa: ANN401
         if self._timing_cache is None:
             return
-        known = self._timing_cache.read_bytes() if self._timing_cache.is_file() else b""
+        known = b""
+        with contextlib.suppress(OSError):  # there are none yet
+            known = self._timing_cache.read_bytes()
         for content in (known, b""):  # one of another version or GPU is refused: begin anew
             cache = config.create_timing_cache(content)
             if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
@@ -167,7 +176,8 @@ class _Job:
     def _save_timings(self, config: Any) -> None:  # noqa: ANN401
         cache = config.get_timing_cache() if self._timing_cache is not None else None
         if self._timing_cache is not None and cache is not None:
-            write_bytes(self._timing_cache, bytes(cache.serialize()))
+            with contextlib.suppress(OutputUnwritableError):  # then the next build measures again
+                write_bytes(self._timing_cache, bytes(cache.serialize()))
 
     def _refusal(self, reason: str) -> str:
         said = reason.rstrip(".") or "it gives no reason"

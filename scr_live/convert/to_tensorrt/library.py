@@ -27,15 +27,20 @@ def load_library(name: str) -> ModuleType:
     except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
         raise EngineUnavailableError(
             f"The {name} engine needs NVIDIA's library {TITLES[name]}, which cannot be loaded here "
-            f"({_first_line(missing)}). Install it with {_install(name)}."
+            f"({_first_line(missing)}). Install it with {install_command(name)}."
         ) from missing
     if name == "tensorrt" and version_of(library)[:2] < OLDEST_TENSORRT:
         wanted = ".".join(map(str, OLDEST_TENSORRT))
         raise EngineUnavailableError(
             f"TensorRT {wanted} or newer is needed, found {library.__version__}. Update it with "
-            f"{_install(name)}."
+            f"{install_command(name)}."
         )
     return library
+
+
+def install_command(name: str) -> str:
+    """What installs the library and all that belongs to it."""
+    return f'`pip install "scr-live[{_EXTRAS[name]}]"`'
 
 
 def version_of(library: ModuleType) -> tuple[int, ...]:
@@ -58,7 +63,7 @@ class MessageLog:
     def text(self) -> str:
         """All of it, one message a line, the severity in front."""
         names = ("INTERNAL ERROR", "ERROR", "WARNING", "INFO")
-        return "".join(f"[{names[severity]}] {text}\n" for severity, text in self._lines)
+        return "".join(f"[{names[severity]}] {text}\n" for severity, text in list(self._lines))
 
     @property
     def complaint(self) -> str:
@@ -109,10 +114,6 @@ def _imported(name: str) -> ModuleType:
         case _:
             raise UnknownEngineError(f"Unknown library {name!r}; expected one of: {', '.join(LIBRARIES)}.")
     return library
-
-
-def _install(name: str) -> str:
-    return f'`pip install "scr-live[{_EXTRAS[name]}]"`'
 
 
 def _first_line(error: BaseException) -> str:
