@@ -273,4 +273,4 @@ def _report(stats: RunStats, source: VideoSource) -> dict[str, object]:
 def _with_model(stats: RunStats, config: RunConfig, model: Model | None) -> RunStats:
     if model is None:
         return stats
-    return replace(stats, model=config.model, model_sha256=stats.engine.model_sha256 or model.sha256)
+    return replace(stats, model=config.model, model_sha256=stats.engine.model_sha256)

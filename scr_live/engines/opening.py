@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
@@ -118,14 +118,15 @@ class _Opener:
         fastest = f"the fastest on this {gpu.name}" if gpu else f"{_NO_GPU}: the fastest on a CPU"
         skipped: dict[str, str] = {}
         for name in (*(GPU_ORDER if gpu else ()), *CPU_ORDER):
-            causes = [f"{other} skipped: {_short(text)}" for other, text in skipped.items()]
+            told = [f"{other} skipped: {_short(text)}" for other, text in skipped.items()]
             try:
-                return self.open(name, "; ".join(causes) or fastest)
+                return self.open(name, "; ".join(told) or fastest)
             except _SKIPPED_FOR[name] as error:
                 skipped[name] = str(error)
                 log.info("engine %s: %s", name, error)
+        causes = dict.fromkeys(skipped.values())  # a file that is missing is so for each engine
         raise EngineUnavailableError(
-            f"No engine works here in precision {self.precision}. {' '.join(skipped.values())}"
+            f"No engine works here in precision {self.precision}. {' '.join(causes)}"
         )
 
     def open(self, name: str, reason: str) -> Engine:  # noqa: PLR0911 - one for each engine
@@ -193,7 +194,7 @@ class _Opener:
             precision=self.precision,
             threads=self.threads,
             reason=reason,
-            library=cast("Literal['tensorrt', 'tensorrt-rtx']", library),
+            library=library,
             progress=self.progress,
         )
 

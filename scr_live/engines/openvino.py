@@ -27,6 +27,7 @@ except ImportError as missing:
     ) from missing
 
 
+_DEVICE = "CPU"
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _HEAVY_LAYERS = {"Convolution", "FullyConnected", "MatMul", "Deconvolution"}
 
@@ -45,11 +46,10 @@ class OpenVinoEngine:
         precision: str = "auto",
         threads: int = 0,
         reason: str = "",
-        device: str = "CPU",
     ) -> None:
         core = _core()
         self._card = model.card
-        remaining = _precision(core, device, "auto" if precision == "int8" else precision)
+        remaining = _precision(core, "auto" if precision == "int8" else precision)
         settings = {
             properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
             properties.hint.inference_precision: _HINTS[remaining],
@@ -59,7 +59,7 @@ class OpenVinoEngine:
         try:
             graph = _read_onnx(model)
             model.card.check_inputs([_described(entry) for entry in graph.inputs])
-            compiled = core.compile_model(graph, device, settings)
+            compiled = core.compile_model(graph, _DEVICE, settings)
         except CardError:
             raise
         except Exception as error:  # its exceptions share no public base
@@ -70,13 +70,13 @@ class OpenVinoEngine:
         has_int8 = _has_int8_layers(graph, compiled)
         if precision == "int8" and not has_int8:
             raise EngineUnavailableError(
-                f"OpenVINO computes no layer of {model.path} in int8 on this {device}: the file is not "
-                "quantised, or the device cannot. Use --precision auto."
+                f"OpenVINO computes no layer of {model.path} in int8 on this {_DEVICE}: the file is not "
+                "quantised, or the processor cannot. Use --precision auto."
             )
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
         self.info = EngineInfo(
             backend="openvino",
-            device=device,
+            device=_DEVICE,
             precision="int8" if has_int8 else remaining,
             input_size=model.card.input_size,
             model_sha256=model.sha256,
@@ -132,16 +132,16 @@ def _described(entry: "openvino.Output") -> tuple[tuple[int | None, ...], str]:
     return tuple(None if side.is_dynamic else side.get_length() for side in sides), kind
 
 
-def _precision(core: "openvino.Core", device: str, wanted: str) -> str:
+def _precision(core: "openvino.Core", wanted: str) -> str:
     """Take bf16 where the CPU has it: faster, and the model's manifest says how close it stays."""
-    able = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    able = core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
     if wanted == "auto":
         return "bf16" if "BF16" in able else "fp32"
     names = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}
     if names[wanted] not in able:
         offered = [name for name, token in names.items() if token in able]
         raise EngineUnavailableError(
-            f"OpenVINO on this {device} does not compute in {wanted}, but in {', '.join(offered)}. "
+            f"OpenVINO on this {_DEVICE} does not compute in {wanted}, but in {', '.join(offered)}. "
             "Use --precision auto."
         )
     return wanted

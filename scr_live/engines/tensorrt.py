@@ -50,7 +50,8 @@ class TensorRtEngine:
         module, gpu, cudart = load_library(library), find_gpu(), load_cudart()
         plans = _Plans(module, library, gpu, EngineCache(cache), progress)
         choice = choose(model, library=library, precision=precision)
-        found = plans.obtain(choice)
+        facts = plans.facts(choice)
+        found = plans.obtain(choice, facts)
         self._card = choice.model.card
         self._name = library
         self._session: Session | None = Session(
@@ -58,7 +59,7 @@ class TensorRtEngine:
             cudart,
             engine=found,
             title=f"{TITLES[library]} {module.__version__}",
-            jit_cache=plans.jit_cache(choice),
+            jit_cache=plans.jit_cache(choice, facts),
         )
         try:
             self._card.check_inputs(self._session.inputs)
@@ -154,9 +155,8 @@ class _Plans:
     cache: EngineCache
     progress: Callable[[str], None] | None
 
-    def obtain(self, choice: Choice) -> CachedEngine:
+    def obtain(self, choice: Choice, facts: Facts) -> CachedEngine:
         """The engine of the export if it was built for just this, else that of the cache."""
-        facts = self.facts(choice)
         exported, unfit = _exported(choice, self.library, facts)
         if exported is not None:
             return exported
@@ -170,11 +170,11 @@ class _Plans:
         base = engine_facts(choice.model.path, self.module, name=self.library, form=choice.form, gpu=self.gpu)
         return base | {"precision": choice.precision, "form": choice.form, "batch": "1"}
 
-    def jit_cache(self, choice: Choice) -> Path | None:
+    def jit_cache(self, choice: Choice, facts: Facts) -> Path | None:
         """Where TensorRT-RTX keeps what it compiles for this very GPU and driver."""
         if self.library != "tensorrt-rtx":
             return None
-        return self._for_this_gpu(self.cache.path_for(self._name(choice), self.facts(choice)).name, "jit")
+        return self._for_this_gpu(self.cache.path_for(self._name(choice), facts).name, "jit")
 
     def _name(self, choice: Choice) -> str:
         return f"{choice.model.card.name}-{choice.precision}-{self.library}"

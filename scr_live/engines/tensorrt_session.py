@@ -13,7 +13,7 @@ from scr_live.engines.cuda import Stream
 from scr_live.engines.engine_cache import CachedEngine
 from scr_live.errors import EngineUnavailableError, InferenceError, OutputUnwritableError
 from scr_live.file_lock import locked
-from scr_live.files import write_bytes
+from scr_live.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,8 +165,10 @@ class Session:
         content = b"" if compiled is None else bytes(compiled)
         if content and not (jit_cache.is_file() and jit_cache.stat().st_size == len(content)):
             lock = locked(jit_cache.with_name(f"{jit_cache.name}.lock"))  # others may start just now too
-            with contextlib.suppress(OutputUnwritableError), lock:  # else the next start compiles again
-                write_bytes(jit_cache, content)
+            with contextlib.suppress(OutputUnwritableError):  # then the next start compiles again
+                make_folder(jit_cache.parent)
+                with lock:
+                    write_bytes(jit_cache, content)
 
 
 def _stated(complaint: str) -> str:

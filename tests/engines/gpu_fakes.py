@@ -9,6 +9,7 @@ freed, or freed twice, is an AssertionError. `fail_at` makes the n-th CUDA call 
 import ctypes
 import enum
 import sys
+import weakref
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -225,6 +226,7 @@ class FakeTensorRt(ModuleType):
         self.parsed, self.built, self.loaded = [], [], []
         self.executions = 0
         self.refuses = False
+        self.living = weakref.WeakSet()
 
     def nptype(self, dtype):
         return dtype
@@ -300,7 +302,9 @@ class FakeRuntime:
             self.logger.log(1, "Serialization assertion failed: magic tag does not match.")
             return None
         self.library.loaded.append(plan)
-        return FakeEngine(self.library)
+        engine = FakeEngine(self.library)
+        self.library.living.add(engine)
+        return engine
 
 
 class FakeEngine:
@@ -344,8 +348,9 @@ class FakeContext:
     def __init__(self, engine):
         self.engine, self.library = engine, engine.library
         self.addresses = {}
-        if isinstance(self.library, FakeTensorRtRtx):
-            self.is_stream_capturable = lambda stream: self.library.capturable
+        library = engine.library
+        if isinstance(library, FakeTensorRtRtx):
+            self.is_stream_capturable = lambda stream: library.capturable
 
     def set_tensor_address(self, name, address):
         self.addresses[name] = address

@@ -1,5 +1,6 @@
 """The order of calls of a loaded engine, and that no way of failing leaves memory behind."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,19 @@ def test_whichever_call_fails_while_opening_nothing_is_left(library, cudart):
     }
 
 
+def test_an_engine_that_failed_to_open_is_freed_at_once(library, cudart):
+    """A reference in a circle would keep its memory on the GPU until Python looks for such."""
+    cudart.fail_at = 8
+    gc.disable()
+    try:
+        with pytest.raises(InferenceError):
+            opened(library, cudart)
+        assert library.loaded
+        assert not library.living
+    finally:
+        gc.enable()
+
+
 def test_a_failing_run_is_an_inference_error_with_cudas_words(library, cudart, rng):
     session = opened(library, cudart)
     cudart.fail_at = cudart.calls + 2
@@ -117,15 +131,17 @@ def test_an_engine_for_another_gpu_is_refused_by_its_header(cudart):
 
 
 def test_what_was_compiled_for_the_gpu_is_kept_for_the_next_time(cudart, tmp_path):
-    library, cache = FakeTensorRtRtx(cudart), tmp_path / "kernels.jit"
+    library, cache = FakeTensorRtRtx(cudart), tmp_path / "engines" / "kernels.jit"  # the first to come there
     opened(library, cudart, jit_cache=cache).close()
     assert library.jit_known is None
     kept = cache.read_bytes()
     opened(library, cudart, jit_cache=cache).close()
     assert library.jit_known == kept
+    assert list(cache.parent.iterdir()) == [cache]
 
 
 def test_a_place_that_cannot_keep_it_costs_only_time(cudart, tmp_path):
     library = FakeTensorRtRtx(cudart)
-    opened(library, cudart, jit_cache=tmp_path / "none" / "kernels.jit").close()
-    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").touch()
+    opened(library, cudart, jit_cache=tmp_path / "file" / "kernels.jit").close()
+    assert cudart.live == {}

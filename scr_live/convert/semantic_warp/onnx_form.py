@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from scr_live.convert.semantic_warp.matching import Warp, find_warps
 from scr_live.convert.semantic_warp.plugin import NAME, NAMESPACE, VERSION
-from scr_live.convert.semantic_warp.staged import run_plugin_form
+from scr_live.convert.semantic_warp.staged import is_warp, run_plugin_form
 from scr_live.errors import ModelError
 
 __all__ = ["run_plugin_form", "to_native_form", "to_plugin_form", "warp_nodes"]
@@ -51,7 +51,7 @@ def to_native_form(model: onnx.ModelProto) -> onnx.ModelProto:
     types = {value.name: value.type.tensor_type for value in values}
     nodes: list[onnx.NodeProto] = []
     for node in whole.graph.node:
-        if node.op_type == NAME and node.domain == NAMESPACE:
+        if is_warp(node):
             written, constants = _written_out(node, _known(types, node))
             nodes += written
             whole.graph.initializer.extend(constants)
@@ -62,7 +62,7 @@ def to_native_form(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def warp_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     """The scr::SemanticWarp nodes of a graph."""
-    return [node for node in model.graph.node if node.op_type == NAME and node.domain == NAMESPACE]
+    return [node for node in model.graph.node if is_warp(node)]
 
 
 def _node_for(warp: Warp) -> list[onnx.NodeProto]:

@@ -21,16 +21,17 @@ def run_plugin_form(model: onnx.ModelProto, image: NDArray[np.generic]) -> NDArr
     whole = onnx.shape_inference.infer_shapes(model, data_prop=True)
     known: dict[str, NDArray[np.generic]] = {whole.graph.input[0].name: image}
     for part in _stages(whole.graph):
-        warps = [node for node in part if _is_warp(node)]
+        warps = [node for node in part if is_warp(node)]
         for node in warps:
             up, low, flow = (known[name] for name in node.input)
             known[node.output[0]] = semantic_warp(up, low, flow).astype(low.dtype)
         if len(warps) < len(part):
-            known |= _run(whole, [node for node in part if not _is_warp(node)], known)
+            known |= _run(whole, [node for node in part if not is_warp(node)], known)
     return known[whole.graph.output[0].name]
 
 
-def _is_warp(node: onnx.NodeProto) -> bool:
+def is_warp(node: onnx.NodeProto) -> bool:
+    """Whether it is a scr::SemanticWarp."""
     return bool(node.op_type == NAME and node.domain == NAMESPACE)
 
 
@@ -39,11 +40,11 @@ def _stages(graph: onnx.GraphProto) -> Iterator[list[onnx.NodeProto]]:
     stage_of: dict[str, int] = {}
     stages: dict[int, list[onnx.NodeProto]] = {}
     for node in graph.node:
-        stage = max((stage_of.get(name, 0) for name in node.input), default=0) + _is_warp(node)
+        stage = max((stage_of.get(name, 0) for name in node.input), default=0) + is_warp(node)
         stage_of.update(dict.fromkeys(node.output, stage))
         stages.setdefault(stage, []).append(node)
     for stage in sorted(stages):
-        yield sorted(stages[stage], key=lambda node: not _is_warp(node))
+        yield sorted(stages[stage], key=lambda node: not is_warp(node))
 
 
 def _run(

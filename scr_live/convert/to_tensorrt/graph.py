@@ -6,9 +6,8 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
+from scr_live.convert.semantic_warp.plugin import NAMESPACE
 from scr_live.errors import ModelError
-
-PLUGIN_DOMAIN = "scr"
 
 
 def prepared(path: Path) -> onnx.ModelProto:
@@ -22,7 +21,7 @@ def prepared(path: Path) -> onnx.ModelProto:
 
 def form_of(model: onnx.ModelProto) -> str:
     """`plugin` if the warps are nodes of our own, else `native`."""
-    return "plugin" if any(node.domain == PLUGIN_DOMAIN for node in model.graph.node) else "native"
+    return "plugin" if any(node.domain == NAMESPACE for node in model.graph.node) else "native"
 
 
 def _read(path: Path) -> onnx.ModelProto:
