@@ -23,7 +23,7 @@ except ImportError as missing:
     ) from missing
 
 
-onnxruntime.disable_telemetry_events()  # on Windows its builds report to the vendor unless told not to
+onnxruntime.disable_telemetry_events()  # on Windows; elsewhere see scr_live/__init__.py
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

@@ -1,9 +1,15 @@
 """What is done on CUDA, done on the CPU: binding, replay and the way back from a graph that is refused."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tiny_models import SIZE, write_card, write_export, write_model
 
+import scr_live
 from scr_live.engines import opening
 from scr_live.engines.opening import open_engine
 from scr_live.errors import EngineUnavailableError, InferenceError
@@ -13,6 +19,7 @@ from scr_live.shipped import read_model
 onnxruntime = pytest.importorskip("onnxruntime")
 engines = pytest.importorskip("scr_live.engines.onnx_runtime")
 
+ROOT = Path(scr_live.__file__).parents[1]
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -152,3 +159,29 @@ def test_the_engine_itself_never_changes_the_device(model, monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
     with pytest.raises(EngineUnavailableError, match=r"without CUDA.*scr-live\[cuda\]"):
         engines.OnnxRuntimeEngine(model, device="CUDA")
+
+
+QUIET = """
+import sys
+from pathlib import Path
+import numpy as np
+from scr_live.engines.onnx_runtime import OnnxRuntimeEngine
+from scr_live.shipped import read_model
+with OnnxRuntimeEngine(read_model(Path(sys.argv[1]))) as engine:
+    engine.infer(np.zeros((engine.info.input_size, engine.info.input_size, 3), np.uint8))
+"""
+
+
+def test_no_identifier_of_this_machine_is_written_for_the_vendor(model, tmp_path):
+    """Its builds for Linux make one in the user's cache folder and report with it unless told not to."""
+    home = tmp_path / "home"
+    home.mkdir()
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"), str(home))
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT")}  # not CI
+    subprocess.run(
+        [sys.executable, "-c", QUIET, str(model.path)],
+        env={**kept, **places, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+        timeout=50,
+    )
+    assert list(home.iterdir()) == []
