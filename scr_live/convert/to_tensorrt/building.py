@@ -1,6 +1,7 @@
 """Build one engine file: parse, optimise, write it whole or not at all."""
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from scr_live.files import PARTIAL, make_folder, write_bytes, write_text
 from scr_live.gpu import Gpu, find_gpu, visible_gpu
 
 _LOOK_EVERY_S = 0.05  # at the progress, and whether Ctrl-C was pressed
+_TELL_EVERY_S = 1.0  # it may be a line on the screen each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,13 @@ def _in_background(job: "_Job", tell: Callable[[str], None]) -> bytes:
     """Run the build beside this thread, so that Ctrl-C reaches it and no callback can raise."""
     with ThreadPoolExecutor(1, thread_name_prefix="engine-build") as pool:
         future = pool.submit(job.run)
-        said = ""
+        said, told_at = "", float("-inf")
         try:
             while not wait([future], timeout=_LOOK_EVERY_S).done:
-                if job.progress.text != said:
-                    said = job.progress.text
-                    tell(said)
+                text, now = job.progress.text, time.monotonic()
+                if text != said and now - told_at >= _TELL_EVERY_S:
+                    said, told_at = text, now
+                    tell(text)
         except BaseException:  # Ctrl-C above all; leaving the pool waits until the library has stopped
             job.progress.cancelled = True
             raise
