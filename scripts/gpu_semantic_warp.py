@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from scr_live.convert.semantic_warp import KERNEL_NAMES, PTX, launch
 from scr_live.convert.semantic_warp.reference import rounding_bound, semantic_warp
+from scr_live.gpu import find_gpu
 
 LEVELS = {
     "lite0 at 352": [(48, 22), (48, 44), (48, 88)],
@@ -57,24 +59,10 @@ class DeviceKernel:
         self._stream = self._call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
         self._events = [self._call("cuEventCreate", driver.CUevent_flags.CU_EVENT_DEFAULT) for _ in range(2)]
 
-    def facts(self) -> dict[str, str]:
+    @staticmethod
+    def facts() -> dict[str, str]:
         """What was measured on, and what."""
-        attribute = self._cuda.CUdevice_attribute
-        capability = [
-            self._call("cuDeviceGetAttribute", which, self._device)
-            for which in (
-                attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
-                attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
-            )
-        ]
-        driver = Path("/sys/module/nvidia/version")
-        return {
-            "gpu": self._call("cuDeviceGetName", 256, self._device).split(b"\0")[0].decode(),
-            "compute_capability": ".".join(map(str, capability)),
-            "driver": driver.read_text().strip() if driver.exists() else "unknown",
-            "cuda_of_driver": str(self._call("cuDriverGetVersion")),
-            "ptx_sha256": hashlib.sha256(PTX.read_bytes()).hexdigest(),
-        }
+        return {**asdict(find_gpu()), "ptx_sha256": hashlib.sha256(PTX.read_bytes()).hexdigest()}
 
     def run(self, up: NDArray[Any], low: NDArray[Any], flow: NDArray[Any], *, shift: int = 0) -> NDArray[Any]:
         """out; `shift`: elements that every tensor lies off the start of its memory."""
