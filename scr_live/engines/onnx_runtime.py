@@ -16,10 +16,11 @@ from scr_live.shipped import Model
 
 try:
     import onnxruntime
-except ImportError as missing:
+except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
     raise EngineUnavailableError(
-        "The onnxruntime engine needs the package onnxruntime. Install it with "
-        '`pip install "scr-live[onnxruntime]"` (or `"scr-live[cuda]"` for NVIDIA GPUs; never both).'
+        f"The onnxruntime engine needs the package onnxruntime, which cannot be loaded here ({missing}). "
+        'Install it with `pip install "scr-live[onnxruntime]"` (or `"scr-live[cuda]"` for NVIDIA GPUs; never '
+        "both)."
     ) from missing
 
 

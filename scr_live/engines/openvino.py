@@ -20,10 +20,10 @@ try:
     import openvino
     from openvino import properties
     from openvino.frontend import FrontEndManager
-except ImportError as missing:
+except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
     raise EngineUnavailableError(
-        "The openvino engine needs the package openvino, which a base install brings. Install it with "
-        "`pip install openvino`, or choose another engine with --engine."
+        f"The openvino engine needs the package openvino, which cannot be loaded here ({missing}). Install "
+        "it with `pip install openvino`, or choose another engine with --engine."
     ) from missing
 
 

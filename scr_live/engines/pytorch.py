@@ -21,10 +21,10 @@ try:
 
     from scr_live.network.scr_net import ScrNet, Segmenter
     from scr_live.network.weights import read_network
-except ImportError as missing:
+except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
     raise EngineUnavailableError(
-        'The pytorch engine needs torch. Install it with `pip install "scr-live[train]"`, or choose another '
-        "engine with --engine."
+        f"The pytorch engine needs torch, which cannot be loaded here ({missing}). Install it with "
+        '`pip install "scr-live[train]"`, or choose another engine with --engine.'
     ) from missing
 
 WARM_UPS: Final = 3

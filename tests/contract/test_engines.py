@@ -415,9 +415,10 @@ except EngineUnavailableError as error:
 """
 
 
-def without(blocked, name, model):
+def without(blocked, name, model, *, first_on_path=None):
     code = BLOCKED.format(blocked=blocked, name=name, model=str(model))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = [str(each) for each in (first_on_path, ROOT) if each]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=50
     )
@@ -436,6 +437,18 @@ def test_an_engine_without_its_package_gives_the_command_that_installs_it(name, 
     text = without([package], name, write_model(tmp_path))
     assert command in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("package", ["openvino", "onnxruntime", "torch"])
+def test_a_package_that_does_not_load_is_told_with_its_own_words(package, tmp_path):
+    name = {"torch": "pytorch"}.get(package, package)
+    (tmp_path / f"{package}.py").write_text(
+        "raise OSError('libcudart.so.12: cannot open shared object file')"
+    )
+    text = without([], name, write_model(tmp_path), first_on_path=tmp_path)
+    assert f"{name} engine needs" in text
+    assert "cannot be loaded here (libcudart.so.12: cannot open shared object file)" in text
+    assert "`pip install" in text
 
 
 def test_auto_falls_back_and_says_why(tmp_path):
