@@ -22,7 +22,6 @@ class CudaError(enum.IntEnum):
     cudaSuccess = 0
     cudaErrorMemoryAllocation = 2
     cudaErrorInsufficientDriver = 35
-    cudaErrorNoDevice = 100
     cudaErrorStreamCaptureUnsupported = 900
 
 
