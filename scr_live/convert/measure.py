@@ -1,6 +1,6 @@
 """Measure exported files against PyTorch: probabilities on all pictures, Dice on those with masks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
@@ -65,12 +65,19 @@ class Measure:
         parity = compare(reference, found.probabilities)
         return replace(parity, dice=found.dice, reference_dice=self._reference.dice)
 
-    def dice(self, engine: Engine) -> float:
-        """Mean Dice over the pictures with a polyp; ValueError without any."""
-        dice = self._answers(engine, with_synthetic=False).dice
-        if dice is None:
-            raise ValueError("Dice needs pictures with a polyp")
-        return dice
+    def lowest_dice(self, engines: Iterable[Engine]) -> float:
+        """Mean Dice over the pictures with a polyp, of the engine that does worst; each is closed.
+
+        ValueError: no such pictures, or no engine.
+        """
+        found: list[float] = []
+        for engine in engines:
+            with engine:
+                dice = self._answers(engine, with_synthetic=False).dice
+            if dice is None:
+                raise ValueError("Dice needs pictures with a polyp")
+            found.append(dice)
+        return min(found)
 
     def _answers(self, engine: Engine, *, with_synthetic: bool = True, with_set: bool = True) -> Answers:
         recorder = _Recorder(engine)

@@ -61,7 +61,7 @@ class Tolerance:
             ("loss of Dice", parity.dice_loss, self.dice_loss),
         )
         beyond = [(name, found, limit) for name, found, limit in figures if not found <= limit]
-        return "; ".join(f"{name} {found:.2g}, allowed {limit:g}" for name, found, limit in beyond)
+        return "; ".join(f"{name} {found:.3g}, allowed {limit:g}" for name, found, limit in beyond)
 
     def __str__(self) -> str:
         limits = (
