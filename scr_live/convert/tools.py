@@ -53,9 +53,7 @@ def build_engine(engine: str, source: Path, out: Path, *, note: Callable[[str], 
     """Build an engine file from an ONNX file; returns what it depends on."""
     from scr_live.convert.to_tensorrt import build  # noqa: PLC0415 - heavy
 
-    built = build(source, library=engine, out=out, progress=note)
-    out.with_name(f"{out.name}.lock").unlink(missing_ok=True)
-    return built.builder
+    return build(source, library=engine, out=out, progress=note).builder
 
 
 def _is_int8_zero(tensor: onnx.TensorProto | None) -> bool:
