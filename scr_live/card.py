@@ -169,7 +169,8 @@ def check_range(probability: NDArray[np.floating[Any]], promise: str) -> None:
     if not (lowest >= -_RANGE_SLACK and highest <= 1 + _RANGE_SLACK):  # so written, NaN fails too
         raise InferenceError(
             f"{promise} from 0 to 1, and answered values from {lowest:g} to {highest:g}. Try --precision "
-            "fp32 or another engine; if the model ends before its sigmoid, its card must say so (output: logits)."
+            "fp32 or another engine; if the model ends before its sigmoid, its card must say so (output: "
+            "logits)."
         )
 
 
