@@ -59,8 +59,9 @@ def save_weights(path: Path, state: Mapping[str, Tensor], *, half: bool = False)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Load weights of exactly this network; anything else is a ModelError that says what differs."""
+    """Load finite weights of exactly this network; anything else is a ModelError that says what differs."""
     state = read_state(path)
+    _check_numbers(state, network.state_dict(), path)
     state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     if differences := _differences(network.state_dict(), state):
         more = len(differences) - _MOST_SHOWN
@@ -119,6 +120,23 @@ def _read_pt(path: Path) -> dict[str, Tensor]:
 
 def _are_tensors(values: Mapping[object, object]) -> bool:
     return all(isinstance(key, str) and isinstance(value, Tensor) for key, value in values.items())
+
+
+def _check_numbers(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
+    """Torch copies some of these without a word, and fails on others with words of its own."""
+    for name, value in state.items():
+        if value.layout != torch.strided or value.is_meta or value.is_quantized or value.is_nested:
+            found = "a tensor that is sparse, nested, quantised or without data"
+        elif name in wanted and value.is_floating_point() != wanted[name].is_floating_point():
+            found = str(value.dtype)
+        elif not torch.isfinite(value.float()).all():
+            found = "NaN or infinity: the training diverged"
+        else:
+            continue
+        raise ModelError(
+            f"{name} in {path} cannot be computed with: expected finite real numbers, found {found}. Give "
+            "weights as training writes them."
+        )
 
 
 def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

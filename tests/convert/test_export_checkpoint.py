@@ -180,6 +180,29 @@ def test_what_is_no_state_dict_is_refused(tmp_path, value):
         read(path)
 
 
+STRANGE = {
+    "sparse": torch.Tensor.to_sparse,
+    "without data": lambda value: value.to("meta"),
+    "complex": lambda value: value.to(torch.complex64),
+    "whole": lambda value: value.to(torch.int32),
+    "nan": lambda value: value * float("nan"),
+    "infinite": lambda value: value / 0,
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_tensor_of_a_strange_kind_is_named(tmp_path, kind):
+    network = trained_like()
+    name = next(name for name, value in network.named_parameters() if value.dim() == 4)
+    path = write_checkpoint(tmp_path, file="w.pt")
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**card, "sha256": ""}))
+    state = network.state_dict()
+    torch.save({**state, name: STRANGE[kind](state[name])}, path)
+    with pytest.raises(ModelError, match=rf"{name}.*expected finite real numbers"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
