@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.content import find_field
-from scr_live.errors import DataError
-from scr_live.evaluation.image_sets import Entry, find_entries, read_image
+from scr_live.evaluation.image_sets import Entry, find_entries, has_splits, read_image
 from scr_live.frames import Image
 from scr_live.geometry import Placement
 from scr_live.phantom.options import PhantomOptions
@@ -31,14 +30,15 @@ class Selection:
 
 
 def select(directory: Path, split: str, *, most: int) -> Selection:
-    """The pictures of this split where a splits.csv names it for the set, else of the whole set.
+    """The pictures of this split where a splits.csv names the set, else of the whole set.
 
-    DataError: it is no image set.
+    DataError: it is no image set, or its table of splits is faulty or has no such split.
     """
-    try:
-        found, name = find_entries(directory, split), f"{directory.absolute().name} ({split})"
-    except DataError:  # no table of splits, or not of this set: any other fault shows again
-        found, name = find_entries(directory, None), directory.absolute().name
+    name = directory.absolute().name
+    if has_splits(directory):
+        found, name = find_entries(directory, split), f"{name} ({split})"
+    else:
+        found = find_entries(directory, None)
     places = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
     return Selection(tuple(found[place] for place in places), name, len(found))
 

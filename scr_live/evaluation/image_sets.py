@@ -40,6 +40,16 @@ def find_entries(directory: Path, split: str | None, *, problems: list[str] | No
         raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
+def has_splits(directory: Path) -> bool:
+    """Say whether a `splits.csv` in DIR or beside it names pictures of this set. DataError: it is faulty."""
+    name = directory.absolute().name
+    try:
+        table = _split_table(directory)
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise DataError(f"{directory} cannot be read: {error.strerror}.") from error
+    return table is not None and any(row["dataset"] == name for row in _read_splits(table))
+
+
 def read_pair(entry: Entry) -> tuple[Image, NDArray[np.uint8]]:
     """Picture (h, w, 3) RGB and mask (h, w), 0 or 255, all 0 where the set has no polyps.
 
@@ -153,7 +163,12 @@ def _mask_of(image: Path, masks: dict[str, Path], directory: Path) -> Path:
 
 
 def _of_split(pictures: dict[str, Path], directory: Path, split: str) -> dict[str, Path]:
-    table = _split_table(directory, split)
+    table = _split_table(directory)
+    if table is None:
+        raise DataError(
+            f"--split {split} needs a splits.csv in or beside {directory} with the columns "
+            "dataset, id and split; none was found. Leave --split out to take all pictures."
+        )
     set_name = directory.absolute().name
     rows = _read_splits(table)
     split_of = _splits_of(set_name, rows, table)
@@ -200,11 +215,6 @@ def _splits_of(set_name: str, rows: list[dict[str, str]], table: Path) -> dict[s
     return split_of
 
 
-def _split_table(directory: Path, split: str) -> Path:
-    for table in (directory / "splits.csv", directory.absolute().parent / "splits.csv"):
-        if table.is_file():
-            return table
-    raise DataError(
-        f"--split {split} needs a splits.csv in or beside {directory} with the columns "
-        "dataset, id and split; none was found. Leave --split out to take all pictures."
-    )
+def _split_table(directory: Path) -> Path | None:
+    tables = (directory / "splits.csv", directory.absolute().parent / "splits.csv")
+    return next((table for table in tables if table.is_file()), None)

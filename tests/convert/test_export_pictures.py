@@ -43,6 +43,32 @@ def test_else_the_whole_set_is_taken(directory, table):
     assert (selection.name, selection.total, len(selection.entries)) == ("set", 10, 10)
 
 
+def test_a_table_that_names_the_set_but_not_the_split_is_told(directory):
+    """The whole set instead would compare on the pictures of the training, or calibrate on the others."""
+    rows = [f"set,{number},train" for number in range(10)]
+    (directory.parent / "splits.csv").write_text("\n".join(["dataset,id,split", *rows]) + "\n")
+    with pytest.raises(DataError, match=r"no picture of set to the split 'val'"):
+        select(directory, "val", most=99)
+
+
+def test_a_table_with_pictures_that_are_missing_is_told(directory):
+    split(directory, "set")
+    (directory / "images" / "1.png").unlink()
+    with pytest.raises(DataError, match="names 1 pictures of the split 'val' that are not in"):
+        select(directory, "val", most=99)
+
+
+def test_a_table_that_is_none_is_told(directory):
+    (directory / "splits.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="must have the columns"):
+        select(directory, "val", most=99)
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path):
+    with pytest.raises(DataError, match="too long"):
+        select(tmp_path / ("a" * 300), "val", most=99)
+
+
 def test_fewer_are_spread_evenly_over_it(directory):
     assert stems(select(directory, "val", most=4)) == ["0", "3", "6", "9"]
     assert stems(select(directory, "val", most=1)) == ["0"]
