@@ -15,7 +15,7 @@ from scr_live.files import write_json
 
 MANIFEST: Final = "manifest.json"
 
-KINDS: Final = ("onnx", "tensorrt", "tensorrt-rtx", "openvino-cache")
+KINDS: Final = ("onnx", "tensorrt", "tensorrt-rtx")
 FORMS: Final = ("native", "plugin")
 PRECISIONS: Final = ("fp32", "fp16", "bf16", "int8")
 

@@ -44,7 +44,7 @@ def export(  # noqa: PLR0913 - the options of the command
     engine: Annotated[
         str,
         typer.Option(
-            help="Also build engine files: tensorrt (needs the GPU it is for), tensorrt-rtx, openvino. "
+            help="Also build engine files: tensorrt (needs the GPU it is for), tensorrt-rtx. "
             "Several with commas; none: no."
         ),
     ] = "none",

@@ -9,10 +9,10 @@ from scr_live.errors import OptionError
 
 PRECISIONS: Final = ("fp32", "fp16", "int8")
 FORMS: Final = ("native", "plugin")
-ENGINES: Final = ("tensorrt", "tensorrt-rtx", "openvino")
+ENGINES: Final = ("tensorrt", "tensorrt-rtx")
 
-FORM_OF: Final = {"tensorrt": "plugin", "tensorrt-rtx": "native", "openvino": "native"}
-"""Which form an engine is built from: TensorRT-RTX has no usable plugins, OpenVINO none of TensorRT's."""
+FORM_OF: Final = {"tensorrt": "plugin", "tensorrt-rtx": "native"}
+"""Which form an engine is built from: TensorRT-RTX has no usable plugins."""
 
 MOST_BATCH: Final = 64
 
@@ -80,4 +80,9 @@ def choices(option: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 def engine_choices(text: str) -> tuple[str, ...]:
     """Read the list of --engine; `none` alone means none."""
+    if other := {"openvino", "onnxruntime"} & {name.strip() for name in text.split(",")}:
+        raise OptionError(
+            f"--engine {min(other)} has nothing to build: it runs the ONNX files as they are. Leave it out; "
+            f"expected {', '.join(ENGINES)} or none."
+        )
     return () if text.strip() == "none" else choices("--engine", text, ENGINES)

@@ -1,6 +1,6 @@
 """Make the files of an export in an empty folder, each compared with PyTorch."""
 
-import importlib.util
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -21,8 +21,8 @@ from scr_live.convert.runners import Runner, engine_runner, expanded_runner, plu
 from scr_live.convert.staging import CARD
 from scr_live.convert.to_onnx import OPSET, in_order, stamp, trace
 from scr_live.convert.tools import build_engine, is_symmetric, native_form, plugin_form
-from scr_live.errors import ModelError, OutputUnwritableError
-from scr_live.files import write_json
+from scr_live.errors import ModelError
+from scr_live.files import write_bytes, write_json
 from scr_live.manifest import Artifact, Manifest, write_manifest
 from scr_live.network.weights import read_network
 from scr_live.shipped import Model
@@ -162,7 +162,7 @@ class _Maker:
         name = self._card.name
         path = self._stage / onnx_name(name, form, precision)
         facts = {"weights_sha256": self._model.sha256, "form": form, "precision": precision}
-        _write(path, stamp(graph, name=name, facts=facts))
+        write_bytes(path, stamp(graph, name=name, facts=facts))
         artifact = self._artifact(path, kind="onnx", form=form, precision=precision)
         self._add(artifact, self._compared(artifact, path))
 
@@ -174,7 +174,7 @@ class _Maker:
         exact = plugin_runner(plugin, self._card, precision=artifact.precision, batch=self._config.batch)
         yield from self._gated(artifact, [exact], with_set=False)  # it is slow
         expanded = self._stage / _EXPANDED  # no engine of a CPU knows the node
-        _write(expanded, native_form(plugin).SerializeToString(deterministic=True))
+        write_bytes(expanded, native_form(plugin).SerializeToString(deterministic=True))
         config = self._config
         quick = expanded_runner(
             expanded, self._card, precision=artifact.precision, batch=config.batch, threads=config.threads
@@ -259,8 +259,8 @@ class _Maker:
         self._notes.append(f"Compared on {self._measure.synthetic} synthetic pictures{extra}.")
         if self._measure.reference_dice is not None:
             self._notes.append(f"Dice of PyTorch in fp32: {self._measure.reference_dice:.4f}.")
-        if "openvino" in self._config.engines:
-            self._notes.append("OpenVINO takes the ONNX files as they are; no file of its own is needed.")
+        elif self._verify is not None:
+            self._notes.append(f"Dice was not measured: no picture of {self._verify.name} shows a polyp.")
         if self._calibration is not None:
             self._notes.append(f"Calibrated on {_counted(self._calibration)}.")
 
@@ -273,13 +273,8 @@ def _counted(selection: Selection) -> str:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("onnx", "onnxscript", "openvino", "onnxruntime")
-    found = {name: metadata.version(name) for name in packages if importlib.util.find_spec(name)}
-    return {"scr-live": scr_live.__version__, "torch": torch.__version__, **found}
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise OutputUnwritableError(f"Cannot write {path.name}: {error.strerror}.") from error
+    found = {"scr-live": scr_live.__version__, "torch": torch.__version__}
+    for package in ("onnx", "onnxscript", "openvino", "onnxruntime", "onnxruntime-gpu"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

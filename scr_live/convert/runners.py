@@ -1,6 +1,5 @@
 """What computes an exported file so that it can be compared: the engines at hand, on this very file."""
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +77,12 @@ def engine_runner(model: Model, library: str, precision: str) -> Runner | None:
 
 
 def has_onnxruntime() -> bool:
-    """Whether ONNX Runtime is installed; nothing is imported."""
-    return importlib.util.find_spec("onnxruntime") is not None
+    """Whether ONNX Runtime can be loaded here; it is loaded by its engine, which keeps it from reporting."""
+    try:
+        import scr_live.engines.onnx_runtime  # noqa: F401, PLC0415 - an extra
+    except EngineUnavailableError:
+        return False
+    return True
 
 
 class PluginSession:

@@ -14,6 +14,12 @@ _INSTALL = '`pip install "scr-live[export]"`'
 
 def check_tools(config: ExportConfig) -> None:
     """Raise EngineUnavailableError, with the command that installs it, for what these options need."""
+    try:
+        import onnxscript  # noqa: F401, PLC0415 - torch traces with it
+    except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
+        raise EngineUnavailableError(
+            f"Export needs the package onnxscript ({missing}). Install it with {_INSTALL}."
+        ) from missing
     if not has_onnxruntime():
         for wanted, needed in (
             ("--precision int8", "int8" in config.precisions),
@@ -23,8 +29,7 @@ def check_tools(config: ExportConfig) -> None:
             if needed:
                 raise EngineUnavailableError(f"{wanted} needs ONNX Runtime. Install it with {_INSTALL}.")
     for engine in config.engines:
-        if engine != "openvino":
-            _check_tensorrt(engine)
+        _check_tensorrt(engine)
 
 
 def plugin_form(native: onnx.ModelProto) -> onnx.ModelProto:

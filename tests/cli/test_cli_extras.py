@@ -40,3 +40,25 @@ def test_without_torch_one_paragraph_names_the_extra(command):
     extra = "export" if "export" in command else "train"
     assert f"scr-live[{extra}]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+WITHOUT = """
+import runpy, sys
+sys.modules[{package!r}] = None
+sys.argv = ["scr_live", *{arguments!r}]
+runpy.run_module("scr_live", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("package", ["onnxscript", "onnxruntime"])
+def test_a_tool_of_the_export_that_cannot_be_loaded_is_one_paragraph(tmp_path, package):
+    pytest.importorskip("onnxscript", reason="needs onnxscript, of the extra `export`")
+    arguments = ["export", "--ckpt", "scr-net-lite0", "--out", str(tmp_path / "out")]
+    code = WITHOUT.format(package=package, arguments=arguments)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert done.returncode == 1
+    assert "scr-live[export]" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -112,9 +112,15 @@ def test_an_unknown_name_is_said_with_those_that_are_known(text):
 
 def test_none_is_no_engine():
     assert engine_choices("none") == ()
-    assert engine_choices("openvino,tensorrt") == ("tensorrt", "openvino")
+    assert engine_choices("tensorrt-rtx,tensorrt") == ("tensorrt", "tensorrt-rtx")
     with pytest.raises(OptionError, match="--engine takes"):
         engine_choices("none,tensorrt")
+
+
+@pytest.mark.parametrize("text", ["openvino", "tensorrt,openvino", "onnxruntime"])
+def test_an_engine_that_has_no_file_of_its_own_is_refused(text):
+    with pytest.raises(OptionError, match=r"has nothing to build: it runs the ONNX files as they are"):
+        engine_choices(text)
 
 
 @pytest.mark.parametrize(
