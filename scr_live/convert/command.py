@@ -31,13 +31,14 @@ def export(config: ExportConfig, listeners: Listeners) -> Exported:
     if not has_warps:
         config = config.without_plugin()
     folder = config.out or DEFAULT_FOLDER / model.card.name
-    check_folder(folder, planned(config, model.card.name))
+    names = planned(config, model.card.name)
+    check_folder(folder, names)
     check_tools(config)
     verify = _selected(config.verify, "val", config.count)
     calibration = _selected(config.calibration, "train", config.count)
     if config.threads:
         torch.set_num_threads(config.threads)
-    with staged(folder) as stage:
+    with staged(folder, names, lambda: listeners.note(f"waiting for another export into {folder}")) as stage:
         made = make(Order(config, model, verify, calibration, stage), listeners)
         listeners.publishing()
         publish(stage, folder)

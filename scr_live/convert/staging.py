@@ -2,14 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from scr_live.card import file_sha256
 from scr_live.errors import CardError, ModelError, OutputExistsError, OutputUnwritableError
-from scr_live.files import make_folder
+from scr_live.file_lock import locked
+from scr_live.files import PARTIAL, make_folder
 from scr_live.manifest import MANIFEST, Manifest, read_manifest
 
 CARD: Final = "card.json"
@@ -21,7 +22,8 @@ LOG_SUFFIX: Final = ".log"
 def earlier_files(folder: Path) -> frozenset[str]:
     """Names of the files that an earlier export left in the folder and that nobody has changed since.
 
-    OutputExistsError: its manifest cannot be read, so it is not known what is whose.
+    Card and manifest always: there is no hash of them. OutputExistsError: its manifest cannot be read, so it
+    is not known what is whose.
     """
     try:
         manifest = read_manifest(folder)
@@ -64,26 +66,45 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """A new folder on the same disk, gone at the end with what is still in it, however that comes."""
-    place = _nearest(folder) / f".{folder.name}.{os.getpid()}.partial"
-    try:
-        place.mkdir()
-    except OSError as error:
-        raise OutputUnwritableError(f"Cannot export to {folder}: {error.strerror}.") from error
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+def staged(folder: Path, names: Collection[str], waiting: Callable[[], None] | None = None) -> Iterator[Path]:
+    """A new folder on the same disk, gone at the end with what is still in it, however that comes.
+
+    One process at a time exports into a folder: `waiting` is called once if another one does. Then, and
+    before the work, this raises as `check_folder` does.
+    """
+    while True:
+        place = _place(folder)
+        with locked(place.with_name(f"{place.name}.lock"), waiting):
+            if _place(folder) != place:  # another export has made the folder: it is locked elsewhere now
+                continue
+            check_folder(folder, names)
+            shutil.rmtree(place, ignore_errors=True)  # of an export that was killed
+            try:
+                place.mkdir()
+            except OSError as error:
+                raise OutputUnwritableError(f"Cannot export to {folder}: {error.strerror}.") from error
+            try:
+                yield place
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+            return
 
 
 def publish(stage: Path, folder: Path) -> None:
-    """Move all files into the folder, the manifest last, and remove what an earlier export had besides."""
-    make_folder(folder)
-    stale = earlier_files(folder) - {path.name for path in stage.iterdir()}
+    """Move all files into the folder, the manifest last, and remove what an earlier export had besides.
+
+    OutputExistsError: a file that no export made has come into the way meanwhile; it is left as it is.
+    """
+    made = {path.name for path in stage.iterdir()}
+    check_folder(folder, made)
+    stale = earlier_files(folder) - made
+    make_folder(folder.parent)
     try:
-        for path in sorted(stage.iterdir(), key=lambda path: (path.name == MANIFEST, path.name)):
-            path.replace(folder / path.name)
+        if not folder.exists():
+            stage.rename(folder)
+            return
+        for name in sorted(made, key=lambda name: (name == MANIFEST, name)):
+            (stage / name).replace(folder / name)
         for name in sorted(stale):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
@@ -100,7 +121,14 @@ def _unchanged(folder: Path, manifest: Manifest) -> Iterator[str]:
             same = False
         if same:
             yield artifact.file
-            yield artifact.file + LOG_SUFFIX
+            if artifact.kind != "onnx":
+                yield artifact.file + LOG_SUFFIX
+
+
+def _place(folder: Path) -> Path:
+    """Where the work is done: within the folder, or beside the place that it will have."""
+    real = Path(os.path.realpath(folder))
+    return _nearest(real) / f".{real.name}{PARTIAL}"
 
 
 def _nearest(folder: Path) -> Path:

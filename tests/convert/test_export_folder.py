@@ -1,5 +1,9 @@
 """Where an export is written, and what it may replace. Needs no torch."""
 
+import subprocess
+import sys
+import threading
+
 import pytest
 
 from scr_live.card import file_sha256
@@ -31,7 +35,7 @@ def names(folder):
 def test_a_new_folder_is_made_only_at_the_end(tmp_path):
     out = tmp_path / "a" / "b"
     check_folder(out, ["m.onnx"])
-    with staged(out) as stage:
+    with staged(out, ()) as stage:
         fill(stage, {"m.onnx": "1"})
         assert not (tmp_path / "a").exists()
         publish(stage, out)
@@ -42,7 +46,7 @@ def test_a_new_folder_is_made_only_at_the_end(tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_whatever_ends_the_work_leaves_nothing(tmp_path, error):
     def work():
-        with staged(tmp_path / "a" / "b") as stage:
+        with staged(tmp_path / "a" / "b", ()) as stage:
             fill(stage, {"m.onnx": "1"})
             raise error
 
@@ -56,11 +60,73 @@ def test_an_earlier_export_is_replaced_as_a_whole(tmp_path):
     (out / "m.rtx.engine.log").write_text("log")
     (out / "README.md").write_text("mine")
     check_folder(out, ["m.onnx"])
-    with staged(out) as stage:
+    with staged(out, ()) as stage:
         fill(stage, {"m.onnx": "new"})
         publish(stage, out)
     assert names(out) == ["README.md", "card.json", "m.onnx", "manifest.json"]
     assert (out / "m.onnx").read_text() == "new"
+
+
+def test_a_log_that_no_export_wrote_stays(tmp_path):
+    out = fill(tmp_path / "out", {"m.onnx": "1"})
+    (out / "m.onnx.log").write_text("mine")
+    with staged(out, ["n.onnx"]) as stage:
+        fill(stage, {"n.onnx": "new"})
+        publish(stage, out)
+    assert names(out) == ["card.json", "m.onnx.log", "manifest.json", "n.onnx"]
+
+
+def test_a_file_that_came_into_the_way_meanwhile_is_not_overwritten(tmp_path):
+    out = fill(tmp_path / "out", {"m.onnx": "1"})
+    with staged(out, ["n.onnx"]) as stage:
+        fill(stage, {"n.onnx": "new"})
+        (out / "n.onnx").write_text("mine")
+        with pytest.raises(OutputExistsError, match=r"n\.onnx exists"):
+            publish(stage, out)
+    assert (out / "n.onnx").read_text() == "mine"
+    assert (out / "m.onnx").read_text() == "1"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_what_a_killed_export_left_is_cleared_away_by_the_next(tmp_path, exists):
+    out = fill(tmp_path / "out", {"m.onnx": "1"}) if exists else tmp_path / "out"
+    code = (
+        "import os, sys; from pathlib import Path; from scr_live.convert.staging import staged\n"
+        "with staged(Path(sys.argv[1]), ()) as stage: (stage / 'm.onnx').write_text('half'); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(out)], check=False, timeout=50).returncode == 9
+    assert any(path.suffix == ".partial" for path in tmp_path.rglob("*"))
+    with staged(out, ["m.onnx"]) as stage:
+        assert names(stage) == []
+        fill(stage, {"m.onnx": "new"})
+        publish(stage, out)
+    assert names(out) == ["card.json", "m.onnx", "manifest.json"]
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_second_export_into_a_folder_waits_for_the_first(tmp_path, exists):
+    out = fill(tmp_path / "out", {"m.onnx": "0"}) if exists else tmp_path / "out"
+    waits, done = threading.Event(), threading.Event()
+
+    def second():
+        with staged(out, ["m.onnx"], waits.set) as stage:
+            assert (out / "m.onnx").read_text() == "first"
+            fill(stage, {"m.onnx": "second"})
+            publish(stage, out)
+        done.set()
+
+    thread = threading.Thread(target=second)
+    with staged(out, ["m.onnx"]) as stage:
+        thread.start()
+        assert waits.wait(20)
+        fill(stage, {"m.onnx": "first"})
+        publish(stage, out)
+    thread.join(20)
+    assert done.is_set()
+    assert (out / "m.onnx").read_text() == "second"
+    assert names(tmp_path) == ["out"]
+    assert names(out) == ["card.json", "m.onnx", "manifest.json"]
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "card.json", "manifest.json"])
@@ -81,7 +147,7 @@ def test_a_file_that_was_changed_since_is_not_overwritten(tmp_path):
 def test_a_changed_file_that_is_not_in_the_way_stays(tmp_path):
     out = fill(tmp_path / "out", {"m.onnx": "1", "m-fp16.onnx": "2"})
     (out / "m-fp16.onnx").write_text("mine")
-    with staged(out) as stage:
+    with staged(out, ()) as stage:
         fill(stage, {"m.onnx": "new"})
         publish(stage, out)
     assert (out / "m-fp16.onnx").read_text() == "mine"
@@ -92,7 +158,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(OutputUnwritableError, match="Cannot export to"):
             check_folder(out, [])
-    with pytest.raises(OutputUnwritableError, match="too long"), staged(tmp_path / ("a" * 300)):
+    with pytest.raises(OutputUnwritableError, match="too long"), staged(tmp_path / ("a" * 300), ()):
         pytest.fail("before the work")
 
 
