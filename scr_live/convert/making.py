@@ -19,7 +19,7 @@ from scr_live.convert.parity import TOLERANCE, Parity
 from scr_live.convert.pictures import Selection, to_network
 from scr_live.convert.runners import Runner, engine_runner, expanded_runner, plugin_runner, runners
 from scr_live.convert.staging import CARD
-from scr_live.convert.to_onnx import OPSET, in_order, stamp, trace
+from scr_live.convert.to_onnx import OPSET, stamp, trace
 from scr_live.convert.tools import build_engine, is_symmetric, native_form, plugin_form
 from scr_live.errors import ModelError
 from scr_live.files import write_bytes, write_json
@@ -127,15 +127,17 @@ class _Maker:
                 kept = "; ".join(f"{count} of {reason}" for reason, count in half.kept.items())
                 self._notes.append(f"fp16: of {half.nodes} nodes these stay in fp32: {kept}.")
                 return half.model
-            case "int8" if self._calibration is not None:
-                return self._quantized(self._calibration)
+            case "int8":
+                return self._quantized()
             case _:
                 return native
 
-    def _quantized(self, calibration: Selection) -> onnx.ModelProto:
+    def _quantized(self) -> onnx.ModelProto:
         from scr_live.convert.quantize import quantize  # noqa: PLC0415 - heavy
 
-        card, out = self._card, self._stage / _QUANTIZED
+        card, out, calibration = self._card, self._stage / _QUANTIZED, self._calibration
+        if calibration is None:
+            raise ValueError("int8 needs pictures to calibrate on: ExportConfig.check sees to it")
         self._listeners.note(
             f"quantising to int8 on {len(calibration.entries)} pictures of {calibration.name}"
         )
@@ -147,7 +149,7 @@ class _Maker:
             max_loss=_SHARE_FOR_SEARCH * TOLERANCE["int8"].dice_loss,
             progress=self._listeners.note,
         )
-        model = in_order(onnx.load(out))
+        model = onnx.load(out)
         out.unlink()
         total = result.layers + len(result.kept)
         kept = f"; in float stay {', '.join(result.kept)}" if result.kept else ""

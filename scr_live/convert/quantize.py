@@ -1,7 +1,7 @@
 """int8: the convolutions of an fp32 file in 8 bits, calibrated on pictures, as many as accuracy allows."""
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,8 +57,8 @@ def quantize(  # noqa: PLR0913 - each optional
     source = read_float_model(onnx_fp32)
     _check_images(images, source.size)
     limit = max_loss if score is not None else max_loss * DIFFERENCE_PER_LOSS
-    with tempfile.TemporaryDirectory() as folder:
-        scored = None if score is None else _Scored(score, onnx_fp32, Path(folder) / out.name)
+    with _beside(out) as candidate_path:
+        scored = None if score is None else _Scored(score, onnx_fp32, candidate_path)
         search = Search(source, images, tell)
         loss_of = search.difference if scored is None else scored.loss
         for candidate in search.candidates():
@@ -76,6 +76,16 @@ def quantize(  # noqa: PLR0913 - each optional
     )
 
 
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A file that is gone at the end, on the disk that has to have room for the result anyway."""
+    path = out.with_name(f"candidate-{out.name}")
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
 class _Scored:
     """The user's score as a loss against fp32."""
 
@@ -85,7 +95,7 @@ class _Scored:
         self._reference = score(reference)
 
     def loss(self, graph: onnx.ModelProto) -> float:
-        self._candidate.write_bytes(graph.SerializeToString(deterministic=True))
+        write_bytes(self._candidate, graph.SerializeToString(deterministic=True))
         return self._reference - self._score(self._candidate)
 
 

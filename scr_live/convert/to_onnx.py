@@ -82,27 +82,6 @@ def check(model: onnx.ModelProto) -> None:
         ) from error
 
 
-def in_order(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph, each node behind those it takes from, as ONNX demands; else in the order they had."""
-    graph = model.graph
-    waiting = list(graph.node)
-    made = {name for node in waiting for name in node.output}
-    result: list[onnx.NodeProto] = []
-    while waiting:
-        ready = [node for node in waiting if made.isdisjoint(node.input)]
-        if not ready:
-            raise ModelError("The graph has a cycle: its nodes cannot be put in order.")
-        result += ready
-        made -= {name for node in ready for name in node.output}
-        done = set(map(id, ready))
-        waiting = [node for node in waiting if id(node) not in done]
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    del copy.graph.node[:]
-    copy.graph.node.extend(result)
-    return copy
-
-
 def _cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
     """Drop the exporter's notes: stack traces with paths of the machine."""
     for node in model.graph.node:

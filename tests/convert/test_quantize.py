@@ -16,7 +16,13 @@ from tiny_convolutions import LABELS, PROJECT, SIZE, STEM, images, network, writ
 
 from scr_live.card import ModelCard
 from scr_live.convert.quantize import quantize
-from scr_live.errors import DataError, EngineUnavailableError, ModelError, ModelNotFoundError
+from scr_live.errors import (
+    DataError,
+    EngineUnavailableError,
+    ModelError,
+    ModelNotFoundError,
+    OutputUnwritableError,
+)
 from scr_live.shipped import Model
 
 LOOSE = 1.0
@@ -173,6 +179,18 @@ def test_the_score_decides_and_gets_fp32_first(tmp_path, source, out):
     assert (len(result.kept), result.layers) == (1, 3)
     assert result.loss == pytest.approx(0.001)
     assert sum(weights.dtype == np.float32 for weights, _ in convolutions(model).values()) == 1
+
+
+def test_a_candidate_that_finds_no_room_is_told_and_nothing_stays(source, out):
+    def refuse(path):
+        if path != source:
+            raise AssertionError("asked of a candidate that could not be written")
+        (out.parent / f"candidate-{out.name}.partial").mkdir()  # in the way, as a full disk is
+        return 0.9
+
+    with pytest.raises(OutputUnwritableError, match="Cannot write"):
+        quantize(source, out, images=images(), score=refuse)
+    assert not out.exists()
 
 
 def test_what_is_never_good_enough_is_refused_and_nothing_written(source, out):

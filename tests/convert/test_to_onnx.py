@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import scr_live
-from scr_live.convert.to_onnx import in_order, stamp
+from scr_live.convert.to_onnx import stamp
 from scr_live.convert.tools import is_symmetric
 from scr_live.errors import ModelError
 
@@ -31,21 +31,6 @@ NODES = [
     helper.make_node("Relu", ["b"], ["c"]),
     helper.make_node("Add", ["a", "c"], ["d"]),
 ]
-
-
-def outputs(model):
-    return [node.output[0] for node in model.graph.node]
-
-
-def test_nodes_are_put_behind_what_they_take_from():
-    assert outputs(in_order(model_of(NODES[::-1]))) == ["b", "c", "d"]
-    assert in_order(model_of(NODES)) == model_of(NODES)
-
-
-def test_a_cycle_is_no_graph():
-    nodes = [helper.make_node("Add", ["a", "d"], ["c"]), helper.make_node("Relu", ["c"], ["d"])]
-    with pytest.raises(ModelError, match="cycle"):
-        in_order(model_of(nodes))
 
 
 def test_a_stamp_says_what_the_file_is_and_is_the_same_each_time():
