@@ -10,9 +10,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import scr_live
-from scr_live.convert.to_onnx import stamp
+from scr_live.convert.to_onnx import stamp, trace
 from scr_live.convert.tools import is_symmetric
 from scr_live.errors import ModelError
+from scr_live.network.config import NetworkConfig
+from scr_live.network.scr_net import ScrNet
 
 
 def model_of(nodes, constants=()):
@@ -45,6 +47,30 @@ def test_a_stamp_says_what_the_file_is_and_is_the_same_each_time():
 def test_what_is_no_valid_graph_is_not_written():
     with pytest.raises(ModelError, match="no valid ONNX"):
         stamp(model_of(NODES[::-1]), name="tiny", facts={})
+
+
+class Failing(ScrNet):
+    """Fails while it is traced."""
+
+    def __init__(self, error):
+        super().__init__(NetworkConfig(encoder="plain", width=4, scm=False, srm=False))
+        self.error = error
+
+    def forward(self, image):
+        raise self.error
+
+
+def test_an_interrupt_while_torch_traces_is_an_interrupt():
+    """Torch turns it into an error of its own, depending on where it comes."""
+    turned = RuntimeError("failed to export")
+    turned.__cause__ = KeyboardInterrupt(130)
+    with pytest.raises(KeyboardInterrupt, match="130"):
+        trace(Failing(turned), size=32)
+
+
+def test_a_network_that_cannot_be_traced_is_told_with_the_cause_of_all():
+    with pytest.raises(ModelError, match=r"cannot trace the network: no such shape\. Update the tools"):
+        trace(Failing(ZeroDivisionError("no such shape")), size=32)
 
 
 @pytest.mark.parametrize(
