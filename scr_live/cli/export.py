@@ -10,7 +10,9 @@ import typer
 from scr_live import console
 from scr_live.cli.options import Threads
 from scr_live.cli.signals import stop_on_signals
-from scr_live.errors import EngineUnavailableError
+from scr_live.errors import EngineUnavailableError, ScrLiveError
+
+_INTERRUPTED = 130
 
 
 def export(  # noqa: PLR0913 - the options of the command
@@ -90,7 +92,12 @@ def export(  # noqa: PLR0913 - the options of the command
     )
     with stop_on_signals() as signals, console.ExportView() as view:
         listeners = Listeners(note=view.note, progress=view.update, publishing=signals.started.set)
-        exported = run_export(config, listeners)
+        try:
+            exported = run_export(config, listeners)
+        except (ScrLiveError, RuntimeError, ImportError):
+            if signals.stop.is_set() and not signals.started.is_set():
+                raise KeyboardInterrupt(_INTERRUPTED) from None  # a library took it for a failure of its own
+            raise
     console.tell_export(exported)
 
 

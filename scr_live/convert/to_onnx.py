@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import onnx
@@ -45,12 +45,8 @@ def trace(network: ScrNet, *, size: int, batch: int = 1) -> onnx.ModelProto:
                 dynamic_shapes=None if batch else ({0: torch.export.Dim("batch")},),
             )
     except RuntimeError as error:
-        causes = list(_causes(error))
-        if interrupt := next((one for one in causes if isinstance(one, KeyboardInterrupt)), None):
-            raise interrupt from None  # torch takes Ctrl-C for a failure of its own
-        raise ModelError(
-            f"torch {torch.__version__} cannot trace the network: {_first_line(causes[-1])} {_UPDATE}"
-        ) from error
+        reason = _first_line(_first_cause(error))
+        raise ModelError(f"torch {torch.__version__} cannot trace the network: {reason} {_UPDATE}") from error
     if program is None:
         raise ModelError(f"torch {torch.__version__} traced nothing. {_UPDATE}")
     program.optimize()
@@ -110,11 +106,10 @@ def _check_folded(model: onnx.ModelProto) -> None:
         )
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and what led to it: the cause of all last."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _first_cause(error: BaseException) -> BaseException:
+    while before := error.__cause__ or error.__context__:
+        error = before
+    return error
 
 
 def _first_line(error: BaseException) -> str:

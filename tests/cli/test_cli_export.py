@@ -1,5 +1,6 @@
 """`scr-live export` as a user meets it."""
 
+import contextlib
 import importlib.util
 import json
 import signal
@@ -18,6 +19,8 @@ pytest.importorskip("onnxscript", reason="needs onnxscript, of the extra `export
 import torch
 
 from scr_live.card import ModelCard, file_sha256
+from scr_live.convert import command
+from scr_live.errors import ModelError
 from scr_live.manifest import read_manifest
 from scr_live.network.config import NetworkConfig
 from scr_live.network.scr_net import ScrNet
@@ -138,6 +141,20 @@ def test_an_engine_whose_library_is_missing_is_said_before_the_work(cli, room):
     assert done.code == 1
     assert 'pip install "scr-live[rtx]"' in done.err
     assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    "error", [ModelError("cannot trace"), RuntimeError("C++"), ImportError("half loaded")]
+)
+def test_ctrl_c_that_a_library_takes_for_its_own_failure_is_ctrl_c(cli, room, monkeypatch, error):
+    def interrupted(*_):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise error
+
+    monkeypatch.setattr(command, "export", interrupted)
+    done = cli("export", "--ckpt", "w.safetensors", *QUICK)
+    assert (done.code, done.err) == (130, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")

@@ -60,14 +60,6 @@ class Failing(ScrNet):
         raise self.error
 
 
-def test_an_interrupt_while_torch_traces_is_an_interrupt():
-    """Torch turns it into an error of its own, depending on where it comes."""
-    turned = RuntimeError("failed to export")
-    turned.__cause__ = KeyboardInterrupt(130)
-    with pytest.raises(KeyboardInterrupt, match="130"):
-        trace(Failing(turned), size=32)
-
-
 def test_a_network_that_cannot_be_traced_is_told_with_the_cause_of_all():
     with pytest.raises(ModelError, match=r"cannot trace the network: no such shape\. Update the tools"):
         trace(Failing(ZeroDivisionError("no such shape")), size=32)
