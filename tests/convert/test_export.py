@@ -16,6 +16,7 @@ pytest.importorskip("onnxscript", reason="needs onnxscript, of the extra `export
 
 import onnx
 import torch
+from onnx import numpy_helper
 from tiny_checkpoint import SIZE, trained_like, write_checkpoint
 
 import scr_live
@@ -30,7 +31,7 @@ from scr_live.engines.openvino import OpenVinoEngine
 from scr_live.errors import ModelError
 from scr_live.manifest import read_manifest
 from scr_live.network.config import NetworkConfig
-from scr_live.network.scr_net import ScrNet, Segmenter
+from scr_live.network.scr_net import Segmenter
 from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.render import render
 from scr_live.shipped import read_model
@@ -72,9 +73,9 @@ def picture(seed=0, size=SIZE):
     return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
-def torch_answer(image):
+def torch_answer(image, network=None):
     with torch.inference_mode():
-        return Segmenter(trained_like()).eval()(torch.from_numpy(image[None]))[0].numpy()
+        return Segmenter(network or trained_like()).eval()(torch.from_numpy(image[None]))[0].numpy()
 
 
 def test_the_folder_holds_every_form_and_precision_the_card_and_the_manifest(folder):
@@ -174,19 +175,6 @@ def test_an_export_of_less_takes_away_what_the_earlier_one_had_besides(
     assert (again / "tiny.onnx").read_bytes() == (folder / "tiny.onnx").read_bytes()
 
 
-def test_an_open_batch_is_answered_picture_by_picture(checkpoint, tmp_path):
-    batch, size = 0, 2 * SIZE
-    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
-    made = run(checkpoint, tmp_path / "out", batch=batch, size=size, precisions=("fp32", "fp16"))
-    assert {(one.batch, one.input_size) for one in made.manifest.artifacts} == {(batch, size)}
-    images = np.stack([picture(seed, size) for seed in range(3)])
-    session = runtime.InferenceSession(tmp_path / "out" / "tiny.onnx", providers=["CPUExecutionProvider"])
-    (answers,) = session.run(None, {"image": images})
-    assert answers.shape == (3, size, size)
-    for image, answer in zip(images, answers, strict=True):
-        assert np.abs(answer - torch_answer(image)).max() <= 1e-4
-
-
 @pytest.fixture(scope="module")
 def picture_set(tmp_path_factory):
     """Phantom frames as an image set without masks."""
@@ -198,26 +186,47 @@ def picture_set(tmp_path_factory):
     return folder
 
 
-def test_int8_in_both_forms_beside_the_fp32_file_for_a_batch(picture_set, tmp_path):
-    batch = 2
-    pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
+@pytest.fixture(scope="module")
+def calm():
+    """A network with few pixels near 0.5, as after training."""
     network = trained_like()
     with torch.no_grad():
-        for side in network.side:  # few pixels near 0.5, as after training
+        for side in network.side:
             side.weight.mul_(0.3)
             side.bias.fill_(-1.0)
-    checkpoint = write_checkpoint(tmp_path / "calm", network=network)
-    made = run(
-        checkpoint, tmp_path / "out", precisions=("int8",), calibration=picture_set, size=64, batch=batch
-    )
-    files = {one.file: one for one in made.manifest.artifacts}
-    assert sorted(files) == ["tiny-int8-plugin.onnx", "tiny-int8.onnx", "tiny-plugin.onnx", "tiny.onnx"]
-    assert {one.batch for one in made.manifest.artifacts} == {batch}
-    assert set(files["tiny-int8.onnx"].parity) == {"onnxruntime int8"}  # OpenVINO's engine takes one picture
-    operators = {node.op_type for node in onnx.load(tmp_path / "out" / "tiny-int8-plugin.onnx").graph.node}
+    return network
+
+
+@pytest.fixture(scope="module")
+def open_batch(tmp_path_factory, calm, picture_set):
+    """Export once, of another size than the card's and in every precision."""
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
+    checkpoint = write_checkpoint(tmp_path_factory.mktemp("calm"), network=calm)
+    out = tmp_path_factory.mktemp("open") / "out"
+    precisions = ("fp32", "fp16", "int8")
+    return run(checkpoint, out, batch=0, size=2 * SIZE, precisions=precisions, calibration=picture_set)
+
+
+def test_an_open_batch_is_answered_picture_by_picture(open_batch, calm):
+    size = 2 * SIZE
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra `export`")
+    assert {(one.batch, one.input_size) for one in open_batch.manifest.artifacts} == {(0, size)}
+    images = np.stack([picture(seed, size) for seed in range(3)])
+    session = runtime.InferenceSession(open_batch.folder / "tiny.onnx", providers=["CPUExecutionProvider"])
+    (answers,) = session.run(None, {"image": images})
+    assert answers.shape == (3, size, size)
+    for image, answer in zip(images, answers, strict=True):
+        assert np.abs(answer - torch_answer(image, calm)).max() <= 1e-4
+
+
+def test_int8_in_both_forms_beside_the_fp32_file(open_batch):
+    files = {one.file: one for one in open_batch.manifest.artifacts}
+    assert sorted(files) == sorted([*FILES, "tiny-int8-plugin.onnx", "tiny-int8.onnx"])
+    assert set(files["tiny-int8.onnx"].parity) == {"openvino int8", "onnxruntime int8"}
+    operators = {node.op_type for node in onnx.load(open_batch.folder / "tiny-int8-plugin.onnx").graph.node}
     assert {"QuantizeLinear", "SemanticWarp"} <= operators
-    assert any(note.startswith("int8: ") for note in made.notes)
-    assert any("Calibrated on 6 pictures" in note for note in made.notes)
+    assert any(note.startswith("int8: ") for note in open_batch.notes)
+    assert any("Calibrated on 6 pictures" in note for note in open_batch.notes)
 
 
 def test_an_engine_is_built_from_the_native_form_and_named_in_the_manifest(
@@ -248,36 +257,45 @@ def test_half_is_as_close_as_half_can_be(folder):
     assert 1e-7 < error.max() < 1e-2  # not the fp32 file under another name
 
 
-class Unfaithful(ScrNet):
-    """Computes one thing when it is exported and another when it runs."""
-
-    def forward(self, image):
-        logits = super().forward(image)
-        return logits if torch.compiler.is_exporting() else logits + 0.01
-
-
-def test_an_export_that_computes_something_else_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def without_warps(tmp_path_factory):
+    """Export once, for two pictures at a time."""
+    folder = tmp_path_factory.mktemp("without")
     network = trained_like(NetworkConfig(encoder="plain", width=4, scm=False, srm=False))
-    checkpoint = write_checkpoint(tmp_path / "checkpoint", network=network)
+    return run(write_checkpoint(folder, network=network), folder / "out", batch=2)
 
-    def read_unfaithful(path, card):
-        unfaithful = Unfaithful(network.config)
-        unfaithful.load_state_dict(network.state_dict())
-        return unfaithful.eval()
 
-    monkeypatch.setattr(making, "read_network", read_unfaithful)
+def test_a_network_without_warps_has_its_native_form_alone(without_warps):
+    assert [one.file for one in without_warps.manifest.artifacts] == ["tiny.onnx", "tiny-fp16.onnx"]
+
+
+def test_a_batch_is_compared_by_what_takes_one(without_warps):
+    """OpenVINO's engine takes one picture."""
+    fp32, fp16 = without_warps.manifest.artifacts
+    assert (fp32.batch, fp16.batch) == (2, 2)
+    assert (set(fp32.parity), set(fp16.parity)) == ({"onnxruntime fp32"}, {"onnxruntime fp16"})
+
+
+def test_an_export_that_computes_something_else_is_refused_and_leaves_nothing(
+    folder, checkpoint, tmp_path, monkeypatch
+):
+    traced = onnx.load(folder / "tiny.onnx")
+
+    def trace_unfaithfully(*_, **__):
+        """As if the exporter had got one weight wrong."""
+        weights = next(
+            tensor for tensor in traced.graph.initializer if tensor.name.startswith("network.side.")
+        )
+        weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) + 0.01, weights.name))
+        return traced
+
+    monkeypatch.setattr(making, "trace", trace_unfaithfully)
     with pytest.raises(
         ModelError,
         match=r"tiny\.onnx differs from PyTorch, computed by openvino fp32.*0\.0001.*Nothing was written",
     ):
         run(checkpoint, tmp_path / "new" / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
-
-
-def test_a_network_without_warps_has_its_native_form_alone(tmp_path):
-    network = trained_like(NetworkConfig(encoder="plain", width=4, scm=False, srm=False))
-    made = run(write_checkpoint(tmp_path, network=network), tmp_path / "out")
-    assert [one.file for one in made.manifest.artifacts] == ["tiny.onnx", "tiny-fp16.onnx"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_leaves_nothing_and_the_earlier_export_as_it_was(folder, checkpoint, again):
