@@ -34,9 +34,6 @@ def tell_export(exported: "Exported") -> None:
         say(f"Allowed in {precision}: {TOLERANCE[precision]}.")
     for note in exported.notes:
         say(note)
-    for artifact in exported.manifest.artifacts:
-        if not artifact.parity:
-            say(f"{artifact.file} was built and has not run here.")
     files = len(exported.manifest.artifacts)
     say(f"{files} {'file' if files == 1 else 'files'}, card.json and manifest.json are in {exported.folder}.")
 

@@ -21,7 +21,7 @@ from scr_live.convert.runners import Runner, engine_runner, expanded_runner, plu
 from scr_live.convert.staging import CARD
 from scr_live.convert.to_onnx import OPSET, stamp, trace
 from scr_live.convert.tools import build_engine, is_symmetric, native_form, plugin_form
-from scr_live.errors import ModelError
+from scr_live.errors import EngineUnavailableError, ModelError
 from scr_live.files import write_bytes, write_json
 from scr_live.manifest import Artifact, Manifest, write_manifest
 from scr_live.network.weights import read_network
@@ -218,8 +218,20 @@ class _Maker:
         # An open batch becomes one: TensorRT optimises for what it knows.
         artifact = replace(made, builder=builder, opset=None, batch=made.batch or 1)
         write_manifest(self._stage, self._manifest(artifact))  # by which the engine finds the file
-        runner = engine_runner(self._fp32, engine, precision) if artifact.batch == 1 else None
-        self._add(artifact, () if runner is None else self._gated(artifact, [runner]))
+        self._add(artifact, self._ran(artifact))
+
+    def _ran(self, artifact: Artifact) -> Iterable[Row]:
+        if artifact.batch != 1:
+            self._notes.append(
+                f"{artifact.file} was built and has not run here: it takes {artifact.batch} pictures at once."
+            )
+            return ()
+        try:
+            runner = engine_runner(self._fp32, artifact.kind, artifact.precision)
+        except EngineUnavailableError as error:
+            self._notes.append(f"{artifact.file} was built and has not run here: {error}")
+            return ()
+        return self._gated(artifact, [runner])
 
     @property
     def _fp32(self) -> Model:

@@ -65,14 +65,11 @@ def expanded_runner(path: Path, card: ModelCard, *, precision: str, batch: int, 
     return Runner(f"onnxruntime {precision}, warp written out", engine, precision)
 
 
-def engine_runner(model: Model, library: str, precision: str) -> Runner | None:
-    """The engine file that lies beside the model; None where no GPU can run it."""
-    try:
-        from scr_live.engines.tensorrt import TensorRtEngine  # noqa: PLC0415 - heavy
+def engine_runner(model: Model, library: str, precision: str) -> Runner:
+    """The engine file that lies beside the model. EngineUnavailableError: why it cannot run here."""
+    from scr_live.engines.tensorrt import TensorRtEngine  # noqa: PLC0415 - heavy
 
-        engine = TensorRtEngine(model, precision=precision, library=library)
-    except EngineUnavailableError:
-        return None
+    engine = TensorRtEngine(model, precision=precision, library=library)
     return Runner(f"{library} {precision}", engine, GPU_FP32 if precision == "fp32" else precision)
 
 

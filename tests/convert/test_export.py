@@ -242,6 +242,8 @@ def test_an_engine_is_built_from_the_native_form_and_named_in_the_manifest(
     native = made.manifest.find(precision="fp16")
     assert engine.builder["onnx_sha256"] == native.sha256
     names = {path.name for path in (tmp_path / "out").iterdir()}
+    told = any(note.startswith(f"{engine.file} was built and has not run here: ") for note in made.notes)
+    assert told is not bool(engine.parity)
     assert names == {*files_of(made), "card.json", "manifest.json", "tiny-fp16.rtx.engine.log"}
 
 
