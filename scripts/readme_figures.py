@@ -240,7 +240,7 @@ def shortcuts() -> str:
     """What edits that tell the image sets apart change."""
     lines = [
         "**What tells the image sets apart, put into every picture**",
-        "(`python scripts/measure_shortcuts.py`), before / after:",
+        "(`python scripts/measure_shortcuts.py --data DIR --data DIR`), before / after:",
         "",
         "| set | edit | pictures | Dice | pictures marked |",
         "|---|---|---|---|---|",
