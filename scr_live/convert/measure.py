@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from scr_live.card import ModelCard
 from scr_live.convert.parity import Parity, compare
 from scr_live.convert.pictures import Selection, synthetic
+from scr_live.convert.runners import AlwaysOpen
 from scr_live.engines import Engine, EngineInfo
 from scr_live.evaluation.images import evaluate_pictures
 from scr_live.evaluation.summary import summarize
@@ -92,19 +92,7 @@ class Measure:
         return Answers(recorder.answers, None if dice is None else dice.value)
 
 
-class _AlwaysOpen:
-    """An engine's context management where nothing is to be closed."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class _Recorder(_AlwaysOpen):
+class _Recorder(AlwaysOpen):
     """An engine that keeps what it answers, in the order it was asked."""
 
     def __init__(self, engine: Engine) -> None:
@@ -117,7 +105,7 @@ class _Recorder(_AlwaysOpen):
         return self.answers[-1]
 
 
-class _Reference(_AlwaysOpen):
+class _Reference(AlwaysOpen):
     """PyTorch, on the CPU in float32: what everything is compared with."""
 
     def __init__(self, network: ScrNet, card: ModelCard) -> None:

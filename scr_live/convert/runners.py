@@ -82,7 +82,19 @@ def has_onnxruntime() -> bool:
     return True
 
 
-class PluginSession:
+class AlwaysOpen:
+    """An engine's context management where nothing is to be closed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class PluginSession(AlwaysOpen):
     """A graph with scr::SemanticWarp as an Engine, on the CPU."""
 
     def __init__(self, model: onnx.ModelProto, card: ModelCard, batch: int) -> None:
@@ -97,14 +109,6 @@ class PluginSession:
 
         images = np.repeat(self._card.to_input(image), self._batch, axis=0)
         return self._card.to_probability(np.asarray(run_plugin_form(self._model, images)[-1:], np.float32))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
 
 class OnnxSession:
