@@ -5,6 +5,7 @@ border.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -26,6 +27,20 @@ USUAL_FPS: Final = 25.0
 """Assumed where nothing names a frame rate."""
 
 
+class Signal(StrEnum):
+    """What a frame says of the input it came from."""
+
+    OK = "ok"
+    """A living picture."""
+    LOST = "lost"
+    """Nothing comes: this is no new picture but the last one, dimmed. It is not to be inferred."""
+    FROZEN = "frozen"
+    """Bit by bit the same picture for longer than a second: no camera does that."""
+    BLACK = "black"
+    SATURATED = "saturated"
+    """White nearly everywhere."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of the source. `image` is made read-only."""
@@ -37,6 +52,7 @@ class Frame:
     """Presentation time in seconds from the container, relative to the first frame; None if it has none."""
     captured_at: float
     """time.perf_counter() when the source handed it out."""
+    signal: Signal = Signal.OK
 
     def __post_init__(self) -> None:
         self.image.flags.writeable = False

@@ -14,7 +14,7 @@ PACKAGE = Path(scr_live.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "frames", "controls", "machine"),
+    ("errors", "frames", "controls", "events", "machine"),
     ("files", "file_lock", "gpu", "image_files", "card", "geometry"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
@@ -68,6 +68,7 @@ AT_HOME = {
 STANDARD_LIBRARY_ONLY = (
     "errors.py",
     "controls.py",
+    "events.py",
     "pipeline/channel.py",
     "pipeline/crew.py",
     "sources/handoff.py",
