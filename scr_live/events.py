@@ -1,7 +1,7 @@
 """What happens in a run besides frames: signal lost and back, model off and on, a new recording. Thread-safe.
 
-One vocabulary for statistics, logs and reports: an `Event` has a kind from `EventKind`, the time of the clock,
-the position in the video where there is one, and plain facts. Standard library only.
+One vocabulary for statistics, logs and reports: an `Event` has a kind from `EventKind`, the time of the
+clock, the position in the video where there is one, and plain facts. Standard library only.
 """
 
 import threading
@@ -72,7 +72,7 @@ class Event:
 
 
 Listener: TypeAlias = Callable[[Event], None]
-"""Hears of each event, in the thread in which it happened: it must be quick, must not block and must not raise."""
+"""Hears of each event, in the thread in which it happened: it is quick, never blocks and never raises."""
 
 
 class Journal:
