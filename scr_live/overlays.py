@@ -141,6 +141,17 @@ def status_plate(shape: tuple[int, int], text: str, field: Box) -> Box:
     return Box(0, 0, plate_width, plate_height)
 
 
+def draw_no_signal(image: Image, text: str) -> None:
+    """Write large, in the middle of what is no living picture: nobody must take it for one. In place."""
+    height, width = image.shape[:2]
+    letters = 3 * height
+    plate_width, plate_height = (
+        min(a, b) for a, b in zip(_plate_size(text, letters), (width, height), strict=True)
+    )
+    plate = Box((width - plate_width) // 2, (height - plate_height) // 2, plate_width, plate_height)
+    _write(image, text, plate, colour=_STATUS_COLOUR, height=letters)
+
+
 _STATUS_COLOUR: Final[Colour] = (255, 214, 90)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FRACTION_BITS = 4
@@ -225,9 +236,12 @@ def _plate_size(text: str, height: int) -> tuple[int, int]:
     return ink.shape[1] + 2 * pad, ink.shape[0] + 2 * pad
 
 
-def _write(image: Image, text: str, plate: Box, *, colour: Colour) -> None:
-    """Fill the plate and write on it; not one pixel outside it changes."""
-    height = image.shape[0]
+def _write(image: Image, text: str, plate: Box, *, colour: Colour, height: int = 0) -> None:
+    """Fill the plate and write on it, in letters for a picture of `height` (0: its own).
+
+    Not one pixel outside the plate changes.
+    """
+    height = height or image.shape[0]
     pad = _pad_px(height)
     ground = plate.crop(image)
     ground[:] = NIGHT
