@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from scr_live.geometry import Placement
+    from scr_live.geometry import Box, Placement
 
 Image: TypeAlias = NDArray[np.uint8]
 """(h, w, 3) RGB, read-only once it is in a Frame."""
@@ -114,3 +114,5 @@ class Picture:
     ai: Ai = Ai.ON
     marks_age_s: float | None = None
     """How long before this picture was made the frame of `prediction` was captured; None without one."""
+    status_at: "Box | None" = None
+    """Where the status is written: with the marks all that is changed, but for a frame without a signal."""

@@ -112,11 +112,14 @@ class ScoreLabel:
         return plates
 
 
-def draw_status(image: Image, text: str, field: Box) -> None:
-    """Write one short phrase, such as "AI late", in place. Changes nothing outside `status_plate`."""
+def draw_status(image: Image, text: str, field: Box) -> Box | None:
+    """Write short phrases, such as "AI late", in place; return the `status_plate`: all that is changed."""
+    if not text:
+        return None
     height, width = image.shape[:2]
-    if text:
-        _write(image, text, status_plate((height, width), text, field), colour=_STATUS_COLOUR)
+    plate = status_plate((height, width), text, field)
+    _write(image, text, plate, colour=_STATUS_COLOUR)
+    return plate
 
 
 def status_plate(shape: tuple[int, int], text: str, field: Box) -> Box:

@@ -110,20 +110,21 @@ class Compose:
         prediction = answer.prediction
         age_s = None if prediction is None else time.perf_counter() - prediction.captured_at
         others = [*([] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]), *self._troubles()]
-        image = frame.image
+        image, status_at = frame.image, None
         if prediction is not None and self._controls.overlay:
             image = draw(image, prediction, self._overlays)
         if shown := _joined(_words(answer.ai, age_s), *others):
             image = image.copy() if image is frame.image else image
-            self._tell(image, frame, shown)
-        return Picture(frame, prediction, image, _joined(_words(answer.ai), *others), answer.ai, age_s)
+            status_at = self._tell(image, frame, shown)
+        status = _joined(_words(answer.ai), *others)
+        return Picture(frame, prediction, image, status, answer.ai, age_s, status_at)
 
-    def _tell(self, image: Image, frame: Frame, text: str) -> None:
+    def _tell(self, image: Image, frame: Frame, text: str) -> Box | None:
         if frame.signal is Signal.LOST:
             since = "" if self._living_at is None else f" {frame.captured_at - self._living_at:.0f} s"
             draw_no_signal(image, f"NO SIGNAL{since}")
         newest = self._board.newest
-        draw_status(image, text, Box.whole(image) if newest is None else newest.placement.box)
+        return draw_status(image, text, Box.whole(image) if newest is None else newest.placement.box)
 
 
 def _words(ai: Ai, age_s: float | None = None) -> str:
