@@ -55,21 +55,23 @@ def open_engine(
     precision: str = "auto",
     threads: int = 0,
     progress: Progress | None = None,
+    reason: str = NAMED,
 ) -> Engine:
     """Load the model into the engine of that name; `auto`: PyTorch for weights, else the first that works.
 
-    threads: 0 lets the engine decide. progress: hears what takes long, such as the build of an engine.
-    What was passed over, and why, is in the `reason` of the engine's info. Raises OptionError,
-    UnknownEngineError, EngineUnavailableError (with the install command) or a ModelError.
+    A name with its device, as in GPU_ORDER and CPU_ORDER, is one too. threads: 0 lets the engine decide.
+    progress: hears what takes long, such as the build of an engine. `reason` becomes that of the engine's
+    info; `auto` says there what was passed over, and why. Raises OptionError, UnknownEngineError,
+    EngineUnavailableError (with the install command) or a ModelError.
     """
-    check_names(name, precision)
+    check_names(name if name not in (*GPU_ORDER, *CPU_ORDER) else "auto", precision)
     check_threads(threads)
     opener = _Opener(model, precision, threads, progress)
     if name == "auto" and model is not None and model.holds_weights:
         return opener.open("pytorch", "the model is a weights file")
     if name == "auto":
         return opener.first_that_works()
-    return opener.open(name, NAMED)
+    return opener.open(name, reason)
 
 
 def check_names(engine: str, precision: str) -> None:
