@@ -9,7 +9,7 @@ class Abandonable(Protocol):
     """What can be ended while another thread waits in it."""
 
     def abandon(self) -> None:
-        """End it at once; whoever waits in it gets an error. May be called from any thread, more than once."""
+        """End it at once; whoever waits in it gets an error. From any thread, more than once."""
         ...
 
 
@@ -20,6 +20,11 @@ class Leash:
         self._lock = threading.Lock()
         self._held: Abandonable | None = None
         self._cut = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was abandoned."""
+        return self._cut
 
     def hold(self, one: Abandonable) -> None:
         """Hold this one in place of the one before; once the leash was cut, it is abandoned at once."""

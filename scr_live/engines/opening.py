@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
 
-def open_engine(
+def open_engine(  # noqa: PLR0913 - all that a user may choose, and two words about it
     name: str,
     model: Model | None,
     *,
@@ -105,6 +105,12 @@ def threshold_for(wanted: float | None, model: Model | None) -> float:
     return model.card.threshold if model else Controls().threshold
 
 
+def short(text: str) -> str:
+    """The first sentence, or as much of it as a line of a summary bears."""
+    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
+    return sentence if len(sentence) <= _LONGEST_CAUSE else f"{sentence[:_LONGEST_CAUSE]}..."
+
+
 @dataclass(frozen=True, slots=True)
 class _Opener:
     """What every attempt to open an engine has in common."""
@@ -120,7 +126,7 @@ class _Opener:
         fastest = f"the fastest on this {gpu.name}" if gpu else f"{_NO_GPU}: the fastest on a CPU"
         skipped: dict[str, str] = {}
         for name in (*(GPU_ORDER if gpu else ()), *CPU_ORDER):
-            told = [f"{other} skipped: {_short(text)}" for other, text in skipped.items()]
+            told = [f"{other} skipped: {short(text)}" for other, text in skipped.items()]
             try:
                 return self.open(name, "; ".join(told) or fastest)
             except _SKIPPED_FOR[name] as error:
@@ -166,7 +172,7 @@ class _Opener:
             return self._onnxruntime_on_cuda(reason)
         except EngineUnavailableError as error:
             log.info("onnxruntime on CUDA: %s", error)
-            return self._onnxruntime_on_cpu(f"{reason}; CUDA skipped, so on the CPU: {_short(str(error))}")
+            return self._onnxruntime_on_cpu(f"{reason}; CUDA skipped, so on the CPU: {short(str(error))}")
 
     def _onnxruntime_on_cuda(self, reason: str) -> Engine:
         from scr_live.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - an extra
@@ -217,9 +223,3 @@ class _Opener:
         if self.model is None:
             raise OptionError("This engine needs a model; give one with --model.")
         return self.model
-
-
-def _short(text: str) -> str:
-    """The first sentence, or as much of it as a line of a summary bears."""
-    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
-    return sentence if len(sentence) <= _LONGEST_CAUSE else f"{sentence[:_LONGEST_CAUSE]}..."

@@ -113,7 +113,7 @@ def _start(connection: socket.socket) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-u", "-c", _START, str(os.getpid()), *sys.path]
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -125,7 +125,7 @@ def _start(connection: socket.socket) -> "subprocess.Popen[bytes]":
         return process
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         command,
-        stdin=connection,
+        stdin=connection.fileno(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

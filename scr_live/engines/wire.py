@@ -69,7 +69,7 @@ def send_array(
     """Send an array of numbers, see `send`. ValueError: it holds something else."""
     if array.dtype.kind not in _NUMBERS:
         raise ValueError(f"an array of {array.dtype} holds no numbers")
-    flat = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
     send(connection, kind, flat, deadline=deadline, shape=array.shape, dtype=array.dtype.str)
 
 

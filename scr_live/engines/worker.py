@@ -14,10 +14,9 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,6 +24,9 @@ from scr_live import errors
 from scr_live.engines import Engine
 from scr_live.engines.wire import Message, receive, send, send_array
 from scr_live.errors import InferenceError, ScrLiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NICENESS: Final = 5
 """How much the engine gives way to the video where both want the processor."""
