@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from scr_live.geometry import Placement
+    from scr_live.geometry import Box, Placement
 
 Image: TypeAlias = NDArray[np.uint8]
 """(h, w, 3) RGB, read-only once it is in a Frame."""
@@ -39,6 +39,23 @@ class Signal(StrEnum):
     BLACK = "black"
     SATURATED = "saturated"
     """White nearly everywhere."""
+
+
+class Ai(StrEnum):
+    """How the model keeps up with the video, in the words that people read."""
+
+    NOTHING_TO_SEE = ""
+    """There is no signal, so nothing for it to judge."""
+    STARTING = "AI starting"
+    """No frame has been answered yet."""
+    ON = "AI on"
+    """Each frame has its own marks."""
+    BEHIND = "AI behind"
+    """The marks are those of a slightly earlier frame."""
+    LATE = "AI late"
+    """The latest answer is too old to be drawn."""
+    OFF = "AI off"
+    """The model fails, or has said nothing for seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,4 +110,9 @@ class Picture:
     """The prediction that is drawn (of this frame, or in live mode of a slightly earlier one)."""
     image: Image
     status: str = field(default="")
-    """Empty if the marks are this frame's own; otherwise one short phrase, such as "AI late"."""
+    """Empty if all is well; otherwise short phrases, such as "AI late; recorder failed"."""
+    ai: Ai = Ai.ON
+    marks_age_s: float | None = None
+    """How long before this picture was made the frame of `prediction` was captured; None without one."""
+    status_at: "Box | None" = None
+    """Where the status is written: with the marks all that is changed, but for a frame without a signal."""

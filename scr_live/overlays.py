@@ -112,11 +112,14 @@ class ScoreLabel:
         return plates
 
 
-def draw_status(image: Image, text: str, field: Box) -> None:
-    """Write one short phrase, such as "AI late", in place. Changes nothing outside `status_plate`."""
+def draw_status(image: Image, text: str, field: Box) -> Box | None:
+    """Write short phrases, such as "AI late", in place; return the `status_plate`: all that is changed."""
+    if not text:
+        return None
     height, width = image.shape[:2]
-    if text:
-        _write(image, text, status_plate((height, width), text, field), colour=_STATUS_COLOUR)
+    plate = status_plate((height, width), text, field)
+    _write(image, text, plate, colour=_STATUS_COLOUR)
+    return plate
 
 
 def status_plate(shape: tuple[int, int], text: str, field: Box) -> Box:
@@ -139,6 +142,17 @@ def status_plate(shape: tuple[int, int], text: str, field: Box) -> Box:
     if field.y >= plate_height:
         return Box((width - plate_width) // 2, 0, plate_width, plate_height)
     return Box(0, 0, plate_width, plate_height)
+
+
+def draw_no_signal(image: Image, text: str) -> None:
+    """Write large, in the middle of what is no living picture: nobody must take it for one. In place."""
+    height, width = image.shape[:2]
+    letters = 3 * height
+    plate_width, plate_height = (
+        min(a, b) for a, b in zip(_plate_size(text, letters), (width, height), strict=True)
+    )
+    plate = Box((width - plate_width) // 2, (height - plate_height) // 2, plate_width, plate_height)
+    _write(image, text, plate, colour=_STATUS_COLOUR, height=letters)
 
 
 _STATUS_COLOUR: Final[Colour] = (255, 214, 90)
@@ -225,9 +239,12 @@ def _plate_size(text: str, height: int) -> tuple[int, int]:
     return ink.shape[1] + 2 * pad, ink.shape[0] + 2 * pad
 
 
-def _write(image: Image, text: str, plate: Box, *, colour: Colour) -> None:
-    """Fill the plate and write on it; not one pixel outside it changes."""
-    height = image.shape[0]
+def _write(image: Image, text: str, plate: Box, *, colour: Colour, height: int = 0) -> None:
+    """Fill the plate and write on it, in letters for a picture of `height` (0: its own).
+
+    Not one pixel outside the plate changes.
+    """
+    height = height or image.shape[0]
     pad = _pad_px(height)
     ground = plate.crop(image)
     ground[:] = NIGHT

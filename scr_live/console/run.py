@@ -57,6 +57,8 @@ class RunView:
         facts = [f"{now.fps:5.1f} fps", f"polyp in {_frames(now.polyp_frames)}"]
         if now.dropped:
             facts.append(f"{now.dropped} dropped")
+        if now.marks_age_s is not None:
+            facts.append(f"{now.ai}, marks {1000 * now.marks_age_s:.0f} ms old")
         if now.status:
             facts.append(now.status)
         self._bar.update(self._task, completed=now.composed, facts="  ".join(facts))

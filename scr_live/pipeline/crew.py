@@ -40,7 +40,14 @@ class Watch:
     """What `pump` tells of itself while it runs; written by one thread, read by others."""
 
     activity: Activity = Activity.READING
+    since: float = field(default_factory=time.monotonic)
+    """When it began with that."""
     steps: int = 0
+
+    def turn_to(self, activity: Activity) -> None:
+        """Begin with something else."""
+        self.activity = activity
+        self.since = time.monotonic()
 
 
 def pump(
@@ -54,15 +61,15 @@ def pump(
     watch = watch or Watch()
     try:
         for item in inlet:
-            watch.activity = Activity.WORKING
+            watch.turn_to(Activity.WORKING)
             result = step(item)
-            watch.activity = Activity.HANDING_OVER
+            watch.turn_to(Activity.HANDING_OVER)
             if result is not None:
                 for outlet in outlets:
                     outlet.put(result)
             del item, result  # a stage that waits must not keep a picture alive
             watch.steps += 1
-            watch.activity = Activity.READING
+            watch.turn_to(Activity.READING)
     except Abandoned:
         pass  # the reader has left; whatever made it leave is reported by its own stage
     finally:
@@ -82,12 +89,19 @@ class Crew:
     """
 
     def __init__(
-        self, *, grace_s: float = 10.0, stop: threading.Event | None = None, main: str = "main"
+        self,
+        *,
+        grace_s: float = 10.0,
+        stop: threading.Event | None = None,
+        main: str = "main",
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
+        """hurry: called once if an ending run does not move at first; it wakes what it can."""
         self.stop = stop or threading.Event()
         """Set by whoever wants the run to end; the head stage has to look at it."""
         self._grace_s = grace_s
         self._main = main
+        self._hurry = hurry
         self._stages: list[_Stage] = []
         self._lock = threading.Lock()
         self._all_ended = threading.Event()
@@ -98,6 +112,11 @@ class Crew:
     def winding_down(self) -> bool:
         """Whether all stages are bound to end soon."""
         return self.stop.is_set() or (bool(self._stages) and self._stages[0].ended)
+
+    def still_s(self) -> dict[str, float]:
+        """Return for each stage that is busy in foreign code how long it has been so, in seconds."""
+        now = time.monotonic()
+        return {stage.name: now - stage.watch.since for stage in self._alive() if stage.is_busy}
 
     def start(self, name: str, inlet: Inlet[T], step: Callable[[T], U | None], *outlets: Outlet[U]) -> None:
         """Start a thread of that name which pumps the inlet through the step into the outlets."""
@@ -121,7 +140,7 @@ class Crew:
         Leaving the crew does this too; call it before that to do something while waiting.
         """
         seen, moved_at = None, time.monotonic()
-        interrupted = False
+        interrupted = hurried = False
         while not self.wait(_LOOK_EVERY_S):
             tick()
             now = [(stage.watch.steps, stage.ended) for stage in self._stages]
@@ -132,6 +151,9 @@ class Crew:
             if still_s > min(_INTERRUPT_AFTER_S, self._grace_s / 2):
                 if not interrupted:
                     interrupted = self._interrupt_head()
+                if not hurried:
+                    hurried = True
+                    self._hurry()
                 if all(stage.cut_off for stage in self._alive()):
                     break
             if still_s > self._grace_s:

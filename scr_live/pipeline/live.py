@@ -10,6 +10,7 @@ one; each channel drops its oldest item when full and counts that, so the video 
 model, the disk and the screen do.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,15 +19,19 @@ from typing import Protocol, runtime_checkable
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
-from scr_live.frames import USUAL_FPS, Frame, Picture
+from scr_live.events import Journal
+from scr_live.frames import USUAL_FPS, Frame
 from scr_live.geometry import MIN_AREA
 from scr_live.overlays import Overlay
 from scr_live.pipeline.board import Board
-from scr_live.pipeline.channel import Closed, FanOut
+from scr_live.pipeline.channel import FanOut
+from scr_live.pipeline.compose import Compose
 from scr_live.pipeline.crew import Crew
 from scr_live.pipeline.inference import Backoff, Inference
+from scr_live.pipeline.presenting import TICK_S, Presenter
 from scr_live.pipeline.routes import STAGES, Routes
-from scr_live.pipeline.stages import Capture, Compose, NamedSink, Output
+from scr_live.pipeline.stages import Capture, NamedSink, Output
+from scr_live.pipeline.stalls import StallWatch
 from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
 from scr_live.sinks import Screen
@@ -37,7 +42,10 @@ __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "
 RECORDER = "recorder"
 """The name of the sink whose pictures count as recorded."""
 
-_TICK_S = 0.03  # how often keys are handled and the stop is looked at while no picture comes
+_BUDGET_SHARE = 0.75
+"""Of a frame interval. What is left of it is for drawing: a late model delays the video by less than one."""
+_SPEAKS_FOR_ITSELF = ("infer",)
+"""A model that hangs is "AI off" already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,13 @@ class PipelineOptions:
     """How a run behaves."""
 
     annotation_budget_s: float | None = None
-    """Live: how long after its capture a frame may wait for its own prediction; None: one frame interval.
-    Files wait without limit."""
+    """Live: how long after its capture a frame may wait for its own prediction; None: three quarters of a
+    frame interval. Files wait without limit."""
     max_overlay_age_s: float = 0.12
     """Live: marks of a frame captured longer ago are not drawn."""
     max_frames: int | None = None
+    stall_after_s: float = 2.0
+    """Live: a stage that is busy with one item for longer is named in the status."""
     stage_grace_s: float = 10.0
     """A run that should have ended, and in which nothing moves for so long, has a stuck stage."""
     min_area: float = MIN_AREA
@@ -71,6 +81,7 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     reopen_engine: Callable[[], Engine] | None = None,
+    journal: Journal | None = None,
     finished: Callable[[RunStats], None] | None = None,
 ) -> RunStats:
     """Carry the video from the source to the sinks and the screen until it ends or `stop` is set.
@@ -78,8 +89,8 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
     Source, engine, sinks and screen are open, and stay the caller's to close. With a screen, call it from
     the main thread. `stop` ends the capture; what was captured is still processed. `progress` is called a
     few times a second from this thread. Live, a failing engine is replaced by `reopen_engine()`, or tried
-    again, after a pause. `finished` gets the figures even if the run then raises: the first error of any
-    stage, with a note that names the stage.
+    again, after a pause. `journal` hears what happens besides frames. `finished` gets the figures even if
+    the run then raises: the first error of any stage, with a note that names the stage.
     """
     pipeline = _Pipeline(
         source,
@@ -91,6 +102,7 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
         options=options or PipelineOptions(),
         stop=stop or threading.Event(),
         reopen_engine=reopen_engine,
+        journal=journal or Journal(),
     )
     try:
         pipeline.run(Reporter(pipeline.progress, progress))
@@ -116,21 +128,27 @@ class _Pipeline:
         options: PipelineOptions,
         stop: threading.Event,
         reopen_engine: Callable[[], Engine] | None,
+        journal: Journal,
     ) -> None:
         self._source = source
         self._info = info = source.info
         self._engine_info = engine.info
-        self._screen = screen
         self._controls = controls
         self._stop = stop
-        self._shown = 0
+        self._journal = journal
         self._started_at = time.perf_counter()
         self._crew = Crew(grace_s=options.stage_grace_s, main="screen" if screen else "main")
         self._timings = Timings(*STAGES, *(named.name for named in sinks), *(["screen"] if screen else []))
         self._to = Routes(info, sinks, has_screen=screen is not None)
         # Inference can be ahead of compose by what waits for it and by what the threads have in hand.
         self._board = Board(self._to.compose.capacity + 4)
-        self._capture = Capture(source, self._timings, is_over=self._is_over, max_frames=options.max_frames)
+        self._presenter = (
+            None if screen is None else Presenter(screen, self._to.screen, self._timings, pause=self._pause)
+        )
+        self._stalls = StallWatch(self._still_s, limit_s=options.stall_after_s, journal=journal)
+        self._capture = Capture(
+            source, self._timings, journal=journal, is_over=self._is_over, max_frames=options.max_frames
+        )
         self._inference = Inference(
             engine,
             self._board,
@@ -147,7 +165,7 @@ class _Pipeline:
             controls=controls,
             budget_s=_budget_s(options, info),
             max_overlay_age_s=options.max_overlay_age_s,
-            outputs=self._to.sinks,
+            troubles=self._troubles,
         )
         self._outputs = [
             Output(named, self._timings, ends_video_delay=screen is None and index == 0)
@@ -157,12 +175,12 @@ class _Pipeline:
     def run(self, reporter: Reporter) -> None:
         """Start all stages, attend to them or to the screen, and wait for the end."""
         try:
-            with self._crew:
+            with self._stalls if self._info.is_live else contextlib.nullcontext(), self._crew:
                 self._start()
-                if self._screen is None:
+                if self._presenter is None:
                     self._attend(reporter)
                 else:
-                    self._present(self._screen, reporter)
+                    self._present(self._presenter, reporter)
                 self._crew.join(reporter.tick)
         finally:
             # A stuck stage may still be inside the engine: closing it there would crash the process.
@@ -180,6 +198,7 @@ class _Pipeline:
             inferred=self._inference.inferred,
             composed=self._compose.composed,
             shown=self._shown,
+            placeholders=self._capture.placeholders,
             recorded=written.get(RECORDER, 0),
             polyp_frames=self._inference.polyp_frames,
             ai_failures=self._inference.failures,
@@ -191,6 +210,8 @@ class _Pipeline:
             stages=self._timings.stages(),
             channels={channel.name: channel.counts() for channel in self._to.all},
             written=written,
+            events=self._journal.events,
+            event_counts=self._journal.counts,
             source_dropped=self._source.dropped if isinstance(self._source, _CountsDrops) else None,
         )
 
@@ -207,7 +228,10 @@ class _Pipeline:
             fps=fps,
             frame_count=self._info.frame_count,
             polyp_frames=self._inference.polyp_frames,
+            placeholders=self._capture.placeholders,
             status=self._compose.status,
+            ai=self._compose.ai,
+            marks_age_s=self._compose.marks_age_s,
             ai_failures=self._inference.failures,
         )
 
@@ -224,41 +248,35 @@ class _Pipeline:
 
     def _attend(self, reporter: Reporter) -> None:
         """Without a screen: report until the run ends (seen at once) or has to end (seen within a tick)."""
-        while not self._crew.wait(_TICK_S) and not self._has_to_end():
+        while not self._crew.wait(TICK_S) and not self._has_to_end():
             reporter.tick()
 
-    def _present(self, screen: Screen, reporter: Reporter) -> None:
-        """Show every picture that comes, and let the screen handle its keys while none does.
-
-        A stop is obeyed at once: what is on its way goes to the sinks, not to the screen.
-        """
+    def _present(self, presenter: Presenter, reporter: Reporter) -> None:
         try:
-            while not self._is_over():
-                picture = self._next_picture()
-                with self._timings.measure("screen"):
-                    goes_on = screen.refresh(picture)
-                if picture is not None:
-                    self._shown += 1
-                    self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)
-                del picture
-                if not goes_on:
-                    return
-                reporter.tick()
-        except Closed:
-            return
+            presenter.present(is_over=self._is_over, tick=reporter.tick)
         finally:
             self._crew.stop.set()
-            self._to.screen.abandon()
 
-    def _next_picture(self) -> Picture | None:
-        """Take the next picture; None if none came within a tick, or nothing is to be taken: a pause."""
-        if self._controls.paused and not self._info.is_live:
-            self._stop.wait(_TICK_S)  # everything before the screen fills up and waits too
-            return None
-        try:
-            return self._to.screen.get(_TICK_S)
-        except TimeoutError:
-            return None
+    def _pause(self) -> bool:
+        if not self._controls.paused or self._info.is_live:
+            return False
+        self._stop.wait(TICK_S)  # everything before the screen fills up and waits too
+        return True
+
+    @property
+    def _shown(self) -> int:
+        return 0 if self._presenter is None else self._presenter.shown
+
+    def _troubles(self) -> list[str]:
+        """Say what is amiss besides the model and the signal, in short phrases."""
+        failed = [f"{name} failed" for name, channel in self._to.sinks.items() if channel.abandoned]
+        return [
+            *failed,
+            *(f"{name} stalled" for name in self._stalls.stalled if name not in _SPEAKS_FOR_ITSELF),
+        ]
+
+    def _still_s(self) -> dict[str, float]:
+        return self._crew.still_s() | (self._presenter.still_s() if self._presenter else {})
 
     def _is_over(self) -> bool:
         """Whether capture has to end: the caller or the run itself wants it."""
@@ -277,7 +295,7 @@ def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
         return None
     if options.annotation_budget_s is not None:
         return options.annotation_budget_s
-    return 1 / (info.fps or USUAL_FPS)
+    return _BUDGET_SHARE / (info.fps or USUAL_FPS)
 
 
 @runtime_checkable

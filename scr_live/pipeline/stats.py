@@ -3,11 +3,13 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from scr_live.engines import EngineInfo
+from scr_live.events import Event
+from scr_live.frames import Ai
 from scr_live.pipeline.channel import Counts
 from scr_live.pipeline.timing import Latency
 from scr_live.sources import SourceInfo
@@ -25,6 +27,8 @@ class Progress:
     composed: int
     shown: int
     recorded: int
+    placeholders: int
+    """Pictures that say that there is no signal; `captured` does not count them, the others do."""
     dropped: int
     """At all channels together."""
     elapsed_s: float
@@ -35,6 +39,9 @@ class Progress:
     polyp_frames: int
     status: str
     """What is written on the picture: empty, "AI late", "recorder failed" ..."""
+    ai: Ai
+    marks_age_s: float | None
+    """How old the marks were when the latest picture was made; None: it has none."""
     ai_failures: int
 
 
@@ -49,6 +56,8 @@ class RunStats:
     composed: int
     shown: int
     recorded: int
+    placeholders: int
+    """Pictures that say that there is no signal; `captured` does not count them, the others do."""
     polyp_frames: int
     """Frames in which the model itself found at least one region."""
     ai_failures: int
@@ -63,6 +72,9 @@ class RunStats:
     channels: dict[str, Counts]
     written: dict[str, int] = field(default_factory=dict)
     """Pictures each sink took, by its name."""
+    events: Sequence[Event] = ()
+    """What happened besides frames; of a very long run the latest."""
+    event_counts: Mapping[str, int] = field(default_factory=dict)
     source_dropped: int | None = None
     """Frames that a live source dropped before the pipeline saw them; None if it does not say."""
     model: str = ""
@@ -109,6 +121,7 @@ class RunStats:
                 "composed": self.composed,
                 "shown": self.shown,
                 "recorded": self.recorded,
+                "no_signal": self.placeholders,
                 "dropped": self.dropped,
                 "discarded": {name: counts.discarded for name, counts in self.channels.items()},
                 "written": self.written,
@@ -126,6 +139,10 @@ class RunStats:
                 "failures": self.ai_failures,
                 "skipped": self.ai_skipped,
                 "last_failure": self.last_ai_failure,
+            },
+            "events": {
+                "counts": dict(self.event_counts),
+                "latest": [event.as_dict() for event in self.events],
             },
         }
 

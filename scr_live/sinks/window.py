@@ -12,7 +12,7 @@ import numpy as np
 
 from scr_live.controls import Controls
 from scr_live.errors import NoDisplayError, OutputUnwritableError
-from scr_live.frames import Image, Picture
+from scr_live.frames import Ai, Image, Picture
 from scr_live.sinks.display import require_display
 from scr_live.sinks.keys import HELP, Action, change_controls, handle_key
 from scr_live.sinks.snapshot import save_snapshot
@@ -102,6 +102,7 @@ class Window:
         if now < self._help_until:
             return Strip(items=HELP)
         items = [
+            *([] if self._picture is None else ai_item(self._picture)),
             "paused" if self._controls.paused else f"{self._fps():.1f} fps",
             f"threshold {self._controls.threshold:.2f}",
             f"marks {'on' if self._controls.overlay else 'off'}",
@@ -162,6 +163,14 @@ class Window:
             return False
         self._was_visible = self._was_visible or visible
         return visible or not self._was_visible  # some toolkits take a moment to show it
+
+
+def ai_item(picture: Picture) -> list[str]:
+    """Return what the strip says of a model that keeps up; one that does not is an alert already."""
+    if picture.ai is not Ai.ON:
+        return []
+    age_s = picture.marks_age_s
+    return [str(picture.ai) if age_s is None else f"{picture.ai}, marks {1000 * age_s:.0f} ms old"]
 
 
 def first_size(image: Image) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scr_live.controls import Controls
 from scr_live.engines.constant import ConstantEngine
+from scr_live.events import Journal
 from scr_live.frames import Frame, Mask, Picture, Prediction
 from scr_live.pipeline.live import NamedSink, PipelineOptions, Progress, RunStats, run
 from scr_live.sources import SourceInfo
@@ -186,6 +187,7 @@ class Rig:
     reopen_engine: Callable[[], HookedEngine] | None = None
     progress: Callable[[Progress], None] | None = None
     stats: RunStats | None = None
+    journal: Journal | None = None
 
     def run(self) -> RunStats:
         drawn = 0
@@ -213,6 +215,7 @@ class Rig:
                 progress=self.progress,
                 stop=self.stop,
                 reopen_engine=self.reopen_engine,
+                journal=self.journal,
                 finished=self._keep_stats,
             )
 

@@ -18,8 +18,8 @@ from pipeline_fakes import (
 )
 
 from scr_live.errors import EngineUnavailableError, InferenceError, SourceLostError, StageStuckError
+from scr_live.frames import Ai
 from scr_live.pipeline.live import PipelineOptions
-from scr_live.pipeline.stages import AI_BEHIND, AI_LATE, AI_OFF, AI_STARTING
 
 FRAMES = 40
 ENDLESS = 1_000_000
@@ -96,11 +96,11 @@ def test_before_the_first_answer_the_picture_says_so():
     rig = paced_by_recorder(5, engine=HookedEngine(lambda index: release.wait(20)), options=HASTY)
     after(rig.recorder, lambda index: index == 4 and release.set())
     rig.run()
-    assert rig.recorder.statuses[:4] == [AI_STARTING] * 4
+    assert rig.recorder.statuses[:4] == [Ai.STARTING] * 4
     assert all(picture.prediction is None for picture in rig.recorder.pictures[:4])
 
 
-@pytest.mark.parametrize(("max_age_s", "status"), [(60.0, AI_BEHIND), (0.0, AI_LATE)])
+@pytest.mark.parametrize(("max_age_s", "status"), [(60.0, Ai.BEHIND), (0.0, Ai.LATE)])
 def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, status):
     """Frame 0 is answered, then the engine takes until the end."""
     entered_again, release = threading.Event(), threading.Event()
@@ -118,7 +118,7 @@ def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, 
     assert rig.recorder.indexes == list(range(8))
     assert set(rig.recorder.statuses[3:7]) == {status}
     for picture in rig.recorder.pictures[3:7]:
-        assert (picture.prediction is None) == (status == AI_LATE)
+        assert (picture.prediction is None) == (status == Ai.LATE)
 
 
 @pytest.mark.parametrize("at", [0, 5])
@@ -130,7 +130,7 @@ def test_a_failing_model_leaves_the_video_untouched_and_is_counted(at):
     rig, _ = paced_by_recorder_and_model(broken)
     stats = rig.run()
     assert rig.recorder.indexes == list(range(FRAMES))
-    assert set(rig.recorder.statuses[at:]) == {AI_OFF}
+    assert set(rig.recorder.statuses[at:]) == {Ai.OFF}
     assert all(picture.prediction is None for picture in rig.recorder.pictures[at:])
     assert stats.ai_failures == FRAMES - at
     assert stats.last_ai_failure == "out of memory"
@@ -154,7 +154,7 @@ def test_nonsense_from_the_model_counts_as_failure():
     stats = rig.run()
     assert stats.ai_failures > 0
     assert stats.ai_failures + stats.dropped["to-model"] == FRAMES
-    assert set(rig.recorder.statuses) == {AI_OFF}
+    assert set(rig.recorder.statuses) == {Ai.OFF}
 
 
 def test_a_failed_engine_is_replaced_and_the_new_one_is_closed():
@@ -172,7 +172,7 @@ def test_a_failed_engine_is_replaced_and_the_new_one_is_closed():
     second = HookedEngine(pace.arrived)
     stats = rig.run()
     assert rig.recorder.indexes == list(range(FRAMES))
-    assert rig.recorder.statuses[:6] == [""] * 3 + [AI_OFF] * 3
+    assert rig.recorder.statuses[:6] == [""] * 3 + [Ai.OFF] * 3
     # From frame 8 on: that of frame 7 was begun, so that of frame 6 is on the board.
     assert set(rig.recorder.statuses[8:]) == {""}
     assert stats.ai_failures == 3
@@ -185,7 +185,7 @@ def test_a_mistake_in_the_model_stage_is_raised_after_the_video_has_ended():
         rig.run()
     assert notes(caught.value) == "Pipeline stage: infer"
     assert rig.recorder.indexes == list(range(FRAMES))
-    assert set(rig.recorder.statuses[4:]) == {AI_OFF}
+    assert set(rig.recorder.statuses[4:]) == {Ai.OFF}
 
 
 @pytest.mark.parametrize("at", [0, 5])

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from scr_live.app import Reopening, RunConfig, run_video
+from scr_live.app import RunConfig, run_video
+from scr_live.app.parts import Reopening
 from scr_live.engines import EngineInfo
 from scr_live.engines.constant import ConstantEngine
 from scr_live.errors import OptionError

@@ -7,10 +7,11 @@ import pytest
 
 from scr_live.controls import Controls
 from scr_live.errors import InferenceError
-from scr_live.frames import Frame
+from scr_live.frames import Ai, Frame
 from scr_live.pipeline.board import Board
+from scr_live.pipeline.compose import Compose
 from scr_live.pipeline.inference import Backoff, check_probability
-from scr_live.pipeline.stages import AI_STARTING, Compose, NamedSink
+from scr_live.pipeline.stages import NamedSink
 from scr_live.pipeline.stats import Progress, Reporter
 from scr_live.pipeline.timing import Timings
 
@@ -81,14 +82,29 @@ def test_the_annotation_budget_counts_from_the_capture_of_the_frame():
         controls=Controls(),
         budget_s=hour_s,
         max_overlay_age_s=0.1,
-        outputs={},
     )
     frame = Frame(np.zeros((32, 48, 3), np.uint8), 0, 0.0, captured_at=time.perf_counter() - 2 * hour_s)
-    assert compose(frame).status == AI_STARTING
+    assert compose(frame).status == Ai.STARTING
 
 
 def progress(fps):
-    return Progress(*[0] * 7, fps, None, 0, "", 0)
+    return Progress(
+        captured=0,
+        inferred=0,
+        composed=0,
+        shown=0,
+        recorded=0,
+        placeholders=0,
+        dropped=0,
+        elapsed_s=0.0,
+        fps=fps,
+        frame_count=None,
+        polyp_frames=0,
+        status="",
+        ai=Ai.ON,
+        marks_age_s=None,
+        ai_failures=0,
+    )
 
 
 def test_reports_are_rare_and_the_last_one_always_comes():

@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 import scr_live
 from scr_live.controls import Controls
 from scr_live.errors import OutputUnwritableError
-from scr_live.frames import Frame, Picture
+from scr_live.frames import Ai, Frame, Picture
 from scr_live.sinks.keys import Action, change_controls, handle_key
 from scr_live.sinks.snapshot import save_snapshot
 from scr_live.sinks.strip import Strip, compose
-from scr_live.sinks.window import first_size
+from scr_live.sinks.window import ai_item, first_size
 
 ROOT = Path(scr_live.__file__).parents[1]
 ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only X11 can be missing")
@@ -148,6 +149,19 @@ def test_a_message_takes_the_place_of_the_items_but_not_of_the_alert():
     assert alert.colour != message.colour
 
 
+@pytest.mark.parametrize(
+    ("ai", "age_s", "item"),
+    [
+        (Ai.ON, 0.0128, ["AI on, marks 13 ms old"]),
+        (Ai.BEHIND, 0.08, []),
+        (Ai.OFF, None, []),
+        (Ai.NOTHING_TO_SEE, None, []),
+    ],
+)
+def test_the_strip_tells_how_old_the_marks_are_unless_an_alert_tells_more(ai, age_s, item):
+    assert ai_item(replace(picture(), ai=ai, marks_age_s=age_s)) == item
+
+
 # --- snapshots ------------------------------------------------------------------------------------------
 
 
@@ -188,6 +202,7 @@ def test_without_a_display_there_is_one_sentence_and_no_abort(display):
 
 OPEN = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from scr_live.controls import Controls
 from scr_live.errors import NoDisplayError
@@ -214,12 +229,13 @@ def display():
 
 SHOW = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 import cv2
 import av  # in this order: see scr_live/sinks/display.py
 import numpy as np
 from scr_live.controls import Controls
-from scr_live.frames import Frame, Picture
+from scr_live.frames import Ai, Frame, Picture
 from scr_live.sinks.window import Window
 
 image = np.full((240, 320, 3), (200, 60, 20), np.uint8)

@@ -1,0 +1,50 @@
+"""Everything a run can be told, and what is refused before anything is opened."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scr_live.engines.opening import check_names, check_threads, check_threshold
+from scr_live.errors import OptionError
+from scr_live.files import check_distinct, check_results
+from scr_live.shipped import DEFAULT_MODEL
+from scr_live.sources.options import SourceOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything `scr-live run` can be told."""
+
+    source: str
+    source_options: SourceOptions = field(default_factory=SourceOptions)
+    record: Path | None = None
+    force: bool = False
+    """Replace an existing recording."""
+    encoder: str = "auto"
+    quality: int = 20
+    model: str = DEFAULT_MODEL
+    engine: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    threshold: float | None = None
+    """None: what the model's card recommends."""
+    display: bool = True
+    stats: Path | None = None
+    max_frames: int | None = None
+    max_overlay_age_s: float = 0.12
+
+
+def check(config: RunConfig) -> None:
+    """Raise an OptionError or SinkError for what cannot be meant or cannot be written."""
+    if not config.source:
+        raise OptionError("--source is empty. Give a file, a camera, an address, a folder or phantom.")
+    check_names(config.engine, config.precision)
+    check_threads(config.threads)
+    check_threshold(config.threshold)
+    if not 0 <= config.max_overlay_age_s < float("inf"):
+        raise OptionError(
+            f"--max-overlay-age must be a number of seconds from 0; found {config.max_overlay_age_s}."
+        )
+    if config.max_frames is not None and config.max_frames < 1:
+        raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
+    check_results({"--stats": config.stats})
+    check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})

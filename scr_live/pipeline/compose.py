@@ -1,0 +1,139 @@
+"""Frame to picture: pair it with a prediction, draw the marks on a copy, say what is amiss."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from scr_live.controls import Controls
+from scr_live.frames import Ai, Frame, Image, Picture, Prediction, Signal
+from scr_live.geometry import Box
+from scr_live.overlays import Overlay, draw, draw_no_signal, draw_status
+from scr_live.pipeline.board import Board
+from scr_live.pipeline.crew import StarvedError
+from scr_live.pipeline.timing import Timings
+
+_SILENT_S: Final = 2.0
+_SIGNALS: Final = {
+    Signal.LOST: "no signal",
+    Signal.FROZEN: "input frozen",
+    Signal.BLACK: "input black",
+    Signal.SATURATED: "input white",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the model has to say of a frame."""
+
+    ai: Ai
+    prediction: Prediction | None = None
+
+
+class Compose:
+    """The step of the compose stage.
+
+    With `budget_s` None (files) every frame carries its own prediction, however long that takes. With a
+    budget (live) a frame leaves at the latest so long after its capture, with a young enough earlier
+    prediction or with none. Without a signal it says so, large, and for how long.
+    """
+
+    def __init__(  # noqa: PLR0913  all that it works with, named at its one call
+        self,
+        board: Board,
+        timings: Timings,
+        *,
+        overlays: Sequence[Overlay],
+        controls: Controls,
+        budget_s: float | None,
+        max_overlay_age_s: float,
+        troubles: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """troubles: short phrases for what else is amiss, such as "recorder failed"."""
+        self._board = board
+        self._timings = timings
+        self._overlays = overlays
+        self._controls = controls
+        self._budget_s = budget_s
+        self._max_overlay_age_s = max_overlay_age_s
+        self._troubles = troubles
+        self._began_at = math.inf
+        self._living_at: float | None = None
+        self.composed = 0
+        self.status = ""
+        self.ai = Ai.STARTING
+        self.marks_age_s: float | None = None
+
+    def __call__(self, frame: Frame) -> Picture:
+        """Compose one picture. Raises StarvedError if its prediction cannot come any more (files)."""
+        with self._timings.measure("await-prediction"):
+            answer = self._answer(frame)
+        with self._timings.measure("compose"):
+            picture = self._picture(frame, answer)
+        self.status, self.ai, self.marks_age_s = picture.status, picture.ai, picture.marks_age_s
+        self.composed += 1
+        return picture
+
+    def _answer(self, frame: Frame) -> _Answer:
+        if frame.signal is Signal.LOST:
+            self._began_at = math.inf  # the silence of the model in the gap is no fault of its
+            return _Answer(Ai.NOTHING_TO_SEE)
+        self._living_at = frame.captured_at
+        self._began_at = min(self._began_at, frame.captured_at)
+        own = self._board.wait_for(frame.index, self._patience_s(frame))
+        if own is not None:
+            return _Answer(Ai.ON, own)
+        if self._budget_s is None:
+            raise StarvedError(f"frame {frame.index} was captured and will not be predicted")
+        return self._without_its_own(frame)
+
+    def _without_its_own(self, frame: Frame) -> _Answer:
+        if not self._board.answers:
+            return _Answer(Ai.OFF)
+        near = self._board.newest_near(frame.captured_at, self._max_overlay_age_s)
+        if near is not None:
+            return _Answer(Ai.BEHIND, near)
+        newest = self._board.newest
+        heard_at = max(-math.inf if newest is None else newest.captured_at, self._began_at)
+        if frame.captured_at - heard_at > _SILENT_S:
+            return _Answer(Ai.OFF)
+        return _Answer(Ai.STARTING if newest is None else Ai.LATE)
+
+    def _patience_s(self, frame: Frame) -> float | None:
+        """Return how long the frame may still wait: the budget counts from its capture."""
+        if self._budget_s is None:
+            return None
+        return max(0.0, frame.captured_at + self._budget_s - time.perf_counter())
+
+    def _picture(self, frame: Frame, answer: _Answer) -> Picture:
+        prediction = answer.prediction
+        age_s = None if prediction is None else time.perf_counter() - prediction.captured_at
+        others = [*([] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]), *self._troubles()]
+        image, status_at = frame.image, None
+        if prediction is not None and self._controls.overlay:
+            image = draw(image, prediction, self._overlays)
+        if shown := _joined(_words(answer.ai, age_s), *others):
+            image = image.copy() if image is frame.image else image
+            status_at = self._tell(image, frame, shown)
+        status = _joined(_words(answer.ai), *others)
+        return Picture(frame, prediction, image, status, answer.ai, age_s, status_at)
+
+    def _tell(self, image: Image, frame: Frame, text: str) -> Box | None:
+        if frame.signal is Signal.LOST:
+            since = "" if self._living_at is None else f" {frame.captured_at - self._living_at:.0f} s"
+            draw_no_signal(image, f"NO SIGNAL{since}")
+        newest = self._board.newest
+        return draw_status(image, text, Box.whole(image) if newest is None else newest.placement.box)
+
+
+def _words(ai: Ai, age_s: float | None = None) -> str:
+    """What the picture says of the model: nothing if the marks are its own."""
+    if ai in (Ai.ON, Ai.NOTHING_TO_SEE):
+        return ""
+    # In steps of ten and two places at least, so that the plate does not change its size with every frame.
+    return str(ai) if age_s is None else f"{ai} {round(100 * age_s) * 10:3d} ms"
+
+
+def _joined(*phrases: str) -> str:
+    return "; ".join(filter(None, phrases))

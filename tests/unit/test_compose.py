@@ -1,0 +1,117 @@
+"""Composing alone: what is said of a frame, and that nothing but the marks and the words changes."""
+
+import time
+
+import numpy as np
+import pytest
+
+from scr_live.controls import Controls
+from scr_live.frames import Ai, Frame, Polyp, Prediction, Signal
+from scr_live.geometry import Box, Placement
+from scr_live.overlays import ContourOverlay, ScoreLabel, marks_mask
+from scr_live.pipeline.board import Board
+from scr_live.pipeline.compose import Compose
+from scr_live.pipeline.timing import Timings
+
+SHAPE = (480, 640)
+OVERLAYS = (ContourOverlay(), ScoreLabel())
+
+
+def frame(index, *, signal=Signal.OK, ago_s=0.0):
+    image = np.random.default_rng(index).integers(0, 255, (*SHAPE, 3), dtype=np.uint8)
+    return Frame(image, index, index / 25, time.perf_counter() - ago_s, signal)
+
+
+def prediction(of):
+    angles = np.linspace(0, 2 * np.pi, 40)
+    contour = np.stack([320 + 60 * np.cos(angles), 240 + 40 * np.sin(angles)], axis=1).astype(np.float32)
+    placement = Placement(Box(40, 20, 560, 440), 64)
+    polyp = Polyp(contour, 0.9, 7000.0)
+    return Prediction(of.index, (polyp,), np.zeros((64, 64), np.float32), placement, 5.0, of.captured_at)
+
+
+@pytest.fixture
+def board():
+    return Board(4)
+
+
+@pytest.fixture
+def compose(board):
+    def make(*troubles, max_overlay_age_s=10.0):
+        return Compose(
+            board,
+            Timings("await-prediction", "compose"),
+            overlays=OVERLAYS,
+            controls=Controls(),
+            budget_s=0.0,
+            max_overlay_age_s=max_overlay_age_s,
+            troubles=lambda: troubles,
+        )
+
+    return make
+
+
+def changed_outside_the_declared(picture):
+    declared = np.zeros(SHAPE, np.bool_)
+    if picture.prediction is not None:
+        declared |= marks_mask(SHAPE, picture.prediction, OVERLAYS)
+    if picture.status_at is not None:
+        picture.status_at.crop(declared)[:] = True
+    return int(np.not_equal(picture.image, picture.frame.image)[~declared].sum())
+
+
+def test_its_own_marks_are_all_that_changes(board, compose):
+    now = frame(0)
+    board.put(prediction(now))
+    picture = compose()(now)
+    assert (picture.ai, picture.status, picture.status_at) == (Ai.ON, "", None)
+    assert 0 <= picture.marks_age_s < 10
+    assert not np.array_equal(picture.image, now.image)
+    assert changed_outside_the_declared(picture) == 0
+
+
+def test_older_marks_and_the_words_for_it_are_all_that_changes(board, compose):
+    board.put(prediction(frame(0, ago_s=0.5)))
+    picture = compose()(frame(1))
+    assert (picture.ai, picture.status) == (Ai.BEHIND, "AI behind")
+    assert picture.marks_age_s == pytest.approx(0.5, abs=0.45)
+    assert picture.marks_age_s >= 0.5
+    assert changed_outside_the_declared(picture) == 0
+
+
+@pytest.mark.parametrize(("ago_s", "max_age_s", "ai"), [(0.2, 0.12, Ai.LATE), (2.5, 0.12, Ai.OFF)])
+def test_marks_that_are_too_old_are_not_drawn(board, compose, ago_s, max_age_s, ai):
+    began = compose(max_overlay_age_s=max_age_s)
+    began(frame(0, ago_s=10.0))
+    board.put(prediction(frame(0, ago_s=ago_s)))
+    picture = began(frame(1))
+    assert (picture.ai, picture.prediction, picture.marks_age_s) == (ai, None, None)
+    assert changed_outside_the_declared(picture) == 0
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (Signal.FROZEN, "input frozen"),
+        (Signal.BLACK, "input black"),
+        (Signal.SATURATED, "input white"),
+        (Signal.LOST, "no signal"),
+    ],
+)
+def test_what_is_wrong_with_the_input_is_named(board, compose, signal, words):
+    board.put(prediction(frame(0)))
+    assert compose("recorder failed")(frame(0, signal=signal)).status == f"{words}; recorder failed"
+
+
+def test_without_a_signal_it_says_so_large_and_draws_no_marks(board, compose):
+    board.put(prediction(frame(0)))
+    composed = compose()
+    composed(frame(0))
+    picture = composed(frame(1, signal=Signal.LOST))
+    assert (picture.prediction, picture.ai) == (None, Ai.NOTHING_TO_SEE)
+    middle = Box(160, 200, 320, 80)
+    assert np.not_equal(middle.crop(picture.image), middle.crop(picture.frame.image)).mean() > 0.5
+
+
+def test_other_troubles_stand_beside_the_models(board, compose):
+    assert compose("recorder stalled")(frame(0)).status == "AI starting; recorder stalled"
