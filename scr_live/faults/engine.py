@@ -105,11 +105,12 @@ class ChaosEngine:
 
     def infer(self, image: NDArray[np.uint8]) -> Mask:
         """Answer, or fail in one of the ways of EngineFault."""
-        fault = self._agenda.due(self._clock())
+        now_s = self._clock()
+        fault = self._agenda.due(now_s)
         if fault is not self._on:
             self._on = fault
             if fault is not None:
-                self._note(Injection(fault.kind, fault.at_s, fault.duration_s))
+                self._note(Injection(fault.kind, now_s, fault.until_s - now_s))
         if fault is None:
             return self._engine.infer(image)
         return self._failing(image, fault)

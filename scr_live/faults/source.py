@@ -25,9 +25,9 @@ class Injection:
 
     kind: FaultKind
     at_s: float
-    """Since the chaos began."""
+    """When it first struck, since the chaos began."""
     duration_s: float
-    """As scheduled; a hang lasts until the source is closed."""
+    """Until its scheduled end; a hang lasts until the source is closed."""
     frames: int = 0
     """Pictures that were damaged, or not handed out, because of it; known at its end."""
 
@@ -77,11 +77,12 @@ class Chaos:
 
     def due(self) -> Fault | None:
         """The fault that is on; notes that it happens."""
-        fault = self._agenda.due(self.now_s())
+        now_s = self.now_s()
+        fault = self._agenda.due(now_s)
         if fault is not self._on:
             self._on, self._struck = fault, 0
             if fault is not None:
-                self.injected.append(Injection(fault.kind, fault.at_s, fault.duration_s))
+                self.injected.append(Injection(fault.kind, now_s, fault.until_s - now_s))
         return fault
 
     def strike(self, fault: Fault, image: Image | None = None) -> Image | None:
