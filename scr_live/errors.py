@@ -17,6 +17,7 @@ expected, what was found and what to do, and the command line prints it without 
     |   +-- UnknownEngineError (ValueError)     exit code 2
     |   +-- EngineUnavailableError (ImportError)    an extra or a device is missing
     |   +-- InferenceError (RuntimeError)   it ran, and failed or answered nonsense
+    |       +-- InferenceTimeoutError (TimeoutError)    it did not answer at all
     +-- SinkError (OSError)             what goes out
     |   +-- OutputExistsError (FileExistsError)
     |   +-- OutputUnwritableError       bad folder, no permission, disk full
@@ -86,6 +87,10 @@ class EngineUnavailableError(EngineError, ImportError):
 
 class InferenceError(EngineError, RuntimeError):
     """Inference raised, or returned something that is no probability map."""
+
+
+class InferenceTimeoutError(InferenceError, TimeoutError):
+    """The engine did not answer in time."""
 
 
 class SinkError(ScrLiveError, OSError):

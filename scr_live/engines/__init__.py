@@ -28,6 +28,11 @@ class EngineInfo:
     reason: str = ""
     """Why this engine was picked, and what was passed over for what cause; without a full stop."""
 
+    @property
+    def kind(self) -> str:
+        """What computes where and how, in words: two engines alike have the same."""
+        return f"{self.backend} on {self.device} in {self.precision}"
+
 
 class Engine(Protocol):
     """A context manager used by one thread at a time.

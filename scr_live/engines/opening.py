@@ -48,28 +48,30 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
 
-def open_engine(
+def open_engine(  # noqa: PLR0913 - all that a user may choose, and two words about it
     name: str,
     model: Model | None,
     *,
     precision: str = "auto",
     threads: int = 0,
     progress: Progress | None = None,
+    reason: str = NAMED,
 ) -> Engine:
     """Load the model into the engine of that name; `auto`: PyTorch for weights, else the first that works.
 
-    threads: 0 lets the engine decide. progress: hears what takes long, such as the build of an engine.
-    What was passed over, and why, is in the `reason` of the engine's info. Raises OptionError,
-    UnknownEngineError, EngineUnavailableError (with the install command) or a ModelError.
+    A name with its device, as in GPU_ORDER and CPU_ORDER, is one too. threads: 0 lets the engine decide.
+    progress: hears what takes long, such as the build of an engine. `reason` becomes that of the engine's
+    info; `auto` says there what was passed over, and why. Raises OptionError, UnknownEngineError,
+    EngineUnavailableError (with the install command) or a ModelError.
     """
-    check_names(name, precision)
+    check_names(name if name not in (*GPU_ORDER, *CPU_ORDER) else "auto", precision)
     check_threads(threads)
     opener = _Opener(model, precision, threads, progress)
     if name == "auto" and model is not None and model.holds_weights:
         return opener.open("pytorch", "the model is a weights file")
     if name == "auto":
         return opener.first_that_works()
-    return opener.open(name, NAMED)
+    return opener.open(name, reason)
 
 
 def check_names(engine: str, precision: str) -> None:
@@ -103,6 +105,12 @@ def threshold_for(wanted: float | None, model: Model | None) -> float:
     return model.card.threshold if model else Controls().threshold
 
 
+def short(text: str) -> str:
+    """The first sentence, or as much of it as a line of a summary bears."""
+    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
+    return sentence if len(sentence) <= _LONGEST_CAUSE else f"{sentence[:_LONGEST_CAUSE]}..."
+
+
 @dataclass(frozen=True, slots=True)
 class _Opener:
     """What every attempt to open an engine has in common."""
@@ -118,7 +126,7 @@ class _Opener:
         fastest = f"the fastest on this {gpu.name}" if gpu else f"{_NO_GPU}: the fastest on a CPU"
         skipped: dict[str, str] = {}
         for name in (*(GPU_ORDER if gpu else ()), *CPU_ORDER):
-            told = [f"{other} skipped: {_short(text)}" for other, text in skipped.items()]
+            told = [f"{other} skipped: {short(text)}" for other, text in skipped.items()]
             try:
                 return self.open(name, "; ".join(told) or fastest)
             except _SKIPPED_FOR[name] as error:
@@ -164,7 +172,7 @@ class _Opener:
             return self._onnxruntime_on_cuda(reason)
         except EngineUnavailableError as error:
             log.info("onnxruntime on CUDA: %s", error)
-            return self._onnxruntime_on_cpu(f"{reason}; CUDA skipped, so on the CPU: {_short(str(error))}")
+            return self._onnxruntime_on_cpu(f"{reason}; CUDA skipped, so on the CPU: {short(str(error))}")
 
     def _onnxruntime_on_cuda(self, reason: str) -> Engine:
         from scr_live.engines.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - an extra
@@ -215,9 +223,3 @@ class _Opener:
         if self.model is None:
             raise OptionError("This engine needs a model; give one with --model.")
         return self.model
-
-
-def _short(text: str) -> str:
-    """The first sentence, or as much of it as a line of a summary bears."""
-    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
-    return sentence if len(sentence) <= _LONGEST_CAUSE else f"{sentence[:_LONGEST_CAUSE]}..."

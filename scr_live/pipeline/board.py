@@ -19,14 +19,22 @@ class Board:
         self._changed = threading.Condition()
         self._waiting: OrderedDict[int, Prediction] = OrderedDict()
         self._newest: Prediction | None = None
+        self._heard_at: float | None = None
+        self._usable_from = 0
+        self._waited_in_vain = False
         self._asked = -1
         self._failing = False
         self._closed = False
 
     @property
     def newest(self) -> Prediction | None:
-        """The latest prediction there is, whether or not it was asked for."""
+        """The latest prediction that may be drawn, whether or not it was asked for."""
         return self._newest
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the frame of the latest prediction of all was captured; None: there was none."""
+        return self._heard_at
 
     @property
     def answers(self) -> bool:
@@ -38,8 +46,10 @@ class Board:
         with self._changed:
             if self._closed:
                 raise Closed("board")
-            self._failing = False
-            self._newest = prediction
+            self._failing = self._waited_in_vain = False
+            self._heard_at = prediction.captured_at
+            if prediction.frame_index >= self._usable_from:
+                self._newest = prediction
             if prediction.frame_index >= self._asked:
                 self._waiting[prediction.frame_index] = prediction
             fits = len(self._waiting) <= self._capacity
@@ -60,15 +70,26 @@ class Board:
             self._closed = True
             self._changed.notify_all()
 
+    def forget_before(self, frame_index: int) -> None:
+        """Predictions of earlier frames are of another picture size: none of them is the newest any more."""
+        with self._changed:
+            self._usable_from = frame_index
+            if self._newest is not None and self._newest.frame_index < frame_index:
+                self._newest = None
+
     def wait_for(self, frame_index: int, timeout_s: float | None = None) -> Prediction | None:
         """Take the prediction of this frame, waiting for it: None if it cannot come or is too late.
 
         Ask with rising indexes. Without a time-out it waits until the prediction comes, the board is closed
-        or failing, or a later frame's prediction has come.
+        or failing, or a later frame's prediction has come. With one, a wait in vain is the last until
+        something is posted again: a model that hangs delays one frame, and not each.
         """
         with self._changed:
             self._asked = frame_index
-            self._changed.wait_for(lambda: self._is_settled(frame_index), timeout_s)
+            patience_s = 0.0 if timeout_s is not None and self._waited_in_vain else timeout_s
+            settled = self._changed.wait_for(lambda: self._is_settled(frame_index), patience_s)
+            if patience_s and not settled:
+                self._waited_in_vain = True
             prediction = self._waiting.get(frame_index)
             while self._waiting and next(iter(self._waiting)) <= frame_index:
                 self._waiting.popitem(last=False)

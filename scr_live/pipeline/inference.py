@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from scr_live.card import check_range
 from scr_live.content import FieldFinder
 from scr_live.controls import Controls
 from scr_live.engines import Engine
+from scr_live.engines.leash import Abandonable
 from scr_live.errors import EngineError, InferenceError, ModelError
-from scr_live.frames import Frame, Mask, Prediction
+from scr_live.frames import Frame, Mask, Prediction, Signal
 from scr_live.geometry import Placement, polyps_from_probability
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.timing import Timings
@@ -42,11 +44,29 @@ class Backoff:
         self._wait_s = self._first_s
 
 
+@runtime_checkable
+class Recovery(Protocol):
+    """A way to reopen the engine that wants to hear how it goes, such as an `EngineLadder`."""
+
+    def __call__(self) -> Engine:
+        """Open the engine that is next."""
+        ...
+
+    def failed(self, error: Exception, *, stream_s: float | None = None) -> None:
+        """The engine could not be opened, or did not answer."""
+        ...
+
+    def succeeded(self, *, stream_s: float | None = None) -> None:
+        """It answered."""
+        ...
+
+
 class Inference:
     """Frame to prediction: find the field, run the engine, check its answer, find the contours.
 
-    Without a back-off a failure ends the stage. With one (live) it is counted and told to the board, frames
-    are skipped until the next attempt, and that uses a new engine if there is a way to open one.
+    Without a back-off a failure ends the stage. With one (live) it is counted and told to the board and to
+    `reopen_engine` if that is a Recovery; frames are skipped until the next attempt, and that uses a new
+    engine if there is a way to open one.
     """
 
     def __init__(  # noqa: PLR0913  all that it works with, named at its one call
@@ -58,7 +78,7 @@ class Inference:
         controls: Controls,
         min_area: float,
         backoff: Backoff | None = None,
-        reopen_engine: Callable[[], Engine] | None = None,
+        reopen_engine: Recovery | Callable[[], Engine] | None = None,
     ) -> None:
         self._engine = engine
         self._owned: Engine | None = None
@@ -68,18 +88,33 @@ class Inference:
         self._min_area = min_area
         self._backoff = backoff
         self._reopen_engine = reopen_engine
+        self._recovery = reopen_engine if isinstance(reopen_engine, Recovery) else None
         self._finder = FieldFinder()
         self._is_broken = False
+        self._is_abandoned = False
+        self.engine_info = engine.info
+        """Of the engine in use, or of the last one that was."""
         self.inferred = 0
         self.polyp_frames = 0
         self.failures = 0
         self.skipped = 0
+        """Frames not shown to the model because it had failed and its next attempt was not due."""
+        self.reopened = 0
+        self.engine_changes = 0
+        """How often a reopened engine was of another kind than the one before."""
         self.last_failure = ""
 
     def __call__(self, frame: Frame) -> Prediction | None:
-        """Predict one frame; None while the model does not work. Raises InferenceError without a back-off."""
+        """Predict one frame; None if there is nothing to see, or live, while the model does not work.
+
+        Raises InferenceError without a back-off.
+        """
+        if frame.signal is Signal.LOST:
+            return None
         if self._backoff is None:
             return self._predict(frame)
+        if self._is_abandoned:
+            return None
         if not self._backoff.is_due:
             self.skipped += 1
             return None
@@ -88,15 +123,22 @@ class Inference:
                 self._replace_engine()
             prediction = self._predict(frame)
         except (EngineError, ModelError) as error:
-            self._is_broken = True
-            self.failures += 1
-            self.last_failure = str(error)
-            self._board.fail()
-            self._backoff.failed()
+            if not self._is_abandoned:  # else it is what was asked for
+                self._failed(error, frame, self._backoff)
             return None
-        self._is_broken = False
-        self._backoff.succeeded()
+        self._succeeded(frame, self._backoff)
         return prediction
+
+    def abandon(self) -> None:
+        """End the engine even in the middle of a frame, if it can be ended; no other is opened, live.
+
+        For another thread, when the run is to end and the model does not return.
+        """
+        self._is_abandoned = True
+        in_use: tuple[object, ...] = (self._reopen_engine, self._engine)  # the first: what it is opening
+        for one in in_use:
+            if isinstance(one, Abandonable):
+                one.abandon()
 
     def close(self) -> None:
         """Close the engine that was reopened, if any. The first one belongs to the caller."""
@@ -104,11 +146,29 @@ class Inference:
         if owned is not None:
             owned.__exit__(None, None, None)
 
+    def _failed(self, error: EngineError | ModelError, frame: Frame, backoff: Backoff) -> None:
+        self._is_broken = True
+        self.failures += 1
+        self.last_failure = str(error)
+        self._board.fail()
+        if self._recovery is not None:
+            self._recovery.failed(error, stream_s=frame.pts_s)
+        backoff.failed()
+
+    def _succeeded(self, frame: Frame, backoff: Backoff) -> None:
+        self._is_broken = False
+        if self._recovery is not None:
+            self._recovery.succeeded(stream_s=frame.pts_s)
+        backoff.succeeded()
+
     def _replace_engine(self) -> None:
         if self._reopen_engine is None:
             return
         self.close()
         self._engine = self._owned = self._reopen_engine().__enter__()
+        self.reopened += 1
+        before, self.engine_info = self.engine_info, self._engine.info
+        self.engine_changes += self.engine_info.kind != before.kind
 
     def _predict(self, frame: Frame) -> Prediction:
         with self._timings.measure("infer"):

@@ -1,0 +1,260 @@
+"""An engine in a process of its own: a model that hangs, leaks or crashes cannot touch the video.
+
+It does not share the interpreter's lock with the video either. The image goes over a socket and the answer
+comes back; a picture of 352 x 352 takes a fifth of a millisecond.
+"""
+
+import contextlib
+import logging
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scr_live import errors
+from scr_live.engines import EngineInfo, closed
+from scr_live.engines.leash import Leash
+from scr_live.engines.opening import NAMED
+from scr_live.engines.process import EngineProcess
+from scr_live.engines.wire import Message, receive, send, send_array
+from scr_live.errors import (
+    EngineError,
+    EngineUnavailableError,
+    InferenceError,
+    InferenceTimeoutError,
+    ScrLiveError,
+)
+from scr_live.frames import Mask
+from scr_live.shipped import Model
+
+ANSWER_TIMEOUT_S: Final = 5.0
+"""Far more than any engine needs for a picture: what takes longer hangs."""
+GROWTH_LIMIT_MB: Final = 2000.0
+"""How much more memory than right after it was opened an engine may take, unless told otherwise."""
+
+_OPEN_ENGINE = "scr_live.engines.opening:open_engine"
+_CLOSE_S, _KILL_S = 0.3, 0.2
+_INSTEAD = "If it happens again, use another engine with --engine."
+
+log = logging.getLogger(__name__)
+
+
+def open_isolated(  # noqa: PLR0913 - what opening takes, and what isolation takes
+    name: str,
+    model: Model | None,
+    *,
+    precision: str = "auto",
+    threads: int = 0,
+    progress: Callable[[str], None] | None = None,
+    reason: str = NAMED,
+    answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    memory_limit_mb: float | None = None,
+    leash: Leash | None = None,
+) -> "IsolatedEngine":
+    """Do what `opening.open_engine` does, in a process of its own; see `IsolatedEngine` for the rest."""
+    return IsolatedEngine(
+        _OPEN_ENGINE,
+        {"name": name, "model": model, "precision": precision, "threads": threads, "reason": reason},
+        progress=progress,
+        answer_timeout_s=answer_timeout_s,
+        memory_limit_mb=memory_limit_mb,
+        leash=leash,
+    )
+
+
+class IsolatedEngine:
+    """The engine that `factory`, as "module:callable", makes of `arguments` in a process of its own.
+
+    The factory is called with the arguments, which are pickled, and with `progress`. It may take as long as
+    it wants; its errors arrive here as they are, any other end is an EngineUnavailableError. The same holds
+    for `infer`, where the other end is an InferenceError: no answer within `answer_timeout_s`, the process
+    gone, or more memory than `memory_limit_mb` (Linux; None: GROWTH_LIMIT_MB more than when it was opened).
+    After that the engine is dead, its process gone, and every `infer` raises at once: open another one.
+    Whatever waits here ends at once when `abandon` is called; `leash` is for what is still being opened.
+    """
+
+    def __init__(  # noqa: PLR0913 - what opening takes, and what isolation takes
+        self,
+        factory: str,
+        arguments: Mapping[str, object],
+        *,
+        progress: Callable[[str], None] | None = None,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+        memory_limit_mb: float | None = None,
+        leash: Leash | None = None,
+    ) -> None:
+        self._lock = threading.Lock()
+        """Held by whoever uses the connection."""
+        self._answer_timeout_s = answer_timeout_s
+        self._why_dead = ""
+        self._is_closed = False
+        self._is_abandoned = False
+        self._connection, theirs = socket.socketpair()
+        try:
+            self._process = EngineProcess(theirs)
+        except OSError as error:
+            self._connection.close()
+            raise EngineUnavailableError(
+                f"No process can be started for the engine: {error}. End other programs and try again."
+            ) from error
+        with self._lock:
+            try:
+                if leash is not None:
+                    leash.hold(self)
+                self._info = self._open(factory, arguments, progress or log.info)
+            except BaseException:
+                self._bury()
+                raise
+        opened_mb = self._process.resident_mb or 0.0
+        self._memory_limit_mb = opened_mb + GROWTH_LIMIT_MB if memory_limit_mb is None else memory_limit_mb
+
+    @property
+    def info(self) -> EngineInfo:
+        """That of the engine in the process."""
+        return self._info
+
+    @property
+    def pid(self) -> int:
+        """Of the engine's process."""
+        return self._process.pid
+
+    def infer(self, image: NDArray[np.uint8]) -> Mask:
+        """See `Engine.infer`; what the engine answers is passed on as it is."""
+        with self._lock:
+            if self._is_closed:
+                raise closed(self._info.backend)
+            if self._why_dead:
+                raise InferenceError(f"{self._why_dead} The engine has to be opened anew.")
+            try:
+                answer = self._exchange(image)
+                self._check_memory()
+            except _Refused as refused:
+                raise refused.error from None
+            except BaseException as error:
+                failure = self._failure(error)
+                self._bury()
+                self._why_dead = str(failure or "The engine was interrupted while it answered.")
+                if failure is None:
+                    raise
+                raise failure from error
+        return answer
+
+    def abandon(self) -> None:
+        """Kill the process; whoever waits for it gets an error at once. From any thread, more than once."""
+        self._is_abandoned = True
+        self._process.kill()
+        with contextlib.suppress(OSError):  # closed already
+            self._connection.shutdown(socket.SHUT_RDWR)  # wakes the waiting even if the process cannot die
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the engine close itself, for a moment; then kill it."""
+        if not self._lock.acquire(blocking=False):
+            self.abandon()
+            self._lock.acquire()
+        try:
+            if not self._is_closed:
+                self._is_closed = True
+                with contextlib.suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_WR)
+                self._process.wait(_CLOSE_S)
+                self._bury()
+        finally:
+            self._lock.release()
+
+    def _open(
+        self, factory: str, arguments: Mapping[str, object], progress: Callable[[str], None]
+    ) -> EngineInfo:
+        try:
+            send(self._connection, "open", pickle.dumps(dict(arguments)), factory=factory)
+            while (message := receive(self._connection)).kind == "progress":
+                progress(str(message.facts["text"]))
+        except (ConnectionError, ValueError) as error:
+            raise EngineUnavailableError(self._why_gone("was opened", error)) from error
+        if message.kind != "opened":
+            raise _error_of(message, EngineUnavailableError, "could not be opened")
+        facts = message.facts["info"]
+        return EngineInfo(**{**facts, "versions": tuple(map(tuple, facts["versions"]))})
+
+    def _exchange(self, image: NDArray[np.uint8]) -> Mask:
+        deadline = time.monotonic() + self._answer_timeout_s
+        send_array(self._connection, "image", image, deadline=deadline)
+        message = receive(self._connection, deadline=deadline)
+        if message.kind != "answer":
+            raise _Refused(_error_of(message, InferenceError, "failed on a frame"))
+        return message.array()
+
+    def _check_memory(self) -> None:
+        taken_mb = self._process.resident_mb
+        if taken_mb is not None and taken_mb > self._memory_limit_mb:
+            raise _Leak(taken_mb)
+
+    def _failure(self, error: BaseException) -> InferenceError | None:
+        """What the caller gets for an error that ended the process; None: the error itself."""
+        backend = self._info.backend
+        match error:
+            case _ if self._is_abandoned:
+                return InferenceError(f"The {backend} engine was abandoned while it answered: the run ends.")
+            case TimeoutError():
+                return InferenceTimeoutError(
+                    f"The {backend} engine did not answer within {self._answer_timeout_s:g} s; its process "
+                    f"was ended. {_INSTEAD}"
+                )
+            case _Leak():
+                return InferenceError(
+                    f"The {backend} engine leaks memory: its process took {error.taken_mb:.0f} MB, expected "
+                    f"{self._memory_limit_mb:.0f} MB at most, and was ended. {_INSTEAD}"
+                )
+            case ConnectionError() | ValueError():
+                return InferenceError(self._why_gone("answered", error))
+            case _:
+                return None
+
+    def _why_gone(self, doing: str, error: Exception) -> str:
+        """What is known of a process that hung up, or that sent nonsense."""
+        if self._is_abandoned:
+            return f"The engine was abandoned while it {doing}: the run ends."
+        hung_up = isinstance(error, ConnectionError)
+        ended = hung_up and self._process.wait(_KILL_S)
+        how = self._process.ending if ended else "hung up" if hung_up else f"sent nonsense ({error})"
+        words = self._process.last_words
+        said = f" Its last words: {words!r}." if words else ""
+        return f"The process of the engine {how} while it {doing}.{said} {_INSTEAD}"
+
+    def _bury(self) -> None:
+        """Kill what still lives, and let go of everything."""
+        self._process.kill()
+        if not self._process.wait(_KILL_S):
+            log.warning("the engine process %d does not end: it hangs inside the kernel", self.pid)
+        self._connection.close()
+
+
+class _Refused(Exception):  # noqa: N818 - carries the error of an engine that lives on
+    def __init__(self, error: ScrLiveError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Leak(Exception):  # noqa: N818 - becomes an InferenceError
+    def __init__(self, taken_mb: float) -> None:
+        super().__init__(taken_mb)
+        self.taken_mb = taken_mb
+
+
+def _error_of(message: Message, other: type[EngineError], what: str) -> ScrLiveError:
+    """The engine's own error; `other` for one that is none of ours."""
+    text = str(message.facts.get("text", ""))
+    kind = getattr(errors, str(message.facts.get("error", "")), None)
+    if isinstance(kind, type) and issubclass(kind, ScrLiveError):
+        return kind(text)
+    return other(f"The engine {what}: {text.rstrip('.')}. {_INSTEAD}")

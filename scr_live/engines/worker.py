@@ -1,0 +1,127 @@
+"""What runs inside an engine process: open one engine, answer images until the run hangs up.
+
+The process is there to be lost: it has a lower priority than the video, it is the first that the system ends
+when memory is short, and it does not outlive its run.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from scr_live import errors
+from scr_live.engines import Engine
+from scr_live.engines.wire import Message, receive, send, send_array
+from scr_live.errors import InferenceError, ScrLiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NICENESS: Final = 5
+"""How much the engine gives way to the video where both want the processor."""
+
+_OOM_SCORE = 800  # of 1000
+_PR_SET_PDEATHSIG = 1
+
+
+def main(parent_pid: int) -> None:
+    """Serve the run whose connection is the standard input."""
+    connection = _connection()
+    _give_way(parent_pid)
+    with connection, contextlib.suppress(ConnectionError):  # the run has hung up: nobody is left to be told
+        _serve(connection)
+
+
+def _serve(connection: socket.socket) -> None:
+    try:
+        engine = _open(connection, receive(connection))
+    except Exception as error:  # noqa: BLE001 - of a model, its runtime or its driver: all is told
+        _tell_failure(connection, error)
+        return
+    with engine:
+        send(connection, "opened", info=asdict(engine.info))
+        while True:
+            _answer(connection, engine, receive(connection))
+
+
+def _open(connection: socket.socket, order: Message) -> Engine:
+    """What the factory of the order returns; what it says on its way, from any thread, is passed on."""
+    lock = threading.Lock()
+    is_open = False
+
+    def tell(text: str) -> None:
+        with lock:
+            if not is_open:  # else it would fall into the middle of an answer
+                send(connection, "progress", text=text)
+
+    module, _, name = str(order.facts["factory"]).partition(":")
+    factory: Callable[..., Engine] = getattr(importlib.import_module(module), name)
+    engine = factory(**pickle.loads(order.payload), progress=tell)  # noqa: S301 - from the run that started us
+    with lock:
+        is_open = True
+    return engine
+
+
+def _answer(connection: socket.socket, engine: Engine, order: Message) -> None:
+    try:
+        answer = engine.infer(order.array())
+        if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "?buif":
+            kind = answer.dtype if isinstance(answer, np.ndarray) else type(answer).__name__
+            raise InferenceError(  # noqa: TRY301 - told as any other failure is
+                f"The {engine.info.backend} engine should answer a map of numbers, and answered {kind}. Use "
+                "another engine with --engine."
+            )
+    except Exception as error:  # noqa: BLE001 - of a model, its runtime or its driver: all is told
+        _tell_failure(connection, error)
+    else:
+        send_array(connection, "answer", answer)
+
+
+def _tell_failure(connection: socket.socket, error: Exception) -> None:
+    """Tell of an error as one of our own where it is one, else with its name; its traceback is logged."""
+    if isinstance(error, ScrLiveError):
+        known = (kind.__name__ for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind)
+        send(connection, "failed", error=next(known), text=str(error))
+    else:
+        traceback.print_exception(error)
+        send(connection, "failed", error="", text=f"{type(error).__name__}: {error}")
+
+
+def _connection() -> socket.socket:
+    """Take the connection away from the standard input; whoever reads that finds nothing."""
+    if sys.platform == "win32":
+        return socket.fromshare(sys.stdin.buffer.read())
+    connection = socket.socket(fileno=os.dup(0))  # which no process that a library starts inherits
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return connection
+
+
+def _give_way(parent_pid: int) -> None:
+    """Behind the video in everything, and gone when it has gone, even out of code that hangs."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the run decides when its engine ends
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    if sys.platform != "linux":
+        return
+    # With autogroups the niceness counts only among the processes of a session, and we have our own.
+    for path, value in (("oom_score_adj", _OOM_SCORE), ("autogroup", NICENESS)):
+        with contextlib.suppress(OSError):
+            Path("/proc/self", path).write_text(str(value), encoding="ascii")
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it ended before we asked to be told
+        sys.exit()
