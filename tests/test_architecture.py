@@ -21,7 +21,7 @@ LAYERS = (
     ("convert.to_tensorrt",),
     ("engines", "sources", "sinks", "overlays"),
     ("pipeline", "evaluation", "faults"),
-    ("app", "convert", "training"),
+    ("app", "convert", "training", "soak"),
     ("console", "diagnosis"),
     ("cli",),
     ("__main__",),

@@ -41,12 +41,13 @@ def open_chaos_engine(  # noqa: PLR0913  each a plain value: they go to another 
     size: int = 64,
     probability: float = 0.9,
     log: str = "",
+    progress: Callable[[str], None] | None = None,
 ) -> "ChaosEngine":
     """Open an engine that fails, in this process or, since all arguments are plain, in one of its own.
 
     began_at: `time.time()` at which the schedule begins, so that an engine that is opened anew goes on in it.
     engine: by name, with its model; `constant` answers a disc of `probability` on (size, size). log: a file
-    to which each fault adds a line that `injections_in` reads.
+    to which each fault adds a line that `injections_in` reads. progress: hears what takes long.
     """
     schedule = FaultSchedule(
         seed,
@@ -59,7 +60,7 @@ def open_chaos_engine(  # noqa: PLR0913  each a plain value: they go to another 
         from scr_live.engines.opening import open_engine  # noqa: PLC0415 - only where there is a model
         from scr_live.shipped import model_for  # noqa: PLC0415
 
-        inner = open_engine(engine, model_for(engine, model), precision=precision, threads=threads)
+        inner = open_engine(engine, model_for(engine, model), precision=precision, threads=threads, progress=progress)
     return ChaosEngine(inner, schedule, clock=lambda: time.time() - began_at, log=Path(log) if log else None)
 
 
