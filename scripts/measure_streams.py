@@ -1,4 +1,4 @@
-"""A stream server is killed and started again, ten times in one run: how soon is it seen, how soon is it over?
+"""A stream server is killed and started again, ten times in one run: how soon is it seen, and over.
 
 The pictures carry their number in the machine's clock, so a picture that is shown twice, or shown late, is
 found out. `python scripts/measure_streams.py`: MPEG-TS over TCP, RTSP over TCP and RTSP over UDP.
@@ -23,8 +23,8 @@ from scr_live.pipeline.live import NamedSink, run
 from scr_live.sources.options import SourceOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
-from live_pictures import BITS, age_s, number_in  # noqa: E402
-from process import Peer  # noqa: E402
+from live_pictures import BITS, age_s, number_in
+from process import Peer
 
 FPS = 25
 PATIENCE_S = 30.0
@@ -80,10 +80,10 @@ class Observer:
         self.oldest_s = max(self.oldest_s, age_s(picture.frame.image, FPS))
 
 
-def measure(
+def measure(  # noqa: PLR0913  what varies from stream to stream
     script: str, url: str, *, times: int, transport: str, away_s: float, size: str
 ) -> dict[str, object]:
-    """Kill the server so many times in one run; it stays away for `away_s` and comes back on the same port."""
+    """Kill the server so many times in one run; after `away_s` it comes back on the same port."""
     port = int(url.rpartition(":")[2].partition("/")[0])
     observer, journal, stop = Observer(), Journal(), threading.Event()
     detect: list[float] = []

@@ -7,7 +7,7 @@ from scr_live.engines.opening import check_names, check_threads, check_threshold
 from scr_live.errors import OptionError
 from scr_live.files import check_distinct, check_results
 from scr_live.shipped import DEFAULT_MODEL
-from scr_live.sources.options import SourceOptions
+from scr_live.sources.options import LONGEST_WAIT_S, SourceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class RunConfig:
     engine: str = "auto"
     precision: str = "auto"
     threads: int = 0
+    isolate: bool | None = None
+    """The engine in a process of its own; None: live alone."""
+    ai_timeout_s: float = 5.0
+    """An isolated engine that takes longer for a picture is ended and opened anew."""
     threshold: float | None = None
     """None: what the model's card recommends."""
     display: bool = True
@@ -40,6 +44,11 @@ def check(config: RunConfig) -> None:
     check_names(config.engine, config.precision)
     check_threads(config.threads)
     check_threshold(config.threshold)
+    if not 0 < config.ai_timeout_s <= LONGEST_WAIT_S:
+        raise OptionError(
+            f"--ai-timeout must be more than 0 and at most {LONGEST_WAIT_S} seconds; found "
+            f"{config.ai_timeout_s}."
+        )
     if not 0 <= config.max_overlay_age_s < float("inf"):
         raise OptionError(
             f"--max-overlay-age must be a number of seconds from 0; found {config.max_overlay_age_s}."

@@ -2,14 +2,20 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scr_live.app.config import RunConfig
 from scr_live.controls import Controls
-from scr_live.engines import Engine, EngineInfo
+from scr_live.engines import Engine
+from scr_live.engines.isolated import open_isolated
+from scr_live.engines.ladder import EngineLadder, Rung, rungs_from
+from scr_live.engines.leash import Leash
+from scr_live.engines.opening import open_engine
 from scr_live.errors import NoDisplayError
+from scr_live.events import Journal
+from scr_live.shipped import Model
 from scr_live.sources import SourceInfo, VideoSource
 
 if TYPE_CHECKING:
@@ -17,32 +23,44 @@ if TYPE_CHECKING:
     from scr_live.sinks.window import Window
 
 
-@dataclass(slots=True)
-class Reopening:
-    """Opens the engine again after a failure, and knows if what came was another kind: that is told."""
+def open_engines(
+    config: RunConfig,
+    model: Model | None,
+    *,
+    is_live: bool,
+    journal: Journal,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Engine, EngineLadder]:
+    """Open the engine, and know which is next when it fails: what a live run falls back on.
 
-    open_engine: Callable[[], Engine]
-    first: EngineInfo
-    last: EngineInfo | None = None
+    Live, the engine runs in a process of its own, so that nothing it does can hold up the video.
+    """
+    isolated = is_live if config.isolate is None else config.isolate
 
-    def __call__(self) -> Engine:
-        """Open the engine anew."""
-        engine = self.open_engine()
-        self.last = engine.info
-        return engine
+    def open_rung(rung: Rung, *, leash: Leash) -> Engine:
+        if not isolated:
+            return open_engine(
+                rung.engine,
+                model,
+                precision=rung.precision,
+                threads=config.threads,
+                progress=tell,
+                reason=rung.reason,
+            )
+        return open_isolated(
+            rung.engine,
+            model,
+            precision=rung.precision,
+            threads=config.threads,
+            progress=tell,
+            reason=rung.reason,
+            answer_timeout_s=config.ai_timeout_s,
+            leash=leash,
+        )
 
-    def notes(self) -> list[str]:
-        """A sentence if a run that began on a GPU, say, ended on a CPU."""
-        before, after = self.first, self.last or self.first
-        if (before.backend, before.device, before.precision) == (
-            after.backend,
-            after.device,
-            after.precision,
-        ):
-            return []
-        began, ended = (f"{one.backend} on {one.device} in {one.precision}" for one in (before, after))
-        told = f"the run began with {began} and ended with {ended}"
-        return [f"The engine failed and was replaced: {told} ({after.reason})."]
+    engine = open_rung(Rung(config.engine, config.precision), leash=Leash())
+    rungs = rungs_from(engine.info, precision=config.precision)
+    return engine, EngineLadder(open_rung, engine.info, rungs=rungs, journal=journal)
 
 
 def recorder_opener(config: RunConfig) -> Callable[[SourceInfo], "Recorder"] | None:

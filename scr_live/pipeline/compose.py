@@ -60,6 +60,7 @@ class Compose:
         self._troubles = troubles
         self._began_at = math.inf
         self._living_at: float | None = None
+        self._shape: tuple[int, ...] = ()
         self.composed = 0
         self.status = ""
         self.ai = Ai.STARTING
@@ -80,6 +81,9 @@ class Compose:
             self._began_at = math.inf  # the silence of the model in the gap is no fault of its
             return _Answer(Ai.NOTHING_TO_SEE)
         self._living_at = frame.captured_at
+        if self._shape not in ((), frame.image.shape):
+            self._board.forget_before(frame.index)  # its places are those of another picture
+        self._shape = frame.image.shape
         self._began_at = min(self._began_at, frame.captured_at)
         own = self._board.wait_for(frame.index, self._patience_s(frame))
         if own is not None:
@@ -94,11 +98,10 @@ class Compose:
         near = self._board.newest_near(frame.captured_at, self._max_overlay_age_s)
         if near is not None:
             return _Answer(Ai.BEHIND, near)
-        newest = self._board.newest
-        heard_at = max(-math.inf if newest is None else newest.captured_at, self._began_at)
-        if frame.captured_at - heard_at > _SILENT_S:
+        heard_at = self._board.heard_at
+        if frame.captured_at - max(heard_at or -math.inf, self._began_at) > _SILENT_S:
             return _Answer(Ai.OFF)
-        return _Answer(Ai.STARTING if newest is None else Ai.LATE)
+        return _Answer(Ai.STARTING if heard_at is None else Ai.LATE)
 
     def _patience_s(self, frame: Frame) -> float | None:
         """Return how long the frame may still wait: the budget counts from its capture."""

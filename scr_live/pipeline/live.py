@@ -64,7 +64,7 @@ class PipelineOptions:
     """A run that should have ended, and in which nothing moves for so long, has a stuck stage."""
     min_area: float = MIN_AREA
     """Smaller regions, as a share of the field, are not marked."""
-    retry_first_s: float = 1.0
+    retry_first_s: float = 0.2
     """Live: pause after a first failure of the model; it doubles from one failure to the next."""
     retry_longest_s: float = 30.0
 
@@ -137,7 +137,9 @@ class _Pipeline:
         self._stop = stop
         self._journal = journal
         self._started_at = time.perf_counter()
-        self._crew = Crew(grace_s=options.stage_grace_s, main="screen" if screen else "main")
+        self._crew = Crew(
+            grace_s=options.stage_grace_s, main="screen" if screen else "main", hurry=self._hurry
+        )
         self._timings = Timings(*STAGES, *(named.name for named in sinks), *(["screen"] if screen else []))
         self._to = Routes(info, sinks, has_screen=screen is not None)
         # Inference can be ahead of compose by what waits for it and by what the threads have in hand.
@@ -203,6 +205,8 @@ class _Pipeline:
             polyp_frames=self._inference.polyp_frames,
             ai_failures=self._inference.failures,
             ai_skipped=self._inference.skipped,
+            ai_reopened=self._inference.reopened,
+            last_engine=self._inference.engine_info,
             last_ai_failure=self._inference.last_failure,
             duration_s=time.perf_counter() - self._started_at,
             video_delay=self._timings.video_delay.latency(),
@@ -277,6 +281,11 @@ class _Pipeline:
 
     def _still_s(self) -> dict[str, float]:
         return self._crew.still_s() | (self._presenter.still_s() if self._presenter else {})
+
+    def _hurry(self) -> None:
+        """An end must not wait for a model that hangs; a file's run waits for every answer."""
+        if self._info.is_live:
+            self._inference.abandon()
 
     def _is_over(self) -> bool:
         """Whether capture has to end: the caller or the run itself wants it."""

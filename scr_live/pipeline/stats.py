@@ -63,7 +63,11 @@ class RunStats:
     ai_failures: int
     ai_skipped: int
     """Frames not shown to the model because it had failed and its next attempt was not due."""
+    ai_reopened: int
+    """How often an engine was opened anew in place of one that had failed."""
     last_ai_failure: str
+    last_engine: EngineInfo
+    """The one in use at the end: another than `engine` if that failed."""
     duration_s: float
     """Wall-clock time of the run."""
     video_delay: Latency
@@ -138,6 +142,8 @@ class RunStats:
             "ai": {
                 "failures": self.ai_failures,
                 "skipped": self.ai_skipped,
+                "reopened": self.ai_reopened,
+                "last_engine": self.last_engine.kind,
                 "last_failure": self.last_ai_failure,
             },
             "events": {

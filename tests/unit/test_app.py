@@ -6,9 +6,6 @@ from dataclasses import replace
 import pytest
 
 from scr_live.app import RunConfig, run_video
-from scr_live.app.parts import Reopening
-from scr_live.engines import EngineInfo
-from scr_live.engines.constant import ConstantEngine
 from scr_live.errors import OptionError
 from scr_live.sources.options import SourceOptions
 
@@ -70,18 +67,3 @@ def test_a_wrong_option_is_refused_before_anything_is_opened(wrong, config):
     with pytest.raises(OptionError):
         run_video(replace(config, **wrong))
     assert not config.record.exists()
-
-
-def test_an_engine_that_was_replaced_by_another_kind_is_told():
-    on_gpu = EngineInfo("tensorrt", "Test GPU", "fp16", 64)
-    reopening = Reopening(ConstantEngine, on_gpu)
-    assert reopening.notes() == []
-    with reopening():
-        (note,) = reopening.notes()
-    assert "began with tensorrt on Test GPU in fp16 and ended with constant on none in fp32" in note
-
-
-def test_an_engine_that_was_replaced_by_its_like_is_not():
-    reopening = Reopening(ConstantEngine, ConstantEngine().info)
-    with reopening():
-        assert reopening.notes() == []

@@ -113,5 +113,17 @@ def test_without_a_signal_it_says_so_large_and_draws_no_marks(board, compose):
     assert np.not_equal(middle.crop(picture.image), middle.crop(picture.frame.image)).mean() > 0.5
 
 
+def test_marks_from_before_a_change_of_size_are_not_drawn_after_it(board, compose):
+    composed = compose()
+    first = frame(0)
+    board.put(prediction(first))
+    composed(first)
+    small = Frame(np.zeros((48, 64, 3), np.uint8), 1, 0.04, time.perf_counter())
+    assert composed(small).prediction is None
+    late = prediction(first)
+    board.put(late)  # of a frame before the change
+    assert composed(Frame(np.zeros((48, 64, 3), np.uint8), 2, 0.08, time.perf_counter())).prediction is None
+
+
 def test_other_troubles_stand_beside_the_models(board, compose):
     assert compose("recorder stalled")(frame(0)).status == "AI starting; recorder stalled"
