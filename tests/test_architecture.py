@@ -14,14 +14,14 @@ PACKAGE = Path(scr_live.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "frames", "controls", "events", "machine"),
+    ("errors", "frames", "controls", "events", "machine", "service"),
     ("files", "file_lock", "gpu", "image_files", "card", "geometry"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
     ("convert.to_tensorrt",),
     ("engines", "sources", "sinks", "overlays"),
-    ("pipeline", "evaluation"),
-    ("app", "convert", "training"),
+    ("pipeline", "evaluation", "faults"),
+    ("app", "convert", "training", "soak"),
     ("console", "diagnosis"),
     ("cli",),
     ("__main__",),
@@ -52,6 +52,7 @@ AT_HOME = {
     "av": ("sources/", "sinks/"),
     "typer": (
         "cli/__init__.py",
+        "cli/config.py",
         "cli/options.py",
         "cli/signals.py",
         "cli/run.py",
@@ -69,6 +70,8 @@ STANDARD_LIBRARY_ONLY = (
     "errors.py",
     "controls.py",
     "events.py",
+    "service.py",
+    "faults/schedule.py",
     "pipeline/channel.py",
     "pipeline/crew.py",
     "sources/handoff.py",

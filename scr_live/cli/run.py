@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from scr_live import console
+from scr_live.cli.config import Config
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
-from scr_live.cli.signals import stop_on_signals
+from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.console.output import say
 from scr_live.errors import OptionError
 from scr_live.shipped import DEFAULT_MODEL
@@ -50,6 +51,11 @@ def run(  # noqa: PLR0913 - the options of the command
     transport: Annotated[str, typer.Option(help="RTSP: tcp or udp.")] = "tcp",
     open_timeout: Annotated[float, typer.Option(help="Seconds to wait for a source to open.")] = 10.0,
     read_timeout: Annotated[float, typer.Option(help="Seconds to wait for the next frame.")] = 5.0,
+    exit_with_parent: Annotated[
+        bool,
+        typer.Option("--exit-with-parent", help="End, in good order, when the program that started it ends."),
+    ] = False,
+    config_file: Config = None,  # noqa: ARG001 - its callback has made defaults of what it holds
 ) -> None:
     """Mark polyps on a video, show it and record it."""
     from scr_live.app import RunConfig, run_video  # noqa: PLC0415 - keeps --help quick
@@ -83,7 +89,8 @@ def run(  # noqa: PLR0913 - the options of the command
         max_frames=max_frames,
         max_overlay_age_s=max_overlay_age,
     )
-    with stop_on_signals() as signals, console.RunView() as view:
+    stopping = stop_on_signals(force_after_s=FORCE_AFTER_S, with_parent=exit_with_parent)
+    with stopping as signals, console.RunView() as view:
 
         def started(facts: "Started") -> None:
             signals.started.set()

@@ -2,6 +2,7 @@
 
 from scr_live.console.evaluation import tell_evaluation
 from scr_live.console.export import ExportView, tell_export
+from scr_live.console.json_lines import JsonView
 from scr_live.console.output import CountView, print_any_name, tell_checks, tell_error
 from scr_live.console.run import RunView, tell_outcome
 from scr_live.console.training import TrainView
@@ -9,6 +10,7 @@ from scr_live.console.training import TrainView
 __all__ = [
     "CountView",
     "ExportView",
+    "JsonView",
     "RunView",
     "TrainView",
     "print_any_name",

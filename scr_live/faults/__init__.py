@@ -1,0 +1,1 @@
+"""Faults on purpose: sources and engines that fail on a seeded schedule, for tests and soaks."""
