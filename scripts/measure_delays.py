@@ -51,12 +51,12 @@ class HungEngine(ConstantEngine):
         return super().infer(image)
 
 
-def open_hung(*, progress: Callable[[str], None]) -> Engine:
+def open_hung(*, progress: Callable[[str], None]) -> Engine:  # noqa: ARG001  as it is called
     """For the engine's process."""
     return HungEngine(NETWORK)
 
 
-def open_slow(*, progress: Callable[[str], None]) -> Engine:
+def open_slow(*, progress: Callable[[str], None]) -> Engine:  # noqa: ARG001  as it is called
     """Ten frame intervals for a picture; for the engine's process."""
     return ConstantEngine(NETWORK, 0.9, delay_s=10 / FPS)
 
