@@ -18,12 +18,12 @@ from typing import Final, Self
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scr_live.faults.replay import ReplaySource
 
 from scr_live.engines import Engine
 from scr_live.engines.constant import ConstantEngine
 from scr_live.engines.isolated import IsolatedEngine, open_isolated
 from scr_live.engines.opening import open_engine
+from scr_live.faults.replay import ReplaySource
 from scr_live.files import write_json
 from scr_live.frames import Image, Mask, Picture
 from scr_live.machine import machine_facts
