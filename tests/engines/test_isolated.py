@@ -42,8 +42,10 @@ def opened(factory="told", arguments=(), **options):
 
 @pytest.fixture(scope="module")
 def shared():
-    """One process for all that must not end it."""
-    with opened() as engine:
+    """One process for all that must not end it; the end of the thread that opened it must not either."""
+    with ThreadPoolExecutor(1) as pool:
+        engine = pool.submit(opened).result()
+    with engine:
         yield engine
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from scr_live.engines import EngineInfo
 from scr_live.engines.constant import ConstantEngine
-from scr_live.engines.ladder import EngineLadder, Rung, rungs_from
+from scr_live.engines.ladder import ANSWERS_TO_TRUST, EngineLadder, Rung, rungs_from
 from scr_live.engines.opening import open_engine
 from scr_live.errors import EngineUnavailableError, InferenceError, ModelError, ModelNotFoundError
 from scr_live.events import EventKind, Journal
@@ -88,6 +88,10 @@ class Bench:
             self.reopen()
         return self.ladder.info.backend
 
+    def answer(self, times):
+        for _ in range(times):
+            self.ladder.succeeded()
+
     def reopen(self):
         try:
             return self.ladder()
@@ -114,12 +118,20 @@ def kind(name):
 def test_the_same_engine_is_opened_until_it_has_failed_three_times_in_a_row():
     bench = Bench()
     assert bench.fail_and_reopen(2) == "engine0"
-    bench.ladder.succeeded()
+    bench.answer(ANSWERS_TO_TRUST)
     assert bench.fail_and_reopen(2) == "engine0"
     assert bench.fail_and_reopen(1) == "engine1"
     assert bench.fail_and_reopen(2) == "engine1"
     assert bench.fail_and_reopen(1) == "engine2"
     assert bench.ladder.changes == 2
+
+
+def test_an_engine_that_answers_a_little_between_its_failures_has_to_go():
+    bench = Bench()
+    for _ in range(2):
+        assert bench.fail_and_reopen() == "engine0"
+        bench.answer(ANSWERS_TO_TRUST - 1)
+    assert bench.fail_and_reopen() == "engine1"
 
 
 def test_an_engine_that_cannot_be_opened_counts_as_one_that_fails():
@@ -176,7 +188,7 @@ def test_the_lowest_stays_and_after_a_long_while_of_failures_the_first_is_tried_
 def test_a_lowest_engine_that_works_is_left_in_peace():
     bench = Bench(2, start_over_s=600.0)
     bench.fail_and_reopen(3)
-    bench.ladder.succeeded()
+    bench.answer(ANSWERS_TO_TRUST)
     bench.now += 10_000.0
     assert bench.fail_and_reopen(2) == "engine1"
 
