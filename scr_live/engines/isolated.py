@@ -132,17 +132,18 @@ class IsolatedEngine:
             if self._why_dead:
                 raise InferenceError(f"{self._why_dead} The engine has to be opened anew.")
             try:
-                answer = self._exchange(image)
+                message = self._exchange(image)
+                answer = message.array() if message.kind == "answer" else None
                 self._check_memory()
-            except _Refused as refused:
-                raise refused.error from None
             except BaseException as error:
                 failure = self._failure(error)
-                self._bury()
                 self._why_dead = str(failure or "The engine was interrupted while it answered.")
-                if failure is None:
+                self._bury()
+                if failure is None or failure is error:
                     raise
                 raise failure from error
+        if answer is None:
+            raise _error_of(message, InferenceError, "failed on a frame")
         return answer
 
     def abandon(self) -> None:
@@ -186,34 +187,28 @@ class IsolatedEngine:
         facts = message.facts["info"]
         return EngineInfo(**{**facts, "versions": tuple(map(tuple, facts["versions"]))})
 
-    def _exchange(self, image: NDArray[np.uint8]) -> Mask:
+    def _exchange(self, image: NDArray[np.uint8]) -> Message:
         deadline = time.monotonic() + self._answer_timeout_s
         send_array(self._connection, "image", image, deadline=deadline)
-        message = receive(self._connection, deadline=deadline)
-        if message.kind != "answer":
-            raise _Refused(_error_of(message, InferenceError, "failed on a frame"))
-        return message.array()
+        return receive(self._connection, deadline=deadline)
 
     def _check_memory(self) -> None:
         taken_mb = self._process.resident_mb
         if taken_mb is not None and taken_mb > self._memory_limit_mb:
-            raise _Leak(taken_mb)
+            raise InferenceError(
+                f"The {self._info.backend} engine leaks memory: its process took {taken_mb:.0f} MB, expected "
+                f"{self._memory_limit_mb:.0f} MB at most, and was ended. {_INSTEAD}"
+            )
 
     def _failure(self, error: BaseException) -> InferenceError | None:
-        """What the caller gets for an error that ended the process; None: the error itself."""
-        backend = self._info.backend
+        """What the caller gets for an error that ends the process; None: the error itself, none of ours."""
         match error:
-            case _ if self._is_abandoned:
-                return InferenceError(f"The {backend} engine was abandoned while it answered: the run ends.")
+            case InferenceError():
+                return error
             case TimeoutError():
                 return InferenceTimeoutError(
-                    f"The {backend} engine did not answer within {self._answer_timeout_s:g} s; its process "
+                    f"The {self._info.backend} engine did not answer within {self._answer_timeout_s:g} s and "
                     f"was ended. {_INSTEAD}"
-                )
-            case _Leak():
-                return InferenceError(
-                    f"The {backend} engine leaks memory: its process took {error.taken_mb:.0f} MB, expected "
-                    f"{self._memory_limit_mb:.0f} MB at most, and was ended. {_INSTEAD}"
                 )
             case ConnectionError() | ValueError():
                 return InferenceError(self._why_gone("answered", error))
@@ -237,18 +232,6 @@ class IsolatedEngine:
         if not self._process.wait(_KILL_S):
             log.warning("the engine process %d does not end: it hangs inside the kernel", self.pid)
         self._connection.close()
-
-
-class _Refused(Exception):  # noqa: N818 - carries the error of an engine that lives on
-    def __init__(self, error: ScrLiveError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _Leak(Exception):  # noqa: N818 - becomes an InferenceError
-    def __init__(self, taken_mb: float) -> None:
-        super().__init__(taken_mb)
-        self.taken_mb = taken_mb
 
 
 def _error_of(message: Message, other: type[EngineError], what: str) -> ScrLiveError:

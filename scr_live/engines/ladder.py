@@ -15,6 +15,8 @@ from scr_live.events import EventKind, Fact, Journal
 
 FAILURES_PER_RUNG: Final = 3
 """In a row: a device that was away for a moment is back by then."""
+ANSWERS_TO_TRUST: Final = 50
+"""In a row, after which earlier failures do not count any more: two seconds of video."""
 START_OVER_S: Final = 600.0
 """After so long, an engine at the end of the ladder that fails gives way to the first again."""
 
@@ -60,9 +62,10 @@ def rungs_from(info: EngineInfo, *, precision: str) -> tuple[Rung, ...]:
 class EngineLadder:
     """Opens the engine anew after a failure, and a lower one after `failures_per_rung` failures in a row.
 
-    A lower engine that cannot work here, for want of a package, a file or a device, is passed over with the
-    reason kept. At the lowest it stays; once the descent is `start_over_s` ago, a series of failures there
-    leads back to the first. All but `abandon` is called by the one thread that uses the engine.
+    In a row means with fewer than ANSWERS_TO_TRUST answers in between: one that crashes on every tenth frame
+    has to go. A lower engine that cannot work here, for want of a package, a file or a device, is passed over
+    with the reason kept. At the lowest it stays; once the descent is `start_over_s` ago, a series of failures
+    there leads back to the first. All but `abandon` is called by the one thread that uses the engine.
     """
 
     def __init__(  # noqa: PLR0913 - most of it is for tests
@@ -87,6 +90,7 @@ class EngineLadder:
         self._at = 0
         self._failures_here = 0
         self._failures = 0
+        self._answers = 0
         self._cause = ""
         self._engine = first.kind
         self._descended_at = -math.inf
@@ -115,14 +119,18 @@ class EngineLadder:
         """Count a failure, of opening or of answering; `stream_s` is where in the video it happened."""
         self._failures += 1
         self._failures_here += 1
+        self._answers = 0
         self._cause = str(error)
         self._tell(EventKind.AI_FAILED, stream_s, cause=self._cause)
 
     def succeeded(self, *, stream_s: float | None = None) -> None:
-        """Forget the failures: the engine answers."""
+        """The engine has answered; call it for every answer."""
         if self._failures:
             self._tell(EventKind.AI_BACK, stream_s, failures=self._failures)
-        self._failures = self._failures_here = 0
+        self._failures = 0
+        self._answers += 1
+        if self._answers >= ANSWERS_TO_TRUST:
+            self._failures_here = 0
 
     def abandon(self) -> None:
         """End the engine that is being opened or was opened last, and any later one. From any thread."""

@@ -14,6 +14,7 @@ from tiny_models import SIZE, expected, write_card, write_export, write_model
 
 import scr_live
 from scr_live.card import ModelCard
+from scr_live.engines.isolated import open_isolated
 from scr_live.engines.opening import ENGINES as NAMES
 from scr_live.engines.opening import check_names, open_engine
 from scr_live.errors import (
@@ -42,6 +43,8 @@ RUNNABLE = [
     ("constant", "fp32"),
 ]
 """What can run on a machine without a GPU."""
+ISOLATED = [("openvino", "fp32", "isolated"), ("constant", "fp32", "isolated")]
+"""The same in a process of their own."""
 
 
 def installed(engine):
@@ -72,19 +75,20 @@ def write_weights(folder):
     return path
 
 
-def opened(name, precision, folder):
+def opened(name, precision, folder, *, opener=open_engine):
     try:
-        return open_engine(name, model_for(name, folder), precision=precision, threads=1)
+        return opener(name, model_for(name, folder), precision=precision, threads=1)
     except EngineUnavailableError as error:
         if precision != "bf16":  # the one that depends on the processor
             raise
         pytest.skip(str(error))
 
 
-@pytest.fixture(params=RUNNABLE, ids="-".join)
+@pytest.fixture(params=[*RUNNABLE, *ISOLATED], ids="-".join)
 def engine(request, tmp_path):
-    with opened(*request.param, tmp_path) as engine:
-        assert (engine.info.backend, engine.info.precision) == request.param
+    name, precision, *isolated = request.param
+    with opened(name, precision, tmp_path, opener=open_isolated if isolated else open_engine) as engine:
+        assert (engine.info.backend, engine.info.precision) == (name, precision)
         yield engine
 
 

@@ -118,3 +118,99 @@ def test_the_newest_counts_only_near_its_own_time(frame, is_near):
 
 def test_an_empty_board_has_nothing_near():
     assert Board(5).newest_near(0.0, max_age_s=1.0) is None
+
+
+# --- waiting in vain ------------------------------------------------------------------------------------
+
+
+class Waits:
+    """A condition that keeps no time: it notes for how long it would have waited."""
+
+    def __init__(self, board):
+        self._whole = board._changed
+        self.seen_s = []
+
+    def __enter__(self):
+        return self._whole.__enter__()
+
+    def __exit__(self, *error):
+        return self._whole.__exit__(*error)
+
+    def wait_for(self, predicate, timeout_s=None):
+        if not predicate():
+            self.seen_s.append(timeout_s)
+        return predicate()
+
+    def notify_all(self):
+        self._whole.notify_all()
+
+
+@pytest.fixture
+def board_and_waits():
+    board = Board(8)
+    board._changed = Waits(board)
+    return board, board._changed.seen_s
+
+
+def test_a_model_that_hangs_delays_one_frame_and_not_each(board_and_waits):
+    board, waited_s = board_and_waits
+    for index in range(100):
+        assert board.wait_for(index, timeout_s=0.04) is None
+    assert waited_s == [0.04] + [0.0] * 99
+
+
+def test_a_slow_model_delays_one_frame_an_answer(board_and_waits):
+    board, waited_s = board_and_waits
+    for index in range(12):
+        if index % 3 == 2:
+            board.put(prediction(index - 2))
+        board.wait_for(index, timeout_s=0.04)
+    assert waited_s == [0.04, 0.0, 0.04, 0.0, 0.0, 0.04, 0.0, 0.0, 0.04, 0.0, 0.0, 0.04]
+
+
+def test_a_frame_that_had_no_time_left_did_not_wait(board_and_waits):
+    board, waited_s = board_and_waits
+    board.wait_for(0, timeout_s=0.0)
+    board.wait_for(1, timeout_s=0.04)
+    assert waited_s == [0.0, 0.04]
+
+
+def test_without_a_time_out_every_frame_is_waited_for(board_and_waits):
+    board, waited_s = board_and_waits
+    board.wait_for(0, timeout_s=0.04)
+    board.wait_for(1)
+    board.wait_for(2)
+    assert waited_s == [0.04, None, None]
+
+
+def test_waiting_that_was_worth_it_goes_on():
+    board = Board(8)
+    for index in range(3):
+        thread, answers = ask_in_thread(board, index)
+        own = prediction(index)
+        board.put(own)
+        thread.join()
+        assert answers == [own]
+    assert not board._waited_in_vain
+
+
+# --- another picture size -------------------------------------------------------------------------------
+
+
+def test_marks_of_another_picture_size_are_not_near():
+    board = Board(8)
+    board.put(prediction(10))
+    board.forget_before(12)
+    assert board.newest is board.newest_near(12 / 25, max_age_s=1.0) is None
+    board.put(prediction(11))  # was being inferred meanwhile
+    assert board.newest is None
+    board.put(prediction(12))
+    assert board.newest_near(13 / 25, max_age_s=1.0).frame_index == 12
+
+
+def test_what_is_forgotten_was_heard_all_the_same():
+    board = Board(8)
+    assert board.heard_at is None
+    board.put(prediction(10))
+    board.forget_before(20)
+    assert board.heard_at == 10 / 25
