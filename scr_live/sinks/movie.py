@@ -59,7 +59,7 @@ class Movie:
         self._last_key: int | None = None
         self._ended = False
         self._largest_packet = 0
-        self.muxer = SafeMuxer(path, safety=options.safety, force=force, note=made_by("Annotated"))
+        self.muxer = SafeMuxer(path, safety=options.safety, force=force, note=made_by(options.made))
         try:
             self._stream = self._add_stream(encoder, options)
             self.muxer.start()

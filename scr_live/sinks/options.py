@@ -59,6 +59,8 @@ class RecorderOptions:
     """None: one file."""
     fallback: Path | None = None
     """Folder to go on in when recording fails."""
+    made: str = "Annotated"
+    """What a file says was done to it."""
     room_s: float = 60.0
     """Refuse to begin where the disk has no room for so long a recording; 0: begin anywhere."""
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from av.codec import Codec
 
-from scr_live.errors import OptionError, SinkError
+from scr_live.errors import SinkError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Picture
 from scr_live.sinks.clock import Clock
@@ -23,7 +23,7 @@ from scr_live.sinks.movie import Shot
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.reel import Reel
 from scr_live.sinks.space import DiskWatch, check_room
-from scr_live.sinks.targets import Names, check_folder, check_target
+from scr_live.sinks.targets import Names, check_fallback, check_target
 
 __all__ = ["Recorder", "RecorderOptions", "RecordingState"]
 
@@ -71,7 +71,7 @@ class Recorder:
         self._options = options or RecorderOptions()
         names = Names(path, numbered=self._options.segment is not None, force=self._options.force)
         check_target(names.first, force=self._options.force, source_path=source_path)
-        _check_fallback(self._options.fallback, path.parent)
+        check_fallback(self._options.fallback, path.parent)
         _check_room(path.parent, self._options, size or _USUAL_SIZE)
         encoder = choose_encoder(self._options.encoder)
         self._journal = journal or Journal()
@@ -90,7 +90,7 @@ class Recorder:
 
     @property
     def paths(self) -> list[Path]:
-        """All files of the recording, in the order in which they were begun."""
+        """All files of the recording that hold something, in the order in which they were begun."""
         return list(self._reel.paths)
 
     @property
@@ -148,16 +148,6 @@ class Recorder:
             folder=str(self._reel.folder),
             free_bytes=self._disk.free_bytes,
             hours_left=self._disk.hours_left,
-        )
-
-
-def _check_fallback(fallback: Path | None, folder: Path) -> None:
-    if fallback is None:
-        return
-    check_folder(fallback)
-    if fallback.samefile(folder):
-        raise OptionError(
-            f"The recording is in {folder}, and so cannot fall back to it. Name a folder on another disk."
         )
 
 

@@ -35,7 +35,7 @@ class Reel:
         self.path = names.first
         """The file that is written to."""
         self.paths: list[Path] = []
-        """All files that were begun."""
+        """All files that were begun and hold something."""
         self.problems: list[str] = []
 
     @property
@@ -144,7 +144,7 @@ class Reel:
                 self._abandon(movie, error)
                 return problem
             self._tell_end(movie)
-            problem = OutputUnwritableError(f"{problem} Its last {len(shots)} frames are in {movie.path}.")
+            problem = OutputUnwritableError(f"{problem} What it had not saved is in {movie.path}.")
         self.problems.append(str(problem))
         return None
 
@@ -155,7 +155,7 @@ class Reel:
         return None if self.folder == fallback else fallback
 
     def _give_up(self, error: OSError | av.FFmpegError, shots: list[Shot]) -> tuple[SinkError, list[Shot]]:
-        """Leave the open file readable; return what is to be saved elsewhere, or raise if there is no place."""
+        """Leave the open file readable; return what is to be saved elsewhere, or raise if nowhere."""
         movie, self._movie = self._movie, None
         if movie is None:
             problem = self._unbegun(error)
@@ -179,6 +179,9 @@ class Reel:
         """Cut the file back to what is readable, and return the error that says so."""
         movie.abandon()
         file, safe = movie.muxer.file, movie.muxer.packets_safe
+        is_kept = safe > 0 and file.is_in_place
+        if not is_kept:
+            self.paths.remove(movie.path)
         self._journal.tell(
             EventKind.RECORDING_FAILED,
             stream_s=movie.last.stream_s,
@@ -189,11 +192,12 @@ class Reel:
             return error
         kept = (
             f"Its first {safe} frames are safe and readable in {file.path}"
-            if safe and file.is_in_place
+            if is_kept
             else "Nothing of it was kept"
         )
+        advice = "" if self._refuge else " Free space or choose another place, then record again."
         return OutputUnwritableError(
-            f"Recording to {movie.path} failed at its frame {movie.frames}: {reason(error)}. {kept}."
+            f"Recording to {movie.path} failed at its frame {movie.frames}: {reason(error)}. {kept}.{advice}"
         )
 
     def _tell_end(self, movie: Movie) -> None:

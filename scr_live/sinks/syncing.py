@@ -8,7 +8,7 @@ from typing import Final, Self
 from scr_live.sinks.options import Safety
 
 _PAUSE_S: Final[dict[Safety, float]] = {"second": 0.5, "frame": 0.0}
-"""Between two syncs: half of what may be lost, since the frames inside the encoder and the sync take time too."""
+"""Between two syncs: half of what may be lost; frames inside the encoder and the sync take the rest."""
 _JOIN_S: Final = 1.0
 
 

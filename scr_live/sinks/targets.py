@@ -69,6 +69,17 @@ def check_folder(folder: Path) -> None:
         raise OutputUnwritableError(f"The folder {folder} cannot be written to; record elsewhere.")
 
 
+def check_fallback(fallback: Path | None, folder: Path) -> None:
+    """Refuse a folder to go on in that is none, or that is the one which has failed then."""
+    if fallback is None:
+        return
+    check_folder(fallback)
+    if fallback.samefile(folder):
+        raise OptionError(
+            f"The recording is in {folder}, and so cannot fall back to it. Name a folder on another disk."
+        )
+
+
 def reason(error: OSError | av.FFmpegError) -> str:
     """What the system or FFmpeg said, without a full stop."""
     return (error.strerror or str(error)).rstrip(".")
