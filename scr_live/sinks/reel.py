@@ -40,7 +40,7 @@ class Reel:
 
     @property
     def bytes(self) -> int:
-        """How much was written, over all files."""
+        """How much was written, over all files; of those that end beside the recording without their index."""
         movie = self._movie
         return self._bytes_before + (movie.muxer.file.size if movie else 0)
 
@@ -63,6 +63,7 @@ class Reel:
         """End all files. SinkError: the last one failed, and there was nowhere else to save its end."""
         movie, self._movie = self._movie, None
         problem = self._finish(movie) if movie else None
+        self._bytes_before += movie.muxer.file.size if movie else 0
         try:
             self._finisher.wait()
         except TimeoutError as error:
