@@ -54,6 +54,7 @@ AT_HOME = {
         "cli/__init__.py",
         "cli/options.py",
         "cli/signals.py",
+        "cli/repair.py",
         "cli/run.py",
         "cli/evaluate.py",
         "cli/doctor.py",

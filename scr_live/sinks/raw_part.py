@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _UNCOMPRESSED: Final = ("rawvideo", "wrapped_avframe")
 _BACK_S: Final = 0.5
 _AHEAD_S: Final = 10.0
+_REORDERED_S: Final = 0.2
+"""So much earlier than shown a packet is decoded if its source does not say: room for five B-frames."""
 _ROOMIEST: Final = ".mkv"
 _USUAL_INTERVAL: Final = TICKS_PER_S // 25
 
@@ -139,15 +141,17 @@ class PacketClock:
     def place(self, arrival: Arrival) -> tuple[int, int]:
         """Return when to show and when to decode the next packet; call it once for each, in order."""
         pts_s, arrived_s = arrival.pts_s, arrival.arrived_s
-        time_s = next(given for given in (arrival.dts_s, pts_s, arrived_s) if given is not None)
+        time_s = arrived_s
+        if arrival.dts_s is not None:
+            time_s = arrival.dts_s
+        elif pts_s is not None:
+            time_s = pts_s - _REORDERED_S
         if self._last_s is None:
             self._offset_s = -time_s
         elif not -_BACK_S <= time_s - self._last_s <= _AHEAD_S:
             passed = round((arrived_s - self._last_arrived_s) * TICKS_PER_S)
             self._offset_s = (self._last_ticks + max(passed, self.interval)) / TICKS_PER_S - time_s
         dts = round((time_s + self._offset_s) * TICKS_PER_S)
-        if arrival.dts_s is None and pts_s is not None:  # as early as can be: it must not be later than `pts`
-            dts = 0
         dts = max(dts, self._last_ticks + 1)
         if self._last_s is not None and dts > self._last_ticks + 1:
             self.interval = dts - self._last_ticks

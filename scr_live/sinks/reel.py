@@ -40,7 +40,7 @@ class Reel:
 
     @property
     def bytes(self) -> int:
-        """How much was written, over all files; of those that end beside the recording without their index."""
+        """How much was written, over all files; the index of a file that ends beside the next not counted."""
         movie = self._movie
         return self._bytes_before + (movie.muxer.file.size if movie else 0)
 
