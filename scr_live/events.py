@@ -45,6 +45,8 @@ class EventKind(StrEnum):
     """path, frames, bytes."""
     RECORDING_FAILED = "recording-failed"
     """path, cause."""
+    RECORDING_GAP = "recording-gap"
+    """path, packets: of a raw recording, that are missing; cause."""
     DISK_LOW = "disk-low"
     """folder, free_bytes, hours_left."""
     STAGE_STALLED = "stage-stalled"

@@ -55,6 +55,7 @@ AT_HOME = {
         "cli/config.py",
         "cli/options.py",
         "cli/signals.py",
+        "cli/repair.py",
         "cli/run.py",
         "cli/evaluate.py",
         "cli/doctor.py",

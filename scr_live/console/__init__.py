@@ -4,6 +4,7 @@ from scr_live.console.evaluation import tell_evaluation
 from scr_live.console.export import ExportView, tell_export
 from scr_live.console.json_lines import JsonView
 from scr_live.console.output import CountView, print_any_name, tell_checks, tell_error
+from scr_live.console.repair import tell_repaired
 from scr_live.console.run import RunView, tell_outcome
 from scr_live.console.training import TrainView
 
@@ -19,4 +20,5 @@ __all__ = [
     "tell_evaluation",
     "tell_export",
     "tell_outcome",
+    "tell_repaired",
 ]

@@ -9,14 +9,18 @@ import contextlib
 import io
 import os
 import secrets
+import threading
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from scr_live.errors import OutputExistsError, OutputUnwritableError
 
+PARTIAL_MARK: Final = ".partial-"
+"""Stands in the name of a file that has not got its own yet."""
+
 
 class CrashSafeFile:
-    """A write-only, seekable file object. One thread at a time.
+    """A write-only, seekable file object. One thread at a time; only `sync()` may run in another.
 
     It is created beside `path` under a name of its own, `mark_safe()` gives it the final name, `finish()`
     ends it well and `abandon()` cuts it back to the last safe point. Every failing write raises OSError.
@@ -26,12 +30,14 @@ class CrashSafeFile:
         self._final = path
         self._force = force
         self._named = False
+        self._naming = threading.Lock()
+        self._folder_is_dirty = True
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
         self.size = 0
         """Bytes appended so far."""
         self._safe_size = 0
-        self.path = path.with_name(f"{path.stem[:40]}.partial-{secrets.token_hex(3)}{path.suffix}")
+        self.path = path.with_name(f"{path.stem[:40]}{PARTIAL_MARK}{secrets.token_hex(3)}{path.suffix}")
         """Where the bytes are now."""
         self._file: IO[bytes] = self.path.open("xb", buffering=0)
         self._identity = os.fstat(self._file.fileno())
@@ -39,10 +45,8 @@ class CrashSafeFile:
     @property
     def is_in_place(self) -> bool:
         """Whether `path` still leads to this file: an open one can be removed, and written to on and on."""
-        try:
-            return os.path.samestat(self._identity, self.path.stat())
-        except OSError:
-            return False
+        with self._naming:
+            return self._is_at(self.path)
 
     @property
     def closed(self) -> bool:
@@ -84,6 +88,18 @@ class CrashSafeFile:
         if not self._named and os.name != "nt":  # Windows renames no open file: there finish() does it
             self._take_name()
 
+    def sync(self) -> None:
+        """Put on the disk what was appended before the call, and the name: what is left if power goes now.
+
+        OutputUnwritableError: the file was removed meanwhile, and all that is written goes nowhere.
+        """
+        sync_data(self._file.fileno())
+        self._check_place()
+        with self._naming:
+            folder_is_dirty, self._folder_is_dirty = self._folder_is_dirty, False
+        if folder_is_dirty:
+            sync_folder(self._final.parent)
+
     def finish(self) -> None:
         """Apply the patches behind a barrier, close, and make sure of the name and of what it leads to."""
         os.fsync(self._file.fileno())
@@ -96,6 +112,7 @@ class CrashSafeFile:
         self._check_place()
         if not self._named:
             self._take_name()
+        sync_folder(self._final.parent)
 
     def abandon(self) -> None:
         """Keep what is safe, or nothing at all; no error is raised, since one is under way already."""
@@ -123,9 +140,10 @@ class CrashSafeFile:
                 f"{self._final} came into being while it was being recorded to, and is left as it is. "
                 f"The recording is in {self.path}."
             )
-        self.path.replace(self._final)
-        self.path = self._final
-        self._named = True
+        with self._naming:
+            self.path.replace(self._final)
+            self.path = self._final
+            self._named = self._folder_is_dirty = True
 
     def _check_place(self) -> None:
         if not self.is_in_place:
@@ -133,6 +151,27 @@ class CrashSafeFile:
                 f"The recording {self._final} was removed or replaced while it was being written, and is "
                 "lost. Record again, and leave the file where it is until the run has ended."
             )
+
+    def _is_at(self, path: Path) -> bool:
+        try:
+            return os.path.samestat(self._identity, path.stat())
+        except OSError:
+            return False
+
+
+def sync_data(number: int) -> None:
+    """Put a file's bytes and length on the disk. OSError: they may never get there."""
+    getattr(os, "fdatasync", os.fsync)(number)  # macOS and Windows have the second one alone
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names of a folder on the disk, where the system can (Windows cannot, some network disks)."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -1,7 +1,6 @@
 """H.264 through FFmpeg: which encoder works here, how it is set, and RGB to BT.709 video levels."""
 
 import os
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Final
@@ -14,10 +13,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from scr_live.errors import OptionError
-from scr_live.frames import USUAL_FPS, Image
+from scr_live.frames import Image
+from scr_live.sinks.options import RecorderOptions
 
 TICKS_PER_S: Final = 90_000
 """Every usual frame interval (24 to 60 fps, and the NTSC ones) is a whole number of these."""
+
+BITS_A_PIXEL: Final = 0.15
+"""Generous for endoscopy in H.264 of the default quality."""
 
 _BT709: Final = 1  # the same number in H.273 for primaries, transfer and matrix, and in swscale
 _LIMITED: Final = 1
@@ -29,51 +32,6 @@ _HARDWARE: Final = (
     "h264_videotoolbox",
     "h264_v4l2m2m",
     "h264_mf",
-)
-_HIGHEST_FPS: Final = 1000.0
-"""Some containers call their clock a rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderOptions:
-    """How a recording is made."""
-
-    encoder: str = "auto"
-    """auto (libx264), or the name of an H.264 encoder of FFmpeg that works on this machine."""
-    quality: int = 20
-    """Constant quality, 0 (best) to 51: CRF of libx264, CQ and its like elsewhere."""
-    preset: str = "veryfast"
-    """libx264's trade of time for size; other encoders have their own default."""
-    force: bool = False
-    """Overwrite an existing file."""
-    nominal_fps: float | None = None
-    """What the source calls its rate: only the length of the last frame and the key frames come from it."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.quality <= 51:  # noqa: PLR2004 - the range of H.264's quantiser
-            raise OptionError(f"The recording quality goes from 0 (best) to 51; it was {self.quality}.")
-        if self.preset not in _X264_PRESETS:
-            raise OptionError(
-                f"{self.preset!r} is no preset of libx264. Take one of: {', '.join(_X264_PRESETS)}."
-            )
-
-    @property
-    def fps(self) -> float:
-        """The nominal rate, or a usual one where the source has none."""
-        known = self.nominal_fps is not None and 1 <= self.nominal_fps <= _HIGHEST_FPS
-        return self.nominal_fps if self.nominal_fps and known else USUAL_FPS
-
-
-_X264_PRESETS: Final = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
 )
 
 
@@ -161,23 +119,30 @@ def padded_to_even(image: Image) -> Image:
 def _encoder_options(encoder: str, options: RecorderOptions, *, size: tuple[int, int]) -> dict[str, str]:
     """No B-frames anywhere: times stay simple for every player, and little is lost when the process dies."""
     quality = str(options.quality)
+    at_once = options.safety == "frame"
     match encoder:
         case "libx264":
-            held_back = min(5, int(options.fps / 5))  # frames that die with the process
-            threads = min(4, os.cpu_count() or 1) if held_back == 5 else 1  # noqa: PLR2004 - each holds one
-            return {
-                "preset": options.preset,
-                "crf": quality,
-                "bf": "0",
-                "rc-lookahead": str(held_back),
-                "threads": str(threads),
-                "forced-idr": "1",
-            }
+            common = {"preset": options.preset, "crf": quality, "forced-idr": "1"}
+            return common | (_nothing_held_back() if at_once else _little_held_back(options.fps))
         case "h264_nvenc":
-            return {"preset": "p4", "rc": "vbr", "cq": quality, "b:v": "0", "bf": "0", "forced-idr": "1"}
+            common = {"preset": "p4", "rc": "vbr", "cq": quality, "b:v": "0", "bf": "0", "forced-idr": "1"}
+            return common | ({"delay": "0", "zerolatency": "1"} if at_once else {})
         case "h264_qsv":
-            return {"global_quality": quality, "bf": "0", "forced_idr": "1"}
+            common = {"global_quality": quality, "bf": "0", "forced_idr": "1"}
+            return common | ({"async_depth": "1"} if at_once else {})
         case "h264_amf":
             return {"rc": "cqp", "qp_i": quality, "qp_p": quality, "bf": "0"}
         case _:  # no common quality scale: about 0.15 bit a pixel is generous for endoscopy
-            return {"b": str(round(0.15 * size[0] * size[1] * options.fps)), "bf": "0"}
+            return {"b": str(round(BITS_A_PIXEL * size[0] * size[1] * options.fps)), "bf": "0"}
+
+
+def _little_held_back(fps: float) -> dict[str, str]:
+    """Frames inside libx264 die with the process: a look-ahead of a fifth of a second, one a thread."""
+    held_back = min(5, int(fps / 5))
+    threads = min(4, os.cpu_count() or 1) if held_back == 5 else 1  # noqa: PLR2004
+    return {"bf": "0", "rc-lookahead": str(held_back), "threads": str(threads)}
+
+
+def _nothing_held_back() -> dict[str, str]:
+    """Every frame leaves libx264 before the next comes in; its threads share a picture in slices."""
+    return {"tune": "zerolatency", "threads": str(min(4, os.cpu_count() or 1))}

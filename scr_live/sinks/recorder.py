@@ -1,56 +1,129 @@
 """Recording: H.264 in MP4 (MOV, MKV) with the source's own times, readable at any moment."""
 
-import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-import av
+from av.codec import Codec
 
-from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SinkError
+from scr_live.errors import SinkError
+from scr_live.events import EventKind, Journal
 from scr_live.frames import Picture
-from scr_live.sinks.encoding import RecorderOptions, choose_encoder
-from scr_live.sinks.movie import MUXERS, Movie
+from scr_live.sinks.clock import Clock
+from scr_live.sinks.encoding import (
+    BITS_A_PIXEL,
+    TICKS_PER_S,
+    Converter,
+    choose_encoder,
+    padded_to_even,
+    pixel_format,
+)
+from scr_live.sinks.movie import Shot
+from scr_live.sinks.options import RecorderOptions
+from scr_live.sinks.reel import Reel
+from scr_live.sinks.space import DiskWatch, check_room
+from scr_live.sinks.targets import Names, check_fallback, check_target
 
-__all__ = ["Recorder", "RecorderOptions"]
+__all__ = ["Recorder", "RecorderOptions", "RecordingState"]
+
+_USUAL_SIZE: Final = (1280, 720)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """How a recording does."""
+
+    path: Path
+    """The file that is written to."""
+    frames: int
+    """Of all files."""
+    bytes: int
+    """Of all files."""
+    free_bytes: int | None
+    """On the disk that is written to; None: not known."""
+    hours_left: float | None
+    """At the rate of the last minute; None: not known yet."""
+    problem: str
+    """The last one that the recording survived, or that ended it; empty: none."""
 
 
 class Recorder:
     """A Sink that records each picture at the time its frame was shown.
 
-    The constructor checks path and encoder and creates nothing. The file has its name from the first complete
-    picture on; closed cleanly it is an ordinary video, killed at any moment it is a readable one. Pictures
-    with an odd side get their last row or column twice (4:2:0 needs even sides). All pictures of a recording
-    have one size.
+    The constructor checks path, encoder and room on the disk, and creates nothing. A file has its name from
+    the first complete picture on; closed cleanly it is an ordinary video, killed at any moment it is a
+    readable one. Pictures with an odd side get their last row or column twice (4:2:0 needs even sides). A
+    picture of another size than the one before begins a new file.
     """
 
-    def __init__(
-        self, path: Path, options: RecorderOptions | None = None, *, source_path: Path | None = None
+    def __init__(  # noqa: PLR0913 - what surrounds a recording
+        self,
+        path: Path,
+        options: RecorderOptions | None = None,
+        *,
+        source_path: Path | None = None,
+        size: tuple[int, int] | None = None,
+        journal: Journal | None = None,
+        disk: DiskWatch | None = None,
     ) -> None:
+        """size: width and height of the pictures, if known already. disk: for tests."""
         self._options = options or RecorderOptions()
-        _check_path(path, force=self._options.force, source_path=source_path)
-        self._path = path
-        self._encoder = choose_encoder(self._options.encoder)
-        self._movie: Movie | None = None
+        names = Names(path, numbered=self._options.segment is not None, force=self._options.force)
+        check_target(names.first, force=self._options.force, source_path=source_path)
+        check_fallback(self._options.fallback, path.parent)
+        _check_room(path.parent, self._options, size or _USUAL_SIZE)
+        encoder = choose_encoder(self._options.encoder)
+        self._journal = journal or Journal()
+        self._converter = Converter(pixel_format(Codec(encoder, "w")))
+        self._clock = Clock(nominal_fps=self._options.nominal_fps)
+        self._reel = Reel(path, encoder, self._options, names=names, journal=self._journal)
+        self._disk = disk or DiskWatch()
         self._ended = False
+        self._end = ""
         self.frames_written = 0
 
     @property
     def path(self) -> Path:
-        """Where the recording is, from its first complete picture on."""
-        return self._path
+        """The file that is written to, there from its first complete picture on."""
+        return self._reel.path
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files of the recording that hold something, in the order in which they were begun."""
+        return list(self._reel.paths)
+
+    @property
+    def problems(self) -> list[str]:
+        """What the recording survived, a sentence or two each; complete once it is closed."""
+        return list(self._reel.problems)
 
     def write(self, picture: Picture) -> None:
         """Encode one picture. OutputUnwritableError: the disk failed; what it holds is readable."""
         if self._ended:
-            raise SinkError(f"The recording {self._path} has ended already; open another one.")
+            raise SinkError(f"The recording {self.path} has ended already; open another one.")
+        shot = self._shot(picture)
         try:
-            if self._movie is None:
-                self._movie = Movie(self._path, self._encoder, self._options, image=picture.image)
-            self._movie.add(picture)
-        except (OSError, av.FFmpegError) as error:
-            raise self._fail(error) from error
+            self._reel.put(shot)
+        except SinkError as error:
+            self._ended = True
+            self._end = str(error)
+            raise
         self.frames_written += 1
+        if self._disk.note(self._reel.folder, self._reel.bytes):
+            self._tell_low(shot.stream_s)
+
+    def state(self) -> RecordingState:
+        """Say how it does; from any thread, and cheap."""
+        problems = self._reel.problems
+        return RecordingState(
+            path=self._reel.path,
+            frames=self.frames_written,
+            bytes=self._reel.bytes,
+            free_bytes=self._disk.free_bytes,
+            hours_left=self._disk.hours_left,
+            problem=self._end or (problems[-1] if problems else ""),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -59,73 +132,27 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the recording, whatever the reason for leaving."""
-        if self._ended:
-            return
         self._ended = True
-        if self._movie is None:
-            return
-        try:
-            self._movie.finish()
-        except SinkError:
-            self._movie.abandon()
-            raise
-        except (OSError, av.FFmpegError) as cause:
-            raise self._fail(cause) from cause
+        self._reel.close()
 
-    def _fail(self, error: OSError | av.FFmpegError) -> SinkError:
-        """Cut the file back to what is readable, and return the error to raise."""
-        if isinstance(error, SinkError):
-            return error
-        self._ended = True
-        movie = self._movie
-        if movie is None:
-            return OutputUnwritableError(f"Recording to {self._path} cannot begin: {_reason(error)}.")
-        movie.abandon()
-        kept = (
-            f"The first {movie.frames_safe} frames are safe and readable in {movie.file.path}"
-            if movie.frames_safe and movie.file.is_in_place
-            else "Nothing of it was kept"
-        )
-        return OutputUnwritableError(
-            f"Recording to {self._path} failed at frame {self.frames_written + 1}: {_reason(error)}. {kept}. "
-            "Free space or choose another place, then record again."
+    def _shot(self, picture: Picture) -> Shot:
+        image = self._converter.convert(padded_to_even(picture.image))
+        ticks = self._clock.ticks(picture.frame)
+        stream_s = self._clock.origin_s + ticks / TICKS_PER_S
+        return Shot(image, ticks, interval=self._clock.interval, stream_s=stream_s)
+
+    def _tell_low(self, stream_s: float) -> None:
+        self._journal.tell(
+            EventKind.DISK_LOW,
+            stream_s=stream_s,
+            folder=str(self._reel.folder),
+            free_bytes=self._disk.free_bytes,
+            hours_left=self._disk.hours_left,
         )
 
 
-def _check_path(path: Path, *, force: bool, source_path: Path | None) -> None:
-    """Refuse what cannot or must not be written, before anything is opened."""
-    try:
-        _check_target(path, force=force, source_path=source_path)
-    except SinkError:
-        raise
-    except OSError as error:  # a name that is too long, a folder that may not be looked into
-        raise OutputUnwritableError(f"Recording to {path} is not possible: {_reason(error)}.") from error
-
-
-def _check_target(path: Path, *, force: bool, source_path: Path | None) -> None:
-    folder = path.parent
-    if path.is_dir():
-        raise OutputUnwritableError(
-            f"{path} is a folder; name a file in it, such as {path / 'recording.mp4'}."
-        )
-    if path.suffix.lower() not in MUXERS:
-        raise OptionError(
-            f"A recording is named *{', *'.join(MUXERS)}; {path.name!r} is not. "
-            f"Try {path.with_suffix('.mp4').name}."
-        )
-    if not folder.is_dir():
-        raise OutputUnwritableError(f"The folder {folder} does not exist; create it, or record elsewhere.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputUnwritableError(f"The folder {folder} cannot be written to; record elsewhere.")
-    if not path.exists():
-        return
-    if source_path is not None and source_path.exists() and path.samefile(source_path):
-        raise OptionError(f"{path} is the source itself; record to another file.")
-    if not path.is_file():
-        raise OutputUnwritableError(f"{path} is no ordinary file; record elsewhere.")
-    if not force:
-        raise OutputExistsError(f"{path} exists already; choose another name, or overwrite it with --force.")
-
-
-def _reason(error: OSError | av.FFmpegError) -> str:
-    return error.strerror or str(error)
+def _check_room(folder: Path, options: RecorderOptions, size: tuple[int, int]) -> None:
+    bytes_a_second = BITS_A_PIXEL * size[0] * size[1] * options.fps / 8
+    check_room(
+        folder, bytes_a_second * options.room_s, what=f"Recording for the first {options.room_s:.0f} s"
+    )

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 import scr_live
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SinkError
+from scr_live.events import Journal
 from scr_live.frames import Frame, Picture
+from scr_live.sinks.clock import Clock
 from scr_live.sinks.encoding import encoder_works, working_encoders
-from scr_live.sinks.movie import Clock
 from scr_live.sinks.recorder import Recorder, RecorderOptions
 
 NTSC_S = 1001 / 30000
@@ -41,6 +42,11 @@ def record(path, times_s, **kwargs):
 def frame_times(path):
     with av.open(str(path)) as container:
         return [frame.time for frame in container.decode(video=0)]
+
+
+def told(journal, kind):
+    events = [event.as_dict() for event in journal.events if event.kind == kind]
+    return [{key: fact for key, fact in event.items() if key not in ("event", "at")} for event in events]
 
 
 def names_in(folder):
@@ -190,13 +196,22 @@ def test_odd_sides_get_their_edge_twice(tmp_path, size):
     assert np.abs(back[-1, -1] - image[-1, -1]).max() < 8
 
 
-def test_another_size_is_refused_and_the_rest_is_kept(tmp_path):
-    path = tmp_path / "out.mp4"
-    with pytest.raises(SinkError, match=r"64x64.*128x64"), Recorder(path) as recorder:  # noqa: PT012 - the order counts
+def test_another_size_goes_on_in_a_new_file(tmp_path):
+    journal = Journal()
+    with Recorder(tmp_path / "out.mp4", journal=journal) as recorder:
         recorder.write(picture(0, pts_s=0.0))
         recorder.write(picture(1, pts_s=0.04))
         recorder.write(picture(2, pts_s=0.08, size=(64, 128)))
-    assert len(frame_times(path)) == 2
+        recorder.write(picture(3, pts_s=0.12, size=(63, 127)))  # padded it is the same
+    assert recorder.paths == [tmp_path / "out.mp4", tmp_path / "out-0002.mp4"]
+    assert recorder.problems == []
+    assert [frame_times(path) for path in recorder.paths] == [pytest.approx([0, 0.04], abs=0.001)] * 2
+    assert decoded(recorder.paths[1]).shape[:2] == (64, 128)
+    assert told(journal, "recording-started") == [
+        {"path": str(tmp_path / "out.mp4"), "cause": "start", "stream_s": 0.0},
+        {"path": str(tmp_path / "out-0002.mp4"), "cause": "size", "stream_s": 0.08},
+    ]
+    assert [facts["frames"] for facts in told(journal, "recording-ended")] == [2, 2]
 
 
 # --- the file -------------------------------------------------------------------------------------------
@@ -349,7 +364,7 @@ def test_a_recording_that_has_ended_takes_no_more(tmp_path):
 
 
 def test_without_hybrid_mp4_it_is_fragmented_and_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("scr_live.sinks.movie._FIRST_HYBRID", (99, 0, 0))  # an FFmpeg before 7.1
+    monkeypatch.setattr("scr_live.sinks.muxing._FIRST_HYBRID", (99, 0, 0))  # an FFmpeg before 7.1
     path = tmp_path / "out.mp4"
     times = [index * NTSC_S for index in range(45)]
     record(path, times)

@@ -1,0 +1,134 @@
+"""The files of a raw recording, as its writer's thread makes them."""
+
+from pathlib import Path
+
+import av
+
+from scr_live.errors import OutputUnwritableError, SinkError
+from scr_live.events import EventKind, Journal
+from scr_live.sinks.options import RecorderOptions
+from scr_live.sinks.raw_part import Arrival, RawPart, Template
+from scr_live.sinks.targets import Names, reason
+
+
+class RawWriter:
+    """Puts packets into the right file. One thread at a time; what is read from it may be read from any.
+
+    It raises nothing: what it survived, and what ended it, stands in `problems`, the latter in `failure` too.
+    """
+
+    def __init__(self, path: Path, options: RecorderOptions, *, names: Names, journal: Journal) -> None:
+        self._options = options
+        self._names = names
+        self._journal = journal
+        self._suffix = path.suffix
+        self._folder = path.parent
+        self._template: Template | None = None
+        self._part: RawPart | None = None
+        self._cause = "start"
+        self._bytes_before = 0
+        self.path = names.first
+        self.paths: list[Path] = []
+        self.problems: list[str] = []
+        self.failure: SinkError | None = None
+
+    @property
+    def bytes(self) -> int:
+        """How much was written, over all files."""
+        part = self._part
+        return self._bytes_before + (part.muxer.file.size if part else 0)
+
+    def begin(self, template: Template) -> None:
+        """A source was opened: the next packet begins a file."""
+        self.end()
+        self._template = template
+        self._cause = "reconnect" if self.paths else "start"
+
+    def put(self, arrival: Arrival) -> None:
+        """Write a packet; a new file waits for a key frame."""
+        for _ in range(2):  # a key frame that could not be written here begins the file in the fallback
+            if self.failure is not None or self._template is None:
+                return
+            try:
+                self._put(arrival, self._template)
+            except (OSError, av.FFmpegError) as error:
+                self._fail(error)
+            else:
+                return
+
+    def end(self) -> None:
+        """Finish the open file, if there is one."""
+        try:
+            self._finish_part()
+        except (OSError, av.FFmpegError) as error:
+            self._fail(error)
+
+    def _put(self, arrival: Arrival, template: Template) -> None:
+        is_key = arrival.packet.is_keyframe
+        if is_key and self._is_full():
+            self._finish_part()
+            self._cause = "segment"
+        if is_key and self._part is None:
+            self._part = self._begin_part(template)
+        if self._part is not None:
+            self._part.put(arrival)
+
+    def _is_full(self) -> bool:
+        part, segment = self._part, self._options.segment
+        if part is None or segment is None:
+            return False
+        too_long = segment.duration_s is not None and part.duration_s >= segment.duration_s
+        too_large = segment.size_bytes is not None and part.size_with_next_group > segment.size_bytes
+        return too_long or too_large
+
+    def _finish_part(self) -> None:
+        if self._part is None:
+            return
+        self._part.finish()
+        part, self._part = self._part, None
+        self._bytes_before += part.muxer.file.size
+        self._journal.tell(
+            EventKind.RECORDING_ENDED,
+            path=str(part.path),
+            frames=part.muxer.packets,
+            bytes=part.muxer.file.size,
+        )
+
+    def _begin_part(self, template: Template) -> RawPart:
+        suffix = template.suffix_for(self._suffix)
+        self.path, may_replace = self._names.next(self._folder, suffix=suffix)
+        if suffix != self._suffix and not self.paths:
+            self.problems.append(
+                f"The raw recording is {self.path}: {self._suffix} files cannot hold {template.codec}."
+            )
+        part = RawPart(self.path, template, self._options, force=may_replace)
+        self.paths.append(self.path)
+        self._journal.tell(EventKind.RECORDING_STARTED, path=str(self.path), cause=self._cause)
+        return part
+
+    def _fail(self, error: OSError | av.FFmpegError) -> None:
+        """Leave the open file readable; go on in the fallback, if there is one, from the next key frame."""
+        part, self._part = self._part, None
+        self._journal.tell(EventKind.RECORDING_FAILED, path=str(self.path), cause=reason(error))
+        problem = f"The raw recording {self.path} failed: {reason(error)}."
+        if part is not None:
+            problem += self._abandon(part)
+        fallback = self._options.fallback
+        if fallback is None or self._folder == fallback:
+            problem += " Free space, or choose another place."
+            self.failure = OutputUnwritableError(problem)
+        else:
+            self._folder = fallback
+            self._cause = "fallback"
+            problem += f" It goes on in {fallback} with the next key frame."
+        self.problems.append(problem)
+
+    def _abandon(self, part: RawPart) -> str:
+        """Cut the file back to what is readable; say what that is."""
+        part.abandon()
+        self._bytes_before += part.muxer.file.size
+        safe = part.muxer.packets_safe
+        if safe and part.muxer.file.is_in_place:
+            return f" Its first {safe} frames are safe and readable."
+        self.paths.remove(part.path)
+        return ""

@@ -1,0 +1,296 @@
+"""Raw recordings: packets as they come from a source that is read in the test's own thread."""
+
+import itertools
+import shutil
+import threading
+
+import av
+import numpy as np
+import pytest
+from recording_fakes import Film, first_packet, small_disk, told
+
+from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError
+from scr_live.events import Journal
+from scr_live.frames import Frame, Picture, Signal
+from scr_live.sinks.crash_safe import CrashSafeFile
+from scr_live.sinks.options import RecorderOptions, Segment
+from scr_live.sinks.raw import check_raw, raw_recording_for
+from scr_live.sinks.raw_packets import RawPacketRecorder
+from scr_live.sinks.raw_part import Arrival, PacketClock
+
+GOP = {"g": "10", "keyint_min": "10", "sc_threshold": "0"}
+
+
+@pytest.fixture
+def film(numbered, number_in):
+    return Film(numbered, number_in)
+
+
+@pytest.fixture
+def camera(make_clip, tmp_path):
+    """A clip of 60 numbered frames, a key frame every ten, in a folder that is not recorded to."""
+    folder = tmp_path / "camera"
+    folder.mkdir()
+    return make_clip(folder / "camera.mp4", 60, options=GOP)
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def feed(recorder, clip, first=0, stop=None):
+    """Hand over packets as the reader of a source does, and close the source."""
+    with av.open(str(clip)) as container:
+        recorder.begin(container.streams.video[0])
+        for packet in itertools.islice(container.demux(video=0), first, stop):
+            recorder.packet(packet)
+    recorder.end()
+
+
+def packets_of(path):
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def times_of(path):
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_the_packets_are_copied_and_the_file_is_whole(film, camera, out, suffix):
+    journal = Journal()
+    with RawPacketRecorder(out / f"raw{suffix}", journal=journal) as recorder:
+        feed(recorder, camera)
+    assert recorder.paths == [out / f"raw{suffix}"]
+    assert packets_of(recorder.path) == packets_of(camera)
+    assert film.numbers(recorder.path) == list(range(60))
+    assert times_of(recorder.path) == pytest.approx(
+        times_of(camera), abs=0.1
+    )  # shifted by the B-frames' delay
+    assert np.diff(times_of(recorder.path)) == pytest.approx(0.04, abs=0.002)
+    assert recorder.problems == []
+    (begun,), (ended,) = told(journal, "recording-started"), told(journal, "recording-ended")
+    assert begun.facts == {"path": str(recorder.path), "cause": "start"}
+    assert (ended.facts["frames"], ended.facts["bytes"]) == (60, recorder.path.stat().st_size)
+
+
+@pytest.mark.parametrize("codec", ["mpeg2video", "mjpeg", "libx265"])
+def test_other_codecs_are_copied_too(film, make_clip, tmp_path, out, codec):
+    form = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    clip = make_clip(tmp_path / "camera.mkv", 12, codec=codec, pix_fmt=form)
+    with RawPacketRecorder(out / "raw.mp4") as recorder:
+        feed(recorder, clip)
+    assert film.numbers(recorder.path) == list(range(12))
+
+
+def test_a_transport_stream_becomes_an_ordinary_mp4(film, make_clip, tmp_path, out):
+    clip = make_clip(tmp_path / "camera.ts", 30, container_format="mpegts", options={**GOP, "bf": "2"})
+    with RawPacketRecorder(out / "raw.mp4") as recorder:
+        feed(recorder, clip)
+    assert film.numbers(recorder.path) == list(range(30))
+
+
+def test_it_begins_with_a_key_frame(film, camera, out):
+    with RawPacketRecorder(out / "raw.mp4") as recorder:
+        feed(recorder, camera, 13)
+    assert film.numbers(recorder.path) == list(range(20, 60))
+    assert first_packet(recorder.path).is_keyframe
+    assert recorder.packets_dropped == 0
+    assert recorder.problems == []
+
+
+def test_each_reconnect_begins_a_new_file(film, camera, out):
+    journal = Journal()
+    with RawPacketRecorder(out / "raw.mp4", journal=journal) as recorder:
+        feed(recorder, camera, 0, 20)
+        feed(recorder, camera, 25, 40)
+    assert [path.name for path in recorder.paths] == ["raw.mp4", "raw-0002.mp4"]
+    assert [film.numbers(path) for path in recorder.paths] == [list(range(20)), list(range(30, 40))]
+    assert [event.facts["cause"] for event in told(journal, "recording-started")] == ["start", "reconnect"]
+
+
+def test_a_codec_that_does_not_fit_goes_into_mkv_and_it_is_said(film, make_clip, tmp_path, out):
+    clip = make_clip(tmp_path / "camera.mkv", 10, codec="libvpx")
+    with RawPacketRecorder(out / "raw.mp4") as recorder:
+        feed(recorder, clip)
+    assert recorder.paths == [out / "raw.mkv"]
+    assert film.numbers(recorder.path) == list(range(10))
+    (problem,) = recorder.problems
+    assert "mp4 files cannot hold" in problem
+    assert str(out / "raw.mkv") in problem
+
+
+def test_nothing_read_leaves_nothing(camera, out):
+    with RawPacketRecorder(out / "raw.mp4") as recorder:
+        feed(recorder, camera, 0, 0)
+    assert list(out.iterdir()) == []
+    assert recorder.takes_packets
+
+
+def test_segments_lose_no_packet(camera, out):
+    options = RecorderOptions(segment=Segment(duration_s=1))
+    with RawPacketRecorder(out / "raw.mp4", options) as recorder:
+        feed(recorder, camera)
+    assert [path.name for path in recorder.paths] == ["raw-0001.mp4", "raw-0002.mp4"]
+    assert [packet for path in recorder.paths for packet in packets_of(path)] == packets_of(camera)
+    assert all(first_packet(path).is_keyframe for path in recorder.paths)
+
+
+# --- a disk that is slow, full or gone --------------------------------------------------------------------
+
+
+def test_a_slow_disk_holds_up_nobody_and_the_gap_is_told(film, make_clip, out, monkeypatch):
+    camera = make_clip(out.with_name("camera.mp4"), 20, options={**GOP, "bf": "0"})
+    disk_answers = threading.Event()
+
+    class SlowDisk(CrashSafeFile):
+        def write(self, data):
+            assert disk_answers.wait(30)
+            return super().write(data)
+
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", SlowDisk)
+    journal = Journal()
+    room = len(packets_of(camera)[0]) + 1  # for a key frame and no more
+    with RawPacketRecorder(out / "raw.mp4", journal=journal, most_bytes=room) as recorder:
+        feed(recorder, camera)
+        disk_answers.set()
+    dropped = recorder.packets_dropped
+    assert dropped > 0
+    kept = film.numbers(recorder.path)
+    assert len(kept) + dropped == 20
+    assert all(after == before + 1 or after % 10 == 0 for before, after in itertools.pairwise(kept))
+    assert sum(event.facts["packets"] for event in told(journal, "recording-gap")) == dropped
+    assert f"{dropped} packets are missing" in recorder.problems[0]
+
+
+@pytest.mark.parametrize("size", [10, 4000])
+def test_a_full_disk_goes_on_elsewhere_with_the_next_key_frame(film, camera, out, monkeypatch, size):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, size))
+    second = out.with_name("second")
+    second.mkdir()
+    with RawPacketRecorder(out / "raw.mp4", RecorderOptions(fallback=second)) as recorder:
+        feed(recorder, camera)
+    later = film.numbers(second / "raw-0002.mp4")
+    assert later[0] % 10 == 0
+    assert later[-1] == 59
+    if size == 10:
+        assert later == list(range(60))
+    else:
+        assert film.numbers(out / "raw.mp4")[0] == 0
+    assert "No space left" in recorder.problems[0]
+
+
+def test_a_full_disk_without_a_fallback_is_an_error_at_the_end(camera, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    recorder = RawPacketRecorder(out / "raw.mp4")
+    with pytest.raises(OutputUnwritableError, match="No space left"), recorder:
+        feed(recorder, camera)
+    kept = packets_of(out / "raw.mp4")
+    assert kept
+    assert kept == packets_of(camera)[: len(kept)]
+    assert f"first {len(kept)} frames are safe" in recorder.problems[0]
+
+
+def test_a_folder_that_is_gone_is_an_error_at_the_end(camera, out):
+    recorder = RawPacketRecorder(out / "raw.mp4")
+    with pytest.raises(OutputUnwritableError, match="No such file"), recorder:  # noqa: PT012 - the order counts
+        shutil.rmtree(out)
+        feed(recorder, camera)
+
+
+def test_paths_are_checked_beforehand(out):
+    (out / "raw.mp4").write_bytes(b"precious")
+    with pytest.raises(OutputExistsError):
+        RawPacketRecorder(out / "raw.mp4")
+    with pytest.raises(OptionError, match="named"):
+        RawPacketRecorder(out / "raw.avi")
+
+
+# --- times ------------------------------------------------------------------------------------------------
+
+
+def arrival(time_s, arrived_s=0.0, *, pts_s=None):
+    return Arrival(av.Packet(1), time_s if pts_s is None else pts_s, time_s, arrived_s)
+
+
+def placed_s(arrivals):
+    clock = PacketClock()
+    return [clock.place(each)[1] / 90_000 for each in arrivals]
+
+
+def test_times_begin_at_zero_and_keep_their_distances():
+    times = [100.0, 100.04, 100.1, 100.1, 100.06]
+    placed = placed_s([arrival(time_s) for time_s in times])
+    assert placed == pytest.approx([0, 0.04, 0.1, 0.1, 0.1], abs=0.001)
+    assert placed == sorted(set(placed))
+
+
+@pytest.mark.parametrize("jump_to_s", [0.0, 50.0, 90_000.0])
+def test_a_clock_that_jumps_goes_on_after_what_really_passed(jump_to_s):
+    arrivals = [arrival(100 + n / 25, n / 25) for n in range(5)]
+    arrivals += [arrival(jump_to_s + n / 25, 3 + n / 25) for n in range(3)]
+    placed = placed_s(arrivals)
+    assert placed[5:] == pytest.approx([3.0, 3.04, 3.08], abs=0.001)
+
+
+def test_without_times_the_arrival_counts():
+    clock = PacketClock()
+    arrivals = [Arrival(av.Packet(1), None, None, 7 + n / 25) for n in range(3)]
+    assert [clock.place(each) for each in arrivals] == [(0, 0), (3600, 3600), (7200, 7200)]
+
+
+def test_frames_that_are_shown_in_another_order_stay_so():
+    clock = PacketClock()
+    shown_s = (0.08, 0.20, 0.12)
+    placed = [clock.place(arrival(n / 25, pts_s=pts_s))[0] for n, pts_s in enumerate(shown_s)]
+    assert [ticks / 90_000 for ticks in placed] == pytest.approx(shown_s)
+
+
+# --- which way --------------------------------------------------------------------------------------------
+
+
+def marked(film, index, *, signal=Signal.OK):
+    picture = film.picture(index)
+    frame = Frame(picture.image, index, index / 25, 0.0, signal)
+    return Picture(frame, None, np.zeros_like(picture.image))
+
+
+def test_a_source_without_packets_has_its_frames_recorded_unmarked(film, out):
+    with raw_recording_for("phantom", out / "raw.mp4", size=(64, 48)) as raw:
+        assert raw.tap is None
+        for index in range(10):
+            lost = Signal.LOST if index in (4, 5) else Signal.OK
+            raw.write(marked(film, index, signal=lost))
+    assert film.all_numbers(raw.paths) == [0, 1, 2, 3, 6, 7, 8, 9]
+    assert times_of(raw.paths[0])[4] == pytest.approx(0.24)
+    with av.open(str(raw.paths[0])) as container:
+        assert "Recorded by" in container.metadata["comment"]
+
+
+def test_a_compressed_source_has_its_packets_recorded_and_no_frame(film, camera, out):
+    with raw_recording_for("stream", out / "raw.mp4") as raw:
+        raw.write(marked(film, 0))
+        feed(raw.tap, camera)
+        raw.write(marked(film, 1))
+    assert raw.paths == [out / "raw.mp4"]
+    assert packets_of(raw.paths[0]) == packets_of(camera)
+
+
+def test_an_uncompressed_camera_has_its_frames_recorded(film, make_clip, tmp_path, out):
+    camera = make_clip(tmp_path / "camera.nut", 5, codec="rawvideo", container_format="nut")
+    with raw_recording_for("camera", out / "raw.mp4") as raw:
+        feed(raw.tap, camera)
+        for index in range(10):
+            raw.write(marked(film, index))
+    assert film.all_numbers(raw.paths) == list(range(10))
+    assert raw.problems == []
+
+
+def test_a_file_is_its_own_raw_recording(out):
+    with pytest.raises(OptionError, match="raw recording itself"):
+        raw_recording_for("file", out / "raw.mp4")
+    with pytest.raises(OptionError, match="raw recording itself"):
+        check_raw("file", out / "raw.mp4")
