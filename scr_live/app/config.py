@@ -7,6 +7,7 @@ from scr_live.engines.opening import check_names, check_threads, check_threshold
 from scr_live.errors import OptionError
 from scr_live.files import check_distinct, check_results
 from scr_live.shipped import DEFAULT_MODEL
+from scr_live.sinks.options import RecorderOptions
 from scr_live.sources.options import LONGEST_WAIT_S, SourceOptions
 
 
@@ -17,10 +18,9 @@ class RunConfig:
     source: str
     source_options: SourceOptions = field(default_factory=SourceOptions)
     record: Path | None = None
-    force: bool = False
-    """Replace an existing recording."""
-    encoder: str = "auto"
-    quality: int = 20
+    record_raw: Path | None = None
+    """What came in, without marks, beside it."""
+    recording: RecorderOptions = field(default_factory=RecorderOptions)
     model: str = DEFAULT_MODEL
     engine: str = "auto"
     precision: str = "auto"
@@ -56,4 +56,11 @@ def check(config: RunConfig) -> None:
     if config.max_frames is not None and config.max_frames < 1:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
     check_results({"--stats": config.stats})
-    check_distinct({"--stats": config.stats, "--record": config.record, "--source": Path(config.source)})
+    check_distinct(
+        {
+            "--stats": config.stats,
+            "--record": config.record,
+            "--record-raw": config.record_raw,
+            "--source": Path(config.source),
+        }
+    )

@@ -3,14 +3,16 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from scr_live.app.config import RunConfig, check
-from scr_live.app.outcome import Outcome, Started, model_failure, reporting
-from scr_live.app.parts import open_engines, open_screen, recorder_opener
+from scr_live.app.engines import open_engines
+from scr_live.app.outcome import Outcome, Report, Started, model_failure
+from scr_live.app.outputs import Recordings, open_screen
 from scr_live.controls import Controls
 from scr_live.engines.opening import threshold_for
-from scr_live.events import Journal
-from scr_live.pipeline.stats import Progress, RunStats
+from scr_live.events import EventKind, Journal
+from scr_live.pipeline.stats import Progress
 from scr_live.shipped import model_for
 from scr_live.sources import SourceInfo, warnings_of
 
@@ -33,53 +35,77 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     """
     # First what imports cv2, then what imports av: see scr_live.sinks.display.
     from scr_live.overlays import ContourOverlay, ScoreLabel  # noqa: PLC0415 - imports cv2
-    from scr_live.pipeline.live import RECORDER, NamedSink, PipelineOptions, run  # noqa: PLC0415 - imports cv2
-    from scr_live.sources.opening import open_source  # noqa: PLC0415 - beside the others
+    from scr_live.pipeline.live import PipelineOptions, run  # noqa: PLC0415 - imports cv2
+    from scr_live.sources.opening import open_lasting_source  # noqa: PLC0415 - beside the others
 
     check(config)
     journal = journal or Journal()
-    with contextlib.ExitStack() as stack:
+    report = Report(config, journal)
+    with report, contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
         model = model_for(config.engine, config.model)
-        recorder_for = recorder_opener(config)
-        source = stack.enter_context(open_source(config.source, config.source_options))
-        engine, ladder = open_engines(config, model, is_live=source.info.is_live, journal=journal, tell=tell)
+        recordings = Recordings(config, journal)
+        source = stack.enter_context(
+            open_lasting_source(config.source, config.source_options, journal=journal, tap=recordings.tap)
+        )
+        info = source.info
+        report.about(source, recordings, model=config.model if model else "")
+        engine, ladder = open_engines(config, model, is_live=info.is_live, journal=journal, tell=tell)
         stack.enter_context(engine)
+        sinks = stack.enter_context(recordings).begin(info)
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
-        sinks = []
-        if recorder_for is not None:
-            recorder = stack.enter_context(recorder_for(source.info))
-            sinks.append(NamedSink(RECORDER, recorder, channel="to-disk"))
-        screen, notes = open_screen(config, controls, source, stack)
+        screen, notes = open_screen(config, controls, info, stack)
+        facts = Started(
+            info, engine.info, config.model if model else "", threshold, _expected_frames(config, info), notes
+        )
+        _tell_start(journal, facts)
         if started is not None:
-            expected = _expected_frames(config, source.info)
-            name = config.model if model else ""
-            started(Started(source.info, engine.info, name, threshold, expected, notes))
-        finished: list[RunStats] = []
-        with reporting(config, model, source, finished=finished):
-            run(
-                source,
-                engine,
-                sinks=sinks,
-                screen=screen,
-                overlays=(ContourOverlay(), ScoreLabel()),
-                controls=controls,
-                options=PipelineOptions(
-                    max_frames=config.max_frames, max_overlay_age_s=config.max_overlay_age_s
-                ),
-                progress=progress,
-                stop=stop,
-                reopen_engine=ladder,
-                journal=journal,
-                finished=finished.append,
-            )
-    stats = finished[0]
+            started(facts)
+        run(
+            source,
+            engine,
+            sinks=sinks,
+            screen=screen,
+            overlays=(ContourOverlay(), ScoreLabel()),
+            controls=controls,
+            options=PipelineOptions(
+                max_frames=config.max_frames, max_overlay_age_s=config.max_overlay_age_s
+            ),
+            progress=None if progress is None else _with_recording(progress, recordings),
+            stop=stop,
+            reopen_engine=ladder,
+            journal=journal,
+            finished=report.finished,
+        )
+    stats = report.stats
     failure = model_failure(stats)
-    told = [*warnings_of(source), *ladder.notes()]
+    told = [*warnings_of(source), *ladder.notes(), *recordings.problems]
     if failure is not None:
         told.append("The model never gave an answer: whether there are polyps is not known.")
-    return Outcome(stats, config.record if stats.recorded else None, tuple(told), failure)
+    return Outcome(stats, recordings.paths, tuple(told), failure)
+
+
+def _tell_start(journal: Journal, facts: Started) -> None:
+    source = facts.source
+    journal.tell(
+        EventKind.RUN_STARTED,
+        stream_s=0.0,
+        source=source.name,
+        width=source.width,
+        height=source.height,
+        fps=source.fps,
+        engine=facts.engine.kind,
+        model=facts.model,
+        threshold=facts.threshold,
+    )
+
+
+def _with_recording(
+    progress: Callable[[Progress], None], recordings: Recordings
+) -> Callable[[Progress], None]:
+    """The pipeline knows nothing of disks: that is added on the way."""
+    return lambda now: progress(replace(now, recording=recordings.state()))
 
 
 def _expected_frames(config: RunConfig, info: SourceInfo) -> int | None:

@@ -1,5 +1,8 @@
 """`scr-live run`."""
 
+import os
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -9,12 +12,19 @@ from scr_live import console
 from scr_live.cli.config import Config
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
-from scr_live.console.output import say
 from scr_live.errors import OptionError
+from scr_live.events import Journal
+from scr_live.service import notifier_for
 from scr_live.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from scr_live.app import Started
+    from scr_live.pipeline.stats import Progress
+
+_SOURCE = "The source"
+_LOSS = "When something fails"
+_RECORDING = "The recording"
+_SERVICE = "As a service"
 
 
 def run(  # noqa: PLR0913 - the options of the command
@@ -26,7 +36,6 @@ def run(  # noqa: PLR0913 - the options of the command
             "'glob*.png' of images; phantom (a synthetic colonoscopy)."
         ),
     ],
-    record: Annotated[Path | None, typer.Option(help="Write the annotated video to this .mp4 file.")] = None,
     model: Model = DEFAULT_MODEL,
     engine: EngineName = "auto",
     precision: Precision = "auto",
@@ -35,34 +44,123 @@ def run(  # noqa: PLR0913 - the options of the command
     display: Annotated[bool, typer.Option(help="Show a window.")] = True,
     stats: Annotated[Path | None, typer.Option(help="Write figures of the run to this JSON file.")] = None,
     max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Start a file over at its end.")] = False,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Play a file at its own pace, as if it were a camera.")
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the annotated video to this .mp4 file; {time} in its name becomes date and time.",
+            rich_help_panel=_RECORDING,
+        ),
+    ] = None,
+    record_raw: Annotated[
+        Path | None,
+        typer.Option(
+            help="What came in, without marks: a camera's or stream's packets as they are.",
+            rich_help_panel=_RECORDING,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace existing recordings.", rich_help_panel=_RECORDING)
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing recording.")] = False,
-    encoder: Annotated[str, typer.Option(help="H.264 encoder of the recording.")] = "auto",
-    quality: Annotated[int, typer.Option(help="Constant quality of the recording, 0 (best) to 51.")] = 20,
+    segment: Annotated[
+        str | None,
+        typer.Option(help="Begin a new file after 10min, 1h, 500MB ...", rich_help_panel=_RECORDING),
+    ] = None,
+    record_safety: Annotated[
+        str,
+        typer.Option(
+            help="What a killed process or lost power may cost: at most a second, or a frame (which costs "
+            "more processor and bytes).",
+            rich_help_panel=_RECORDING,
+        ),
+    ] = "second",
+    record_fallback: Annotated[
+        Path | None,
+        typer.Option(help="Folder to go on in when the disk is full or gone.", rich_help_panel=_RECORDING),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="H.264 encoder of the recording.", rich_help_panel=_RECORDING)
+    ] = "auto",
+    quality: Annotated[
+        int,
+        typer.Option(help="Constant quality of the recording, 0 (best) to 51.", rich_help_panel=_RECORDING),
+    ] = 20,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Start a file over at its end.", rich_help_panel=_SOURCE)
+    ] = False,
+    realtime: Annotated[
+        bool,
+        typer.Option(
+            "--realtime", help="Play a file at its own pace, as if it were a camera.", rich_help_panel=_SOURCE
+        ),
+    ] = False,
+    size: Annotated[
+        str | None, typer.Option(help="Camera: picture size, such as 1280x720.", rich_help_panel=_SOURCE)
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Camera: rate to ask for. Images: rate to play.", rich_help_panel=_SOURCE),
+    ] = None,
+    pixel_format: Annotated[
+        str | None, typer.Option(help="Camera: such as mjpeg or yuyv422.", rich_help_panel=_SOURCE)
+    ] = None,
+    transport: Annotated[str, typer.Option(help="RTSP: tcp or udp.", rich_help_panel=_SOURCE)] = "tcp",
+    on_loss: Annotated[
+        str,
+        typer.Option(
+            help="A camera or stream that is lost: wait (say so in the picture, and reconnect) or exit.",
+            rich_help_panel=_LOSS,
+        ),
+    ] = "wait",
+    open_timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for a source to open at first.", rich_help_panel=_LOSS)
+    ] = 10.0,
+    read_timeout: Annotated[
+        float,
+        typer.Option(help="Seconds without a frame after which a source is lost.", rich_help_panel=_LOSS),
+    ] = 0.9,
+    isolate: Annotated[
+        bool | None,
+        typer.Option(
+            help="Run the model in a process of its own, so that nothing it does holds up the video. "
+            "Without: for live sources alone.",
+            rich_help_panel=_LOSS,
+        ),
+    ] = None,
+    ai_timeout: Annotated[
+        float,
+        typer.Option(
+            help="Seconds after which an isolated model that does not answer is replaced.",
+            rich_help_panel=_LOSS,
+        ),
+    ] = 5.0,
     max_overlay_age: Annotated[
-        float, typer.Option(help="Live: seconds after which marks of an earlier frame are not drawn.")
+        float,
+        typer.Option(
+            help="Live: seconds after which marks of an earlier frame are not drawn.", rich_help_panel=_LOSS
+        ),
     ] = 0.12,
-    size: Annotated[str | None, typer.Option(help="Camera: picture size, such as 1280x720.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Camera: rate to ask for. Images: rate to play.")] = None,
-    pixel_format: Annotated[str | None, typer.Option(help="Camera: such as mjpeg or yuyv422.")] = None,
-    transport: Annotated[str, typer.Option(help="RTSP: tcp or udp.")] = "tcp",
-    open_timeout: Annotated[float, typer.Option(help="Seconds to wait for a source to open.")] = 10.0,
-    read_timeout: Annotated[float, typer.Option(help="Seconds to wait for the next frame.")] = 5.0,
+    log_format: Annotated[
+        str,
+        typer.Option(
+            help="text, or json: one object a line on standard output, for programs.", rich_help_panel=_SERVICE
+        ),
+    ] = "text",
     exit_with_parent: Annotated[
         bool,
-        typer.Option("--exit-with-parent", help="End, in good order, when the program that started it ends."),
+        typer.Option(
+            "--exit-with-parent",
+            help="End, in good order, when the program that started it ends.",
+            rich_help_panel=_SERVICE,
+        ),
     ] = False,
     config_file: Config = None,  # noqa: ARG001 - its callback has made defaults of what it holds
 ) -> None:
     """Mark polyps on a video, show it and record it."""
     from scr_live.app import RunConfig, run_video  # noqa: PLC0415 - keeps --help quick
+    from scr_live.sinks.options import RecorderOptions, Safety, parse_segment  # noqa: PLC0415
     from scr_live.sources.options import SourceOptions  # noqa: PLC0415
 
-    if transport not in ("tcp", "udp"):
-        raise OptionError(f"--transport must be tcp or udp; found {transport!r}.")
+    _check_word("--log-format", log_format, ("text", "json"))
     config = RunConfig(
         source=source,
         source_options=SourceOptions(
@@ -74,35 +172,75 @@ def run(  # noqa: PLR0913 - the options of the command
             transport=cast("Literal['tcp', 'udp']", transport),
             open_timeout_s=open_timeout,
             read_timeout_s=read_timeout,
+            on_loss=cast("Literal['wait', 'exit']", on_loss),
         ),
-        record=record,
-        force=force,
-        encoder=encoder,
-        quality=quality,
+        record=_dated(record),
+        record_raw=_dated(record_raw),
+        recording=RecorderOptions(
+            encoder=encoder,
+            quality=quality,
+            force=force,
+            safety=cast("Safety", record_safety),
+            segment=None if segment is None else parse_segment(segment),
+            fallback=record_fallback,
+        ),
         model=model,
         engine=engine,
         precision=precision,
         threads=threads,
+        isolate=isolate,
+        ai_timeout_s=ai_timeout,
         threshold=threshold,
         display=display,
         stats=stats,
         max_frames=max_frames,
         max_overlay_age_s=max_overlay_age,
     )
-    stopping = stop_on_signals(force_after_s=FORCE_AFTER_S, with_parent=exit_with_parent)
-    with stopping as signals, console.RunView() as view:
+    with ExitStack() as stack:
+        view = stack.enter_context(console.JsonView() if log_format == "json" else console.RunView())
+        signals = stack.enter_context(
+            stop_on_signals(force_after_s=FORCE_AFTER_S, with_parent=exit_with_parent)
+        )
+        notifier = stack.enter_context(notifier_for(os.environ))
 
         def started(facts: "Started") -> None:
             signals.started.set()
             view.started(facts)
+            notifier.ready(facts.source.name)
+
+        def progress(now: "Progress") -> None:
+            view.progress(now)
+            notifier.alive(now.composed)
+            notifier.status(_status_line(now))
+            if signals.stop.is_set():
+                notifier.stopping()
 
         outcome = run_video(
             config,
             started=started,
-            progress=view.progress,
+            progress=progress,
             stop=signals.stop,
-            tell=say,
+            tell=view.note,
+            journal=Journal(view.heard),
         )
-    console.tell_outcome(outcome)
-    if outcome.failure is not None:
-        raise outcome.failure
+        view.tell_outcome(outcome)
+        if outcome.failure is not None:
+            raise outcome.failure
+
+
+def _status_line(now: "Progress") -> str:
+    """One line for whoever asks the service manager."""
+    age = "" if now.marks_age_s is None else f", marks {1000 * now.marks_age_s:.0f} ms old"
+    return f"{now.fps:.0f} frames a second; {now.status or now.ai}{age}"
+
+
+def _dated(path: Path | None) -> Path | None:
+    """Put the time of the start for {time}: a service that is started anew records to a new file."""
+    if path is None or "{time}" not in path.name:
+        return path
+    return path.with_name(path.name.replace("{time}", f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
+
+
+def _check_word(option: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise OptionError(f"{option} must be {' or '.join(words)}; found {word!r}.")

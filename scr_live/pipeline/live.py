@@ -214,8 +214,6 @@ class _Pipeline:
             stages=self._timings.stages(),
             channels={channel.name: channel.counts() for channel in self._to.all},
             written=written,
-            events=self._journal.events,
-            event_counts=self._journal.counts,
             source_dropped=self._source.dropped if isinstance(self._source, _CountsDrops) else None,
         )
 

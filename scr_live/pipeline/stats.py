@@ -3,16 +3,18 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scr_live.engines import EngineInfo
-from scr_live.events import Event
 from scr_live.frames import Ai
 from scr_live.pipeline.channel import Counts
 from scr_live.pipeline.timing import Latency
 from scr_live.sources import SourceInfo
+
+if TYPE_CHECKING:
+    from scr_live.sinks.recorder import RecordingState
 
 _REPORT_EVERY_S: Final = 0.25
 _RATE_REPORTS: Final = 12  # the rate is that of the last three seconds
@@ -43,6 +45,8 @@ class Progress:
     marks_age_s: float | None
     """How old the marks were when the latest picture was made; None: it has none."""
     ai_failures: int
+    recording: "RecordingState | None" = None
+    """How the recording does; added by whoever knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,6 @@ class RunStats:
     channels: dict[str, Counts]
     written: dict[str, int] = field(default_factory=dict)
     """Pictures each sink took, by its name."""
-    events: Sequence[Event] = ()
-    """What happened besides frames; of a very long run the latest."""
-    event_counts: Mapping[str, int] = field(default_factory=dict)
     source_dropped: int | None = None
     """Frames that a live source dropped before the pipeline saw them; None if it does not say."""
     model: str = ""
@@ -145,10 +146,6 @@ class RunStats:
                 "reopened": self.ai_reopened,
                 "last_engine": self.last_engine.kind,
                 "last_failure": self.last_ai_failure,
-            },
-            "events": {
-                "counts": dict(self.event_counts),
-                "latest": [event.as_dict() for event in self.events],
             },
         }
 

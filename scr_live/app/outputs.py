@@ -1,0 +1,119 @@
+"""Where the pictures of a run go: recordings and a window."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from scr_live.app.config import RunConfig
+from scr_live.controls import Controls
+from scr_live.errors import NoDisplayError
+from scr_live.events import Journal
+from scr_live.sources import SourceInfo
+
+if TYPE_CHECKING:
+    from scr_live.pipeline.live import NamedSink
+    from scr_live.sinks.raw import RawRecording
+    from scr_live.sinks.recorder import Recorder, RecordingState
+    from scr_live.sinks.window import Window
+    from scr_live.sources.tap import PacketTap
+
+RAW = "raw-recorder"
+
+
+class Recordings:
+    """The annotated recording, and the raw one beside it: each may be missing.
+
+    Made before the source is opened, so that a bad path costs nothing; `begin` needs what is known of the
+    source.
+    """
+
+    def __init__(self, config: RunConfig, journal: Journal) -> None:
+        from scr_live.sinks.raw import raw_recording_for  # noqa: PLC0415 - imports av
+        from scr_live.sinks.recorder import Recorder  # noqa: PLC0415 - imports av
+        from scr_live.sources.opening import kind_of  # noqa: PLC0415 - beside the others
+
+        self._config = config
+        self._journal = journal
+        self._source_path = Path(config.source)
+        self._annotated: Recorder | None = None
+        self._raw: RawRecording | None = None
+        if config.record is not None:
+            Recorder(config.record, config.recording, source_path=self._source_path)
+        if config.record_raw is not None:
+            self._raw = raw_recording_for(
+                kind_of(config.source),
+                config.record_raw,
+                config.recording,
+                source_path=self._source_path,
+                journal=journal,
+            )
+
+    @property
+    def tap(self) -> "PacketTap | None":
+        """What the source is to hand its packets to."""
+        return None if self._raw is None else self._raw.tap
+
+    def begin(self, info: SourceInfo) -> "list[NamedSink]":
+        """Return the sinks of the run."""
+        from scr_live.pipeline.live import RECORDER, NamedSink  # noqa: PLC0415 - imports cv2
+        from scr_live.sinks.recorder import Recorder  # noqa: PLC0415 - imports av
+
+        sinks = []
+        if self._config.record is not None:
+            self._annotated = Recorder(
+                self._config.record,
+                replace(self._config.recording, nominal_fps=info.fps),
+                source_path=self._source_path,
+                size=(info.width, info.height),
+                journal=self._journal,
+            )
+            sinks.append(NamedSink(RECORDER, self._annotated, channel="to-disk"))
+        if self._raw is not None:
+            sinks.append(NamedSink(RAW, self._raw, channel="to-raw-disk"))
+        return sinks
+
+    def state(self) -> "RecordingState | None":
+        """How the annotated recording does; None: there is none."""
+        return None if self._annotated is None else self._annotated.state()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that hold something, the annotated ones first."""
+        return tuple(path for one in self._all() for path in one.paths)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the recordings survived; complete once they are closed."""
+        return tuple(problem for one in self._all() for problem in one.problems)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish both, whatever the reason for leaving."""
+        with contextlib.ExitStack() as stack:
+            for one in reversed(self._all()):
+                stack.push(one.__exit__)
+
+    def _all(self) -> "Sequence[Recorder | RawRecording]":
+        return [one for one in (self._annotated, self._raw) if one is not None]
+
+
+def open_screen(
+    config: RunConfig, controls: Controls, info: SourceInfo, stack: contextlib.ExitStack
+) -> tuple["Window | None", tuple[str, ...]]:
+    """A window, or one sentence that says why there is none."""
+    if not config.display:
+        return None, ()
+    from scr_live.sinks.window import Window  # noqa: PLC0415 - imports cv2
+
+    try:
+        window = Window("scr-live", controls, snapshot_dir=Path.cwd(), is_live=info.is_live)
+        return stack.enter_context(window), ()
+    except NoDisplayError as error:
+        return None, (f"{error} The run goes on without a window.",)
