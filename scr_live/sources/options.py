@@ -31,7 +31,13 @@ class SourceOptions:
     """Camera: such as mjpeg or yuyv422."""
     open_timeout_s: float = 10.0
     """At most an hour, as read_timeout_s: what waits for longer is stuck."""
-    read_timeout_s: float = 5.0
+    read_timeout_s: float = 0.9
+    """Without a picture for so long, a camera or stream counts as lost: noticed within a second, so that no
+    frozen picture passes for a living one. Where the source announces a slow rate: three of its intervals."""
+    connect_timeout_s: float | None = None
+    """Streams: the other side may be silent for so long while it is opened; None: as long as that may take."""
+    on_loss: Literal["wait", "exit"] = "wait"
+    """Cameras and streams: go on without a signal and open it again, or end with an error."""
     transport: Literal["tcp", "udp"] = "tcp"
     """RTSP only."""
 
@@ -48,5 +54,7 @@ class SourceOptions:
                 raise OptionError(
                     f"{option} must be more than 0 and at most {LONGEST_WAIT_S} seconds; found {value}."
                 )
+        if self.on_loss not in ("wait", "exit"):
+            raise OptionError(f"--on-loss must be wait or exit; found {self.on_loss!r}.")
         if self.transport not in ("tcp", "udp"):
             raise OptionError(f"Expected the transport tcp or udp, found {self.transport!r}.")

@@ -133,7 +133,7 @@ def test_names_carry_no_secret(url, name):
 def test_a_driver_that_hangs_is_timed_out_and_reported():
     let_go = threading.Event()
 
-    def hang():
+    def hang(_):
         let_go.wait()
         raise SourceUnreadableError("released")
 
@@ -335,7 +335,7 @@ class Stuttering:
 def test_a_device_that_has_nothing_yet_is_asked_again():
     device = Stuttering(av.open("testsrc=size=64x48:rate=25:duration=1", format="lavfi"))
     with (
-        LiveSource(LiveTarget("camera", "stutter", lambda: device, 5, 5)) as source,
+        LiveSource(LiveTarget("camera", "stutter", lambda _: device, 5, 5)) as source,
         pytest.raises(SourceLostError, match="ended"),
     ):
         list(source)
