@@ -115,7 +115,7 @@ class FrameBuilder:
     def build(self, decoded: av.VideoFrame) -> Frame:
         """Return the next Frame, stamped with the time of this call's end."""
         container_s = cast("float | None", decoded.time)
-        if container_s is None:
+        if container_s is None and self._index:  # RTP has a time from its second picture on
             self._troubles.warn(
                 f"{self._name} carries no time stamps; its frames are taken to be {self._fps:g} a second."
             )

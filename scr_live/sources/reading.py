@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from time import monotonic
 
 import av
@@ -48,6 +49,17 @@ class LiveTarget:
     tap: PacketTap | None = None
 
 
+class _Thread(Thread):
+    """A thread that knows whether its reader was closed."""
+
+    is_unwanted = False
+
+
+def readers_left_behind() -> int:
+    """Count the readers of this process that were closed and have not ended: soon they will, or they hang."""
+    return sum(isinstance(thread, _Thread) and thread.is_unwanted for thread in enumerate_threads())
+
+
 class Reader:
     """Opens a target and puts its decoded pictures into `frames` until the end, a failure or `close`.
 
@@ -65,7 +77,7 @@ class Reader:
         self._packets: Backlog[av.Packet[VideoStream]] = Backlog()
         self._tapped = Tapped(target.tap, self.troubles.warn)
         self.silence_s = target.read_timeout_s
-        self._thread = Thread(target=self._run, name=f"{target.kind}-reader", daemon=True)
+        self._thread = _Thread(target=self._run, name=f"{target.kind}-reader", daemon=True)
         self._thread.start()
 
     @property
@@ -80,6 +92,7 @@ class Reader:
 
     def close(self) -> None:
         """End it, from any thread, at once; the threads end when FFmpeg lets them."""
+        self._thread.is_unwanted = True
         self.frames.close()
         self._packets.close()
         self._tapped.end()
