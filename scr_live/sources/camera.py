@@ -107,4 +107,3 @@ def _refusal(name: str, device: Device, error: Exception) -> SourceError:
         + f", but it refused ({reason}). Close other programs that use it, check your permission to use it "
         "(on Linux: membership of the group video), or ask for another size, rate or pixel format."
     )
-

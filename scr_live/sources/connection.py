@@ -135,7 +135,7 @@ class Retired:
         deadline = monotonic() + timeout_s
         with self._lock:
             ending = list(self._ending)
-        return all([one.wait_gone(deadline - monotonic()) for one in ending])
+        return all(one.wait_gone(deadline - monotonic()) for one in ending)
 
     def _count_ended(self) -> None:
         """Keep the sums of those that ended, and nothing else of them: there may be hundreds in a run."""

@@ -24,7 +24,7 @@ BLACK_BELOW: Final = 24
 WHITE_ABOVE: Final = 250
 """Saturated: nearly all samples are at the top in every channel."""
 
-NEARLY_ALL: Final = 0.995
+NEARLY_ALL: Final = 0.98
 """Share of the samples: of black with a clock or a logo in it, this is still black."""
 
 _SAMPLES = 48  # a side: about 2,300 of a picture's pixels

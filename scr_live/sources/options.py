@@ -35,7 +35,7 @@ class SourceOptions:
     """Without a picture for so long, a camera or stream counts as lost: noticed within a second, so that no
     frozen picture passes for a living one. Where the source announces a slow rate: three of its intervals."""
     connect_timeout_s: float | None = None
-    """Streams: the other side may be silent for so long while it is opened; None: as long as that may take."""
+    """Streams: how long the other side may be silent while it is opened; None: as long as that takes."""
     on_loss: Literal["wait", "exit"] = "wait"
     """Cameras and streams: go on without a signal and open it again, or end with an error."""
     transport: Literal["tcp", "udp"] = "tcp"
@@ -48,9 +48,13 @@ class SourceOptions:
             )
         if self.fps is not None and not SLOWEST_FPS <= self.fps <= FASTEST_FPS:
             raise OptionError(f"--fps must be from {SLOWEST_FPS} to {FASTEST_FPS}; found {self.fps}.")
-        waits = {"--open-timeout": self.open_timeout_s, "--read-timeout": self.read_timeout_s}
+        waits = {
+            "--open-timeout": self.open_timeout_s,
+            "--read-timeout": self.read_timeout_s,
+            "connect_timeout_s": self.connect_timeout_s,
+        }
         for option, value in waits.items():
-            if not 0 < value <= LONGEST_WAIT_S:
+            if value is not None and not 0 < value <= LONGEST_WAIT_S:
                 raise OptionError(
                     f"{option} must be more than 0 and at most {LONGEST_WAIT_S} seconds; found {value}."
                 )

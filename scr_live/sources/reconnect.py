@@ -1,4 +1,4 @@
-"""A camera or stream that comes back: while it is lost, time goes on and nobody is shown old video as live."""
+"""A camera or stream that comes back: while it is lost, time goes on and no old video passes for live."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -125,7 +125,9 @@ class Reconnecting(VideoSource):
         with self._iterating:
             self._retire()
         if not self._retired.wait_gone(RELEASE_S):
-            self._retired.note([f"{self._info.name} hangs; its reader is left behind and ends with the program."])
+            self._retired.note(
+                [f"{self._info.name} hangs; its reader is left behind and ends with the program."]
+            )
 
     def _next(self) -> Frame | None:
         if self._closed.is_set():

@@ -17,10 +17,10 @@ PROTOCOLS = "rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto,data"
 
 
 RATE_PICTURES = 5
-"""Pictures that FFmpeg looks at for the frame rate before it hands out the first; by itself it takes twenty."""
+"""Pictures that FFmpeg looks at for the frame rate before it hands out the first; it would take twenty."""
 
 UDP_FIFO_PACKETS = 8192
-"""What FFmpeg holds for us of a datagram stream, in packets of 188 bytes: for bursts, as it is read at once."""
+"""What FFmpeg may hold of a datagram stream, in packets of 188 bytes: for bursts, as it is read at once."""
 
 REORDER_S = 0.1
 """How long RTP over UDP waits for a packet that was overtaken."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 from av.video.stream import VideoStream
@@ -21,7 +21,7 @@ class PacketTap(Protocol):
         """A connection was opened. `stream` is alive only during this call: copy what is needed of it."""
         ...
 
-    def packet(self, packet: av.Packet) -> None:
+    def packet(self, packet: "av.Packet[VideoStream]") -> None:
         """The next packet. It is the tap's own: to keep, to change and to mux."""
         ...
 
@@ -69,9 +69,9 @@ class Tapped:
             self._complain(f"Taking the packets as they came failed: {type(error).__name__}: {error}.")
 
 
-def own_packet(packet: "av.Packet[VideoStream]") -> av.Packet:
-    """Return a packet that shares the bytes, which nobody changes, and nothing else: muxing changes the rest."""
-    own = av.Packet(packet)
+def own_packet(packet: "av.Packet[VideoStream]") -> "av.Packet[VideoStream]":
+    """Return a packet that shares the bytes, which nobody changes, alone: muxing changes all else."""
+    own = cast("av.Packet[VideoStream]", av.Packet(cast("bytes", packet)))  # it takes any buffer
     own.pts, own.dts, own.time_base = packet.pts, packet.dts, packet.time_base
     own.duration = packet.duration
     own.is_keyframe, own.is_corrupt = packet.is_keyframe, packet.is_corrupt

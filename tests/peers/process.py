@@ -10,10 +10,12 @@ HERE = Path(__file__).parent
 
 
 class Peer:
-    """`with Peer("ts_server.py", port=N, fps=25) as peer`: it runs and has its port open."""
+    """`with Peer("ts_server.py", port=N, http=True) as peer`: it runs and has its port open."""
 
     def __init__(self, script: str, **options: object) -> None:
-        arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        arguments = [
+            f"--{name}={value}" if value is not True else f"--{name}" for name, value in options.items()
+        ]
         self._command = [sys.executable, str(HERE / script), *arguments]
         self._process: subprocess.Popen[str] | None = None
 
