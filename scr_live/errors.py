@@ -10,6 +10,7 @@ expected, what was found and what to do, and the command line prints it without 
     |   +-- SourceUnreadableError       it is there, and is no video that can be read
     |   +-- SourceTimeoutError (TimeoutError)
     |   +-- SourceLostError (ConnectionError)
+    |       +-- SourceChangedError      it goes on, in another picture size
     +-- ModelError                      weights, cards, ONNX files
     |   +-- ModelNotFoundError (FileNotFoundError)
     |   +-- CardError (ValueError)      a card that is missing, malformed or does not fit its file
@@ -57,6 +58,10 @@ class SourceTimeoutError(SourceError, TimeoutError):
 
 class SourceLostError(SourceError, ConnectionError):
     """A source that had delivered frames stopped."""
+
+
+class SourceChangedError(SourceLostError):
+    """A live source goes on with pictures of another size: it is to be opened again."""
 
 
 class ModelError(ScrLiveError):

@@ -11,6 +11,8 @@ from av.container import InputContainer
 from scr_live.errors import OptionError, SourceError, SourceNotFoundError, SourceUnreadableError
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.options import SourceOptions
+from scr_live.sources.tap import PacketTap
+from scr_live.sources.v4l2 import cameras_here
 
 _COMPRESSED = ("mjpeg", "h264")  # FFmpeg calls these the input's codec, not its pixel format
 
@@ -26,26 +28,29 @@ class Device:
     settings: tuple[tuple[str, str], ...] = ()
 
 
-def open_camera(spec: str, options: SourceOptions) -> LiveSource:
+def open_camera(spec: str, options: SourceOptions, *, tap: PacketTap | None = None) -> LiveSource:
     """Open a camera by index, device path or `camera:NAME`, and wait for its first picture."""
     device = device_for(spec, options, sys.platform)
     if device.address.startswith("/dev/") and not Path(device.address).exists():
         raise SourceNotFoundError(
-            f"Expected a camera at {device.address}, found none. {_cameras_here()} Plug it in, or check its "
+            f"Expected a camera at {device.address}, found none. {cameras_here()} Plug it in, or check its "
             "number."
         )
-    return open_device(device, f"camera {spec}", options)
+    return open_device(device, f"camera {spec.removeprefix('camera:')}", options, tap=tap)
 
 
-def open_device(device: Device, name: str, options: SourceOptions) -> LiveSource:
+def open_device(
+    device: Device, name: str, options: SourceOptions, *, tap: PacketTap | None = None
+) -> LiveSource:
     """Open any FFmpeg device input as a camera."""
     return LiveSource(
         LiveTarget(
             kind="camera",
             name=name,
-            open_container=lambda: _open(device, name, options),
+            open_container=lambda read_timeout_s: _open(device, name, options, read_timeout_s=read_timeout_s),
             open_timeout_s=options.open_timeout_s,
             read_timeout_s=options.read_timeout_s,
+            tap=tap,
         )
     )
 
@@ -80,14 +85,14 @@ def _settings(options: SourceOptions) -> tuple[tuple[str, str], ...]:
     return tuple(settings.items())
 
 
-def _open(device: Device, name: str, options: SourceOptions) -> InputContainer:
+def _open(device: Device, name: str, options: SourceOptions, *, read_timeout_s: float) -> InputContainer:
     patience_s = options.open_timeout_s / 2  # FFmpeg starts this clock twice
     try:
         return av.open(
             device.address,
             format=device.demuxer,
             options=dict(device.settings),
-            timeout=(patience_s, options.read_timeout_s),
+            timeout=(patience_s, read_timeout_s),
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise _refusal(name, device, error) from error
@@ -102,8 +107,3 @@ def _refusal(name: str, device: Device, error: Exception) -> SourceError:
         + f", but it refused ({reason}). Close other programs that use it, check your permission to use it "
         "(on Linux: membership of the group video), or ask for another size, rate or pixel format."
     )
-
-
-def _cameras_here() -> str:
-    found = sorted(str(path) for path in Path("/dev").glob("video*"))
-    return f"This machine has {', '.join(found)}." if found else "This machine shows no camera at all."

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from scr_live.errors import SourceLostError, SourceUnreadableError
+from scr_live.errors import SourceChangedError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame
 from scr_live.sources.convert import Deinterlacer, RgbConverter
 from scr_live.sources.timeline import Timeline
@@ -61,6 +61,11 @@ class PacketDecoder:
         if packet.size == 0:
             yield from self._deinterlacer.flush()
 
+    def skip(self, packet: "av.Packet[VideoStream]") -> None:
+        """Forget what came before this packet, a key frame: the packets between were left out."""
+        packet.stream.codec_context.flush_buffers()
+        self._deinterlacer.flush()
+
     def _decoded(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
         try:
             frames = packet.decode()
@@ -85,7 +90,7 @@ class PacketDecoder:
         elif size != self._size:
             # Everything behind (the field, the tracks, the recording) is of one size: a live source is to be
             # opened again, a file cannot be used as it is.
-            kind = SourceLostError if self._is_live else SourceUnreadableError
+            kind = SourceChangedError if self._is_live else SourceUnreadableError
             remedy = "Open it again." if self._is_live else "Split it there, or re-encode it to one size."
             raise kind(
                 f"Expected {self._size[0]}x{self._size[1]} throughout {self._name}, found "
@@ -110,7 +115,7 @@ class FrameBuilder:
     def build(self, decoded: av.VideoFrame) -> Frame:
         """Return the next Frame, stamped with the time of this call's end."""
         container_s = cast("float | None", decoded.time)
-        if container_s is None:
+        if container_s is None and self._index:  # RTP has a time from its second picture on
             self._troubles.warn(
                 f"{self._name} carries no time stamps; its frames are taken to be {self._fps:g} a second."
             )

@@ -40,12 +40,15 @@ class Handoff(Generic[T]):
             self._changed.notify_all()
             return True
 
-    def take(self, timeout_s: float) -> T | None:
-        """Wait for the next item; None at the end. Raises what the reader failed with, or TimeoutError."""
-        deadline = monotonic() + timeout_s
+    def take(self, timeout_s: float | None = None) -> T | None:
+        """Wait for the next item (None: as long as it takes); None at the end.
+
+        Raises what the reader failed with, or TimeoutError.
+        """
+        deadline = None if timeout_s is None else monotonic() + timeout_s
         with self._changed:
             while not (self._items or self._ended or self._closed):
-                if not self._changed.wait(deadline - monotonic()):
+                if not self._changed.wait(None if deadline is None else deadline - monotonic()):
                     raise TimeoutError
             if self._closed:
                 return None

@@ -31,7 +31,13 @@ class SourceOptions:
     """Camera: such as mjpeg or yuyv422."""
     open_timeout_s: float = 10.0
     """At most an hour, as read_timeout_s: what waits for longer is stuck."""
-    read_timeout_s: float = 5.0
+    read_timeout_s: float = 0.9
+    """Without a picture for so long, a camera or stream counts as lost: noticed within a second, so that no
+    frozen picture passes for a living one. Where the source announces a slow rate: three of its intervals."""
+    connect_timeout_s: float | None = None
+    """Streams: how long the other side may be silent while it is opened; None: as long as that takes."""
+    on_loss: Literal["wait", "exit"] = "wait"
+    """Cameras and streams: go on without a signal and open it again, or end with an error."""
     transport: Literal["tcp", "udp"] = "tcp"
     """RTSP only."""
 
@@ -42,11 +48,17 @@ class SourceOptions:
             )
         if self.fps is not None and not SLOWEST_FPS <= self.fps <= FASTEST_FPS:
             raise OptionError(f"--fps must be from {SLOWEST_FPS} to {FASTEST_FPS}; found {self.fps}.")
-        waits = {"--open-timeout": self.open_timeout_s, "--read-timeout": self.read_timeout_s}
+        waits = {
+            "--open-timeout": self.open_timeout_s,
+            "--read-timeout": self.read_timeout_s,
+            "connect_timeout_s": self.connect_timeout_s,
+        }
         for option, value in waits.items():
-            if not 0 < value <= LONGEST_WAIT_S:
+            if value is not None and not 0 < value <= LONGEST_WAIT_S:
                 raise OptionError(
                     f"{option} must be more than 0 and at most {LONGEST_WAIT_S} seconds; found {value}."
                 )
+        if self.on_loss not in ("wait", "exit"):
+            raise OptionError(f"--on-loss must be wait or exit; found {self.on_loss!r}.")
         if self.transport not in ("tcp", "udp"):
             raise OptionError(f"Expected the transport tcp or udp, found {self.transport!r}.")

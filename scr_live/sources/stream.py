@@ -10,12 +10,23 @@ from av.container import InputContainer
 from scr_live.errors import SourceError, SourceNotFoundError, SourceTimeoutError, SourceUnreadableError
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.options import SourceOptions
+from scr_live.sources.tap import PacketTap
 
 PROTOCOLS = "rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto,data"
 """What an address, or a playlist behind it, may lead to: never a file of this machine."""
 
 
-def open_stream(url: str, options: SourceOptions) -> LiveSource:
+RATE_PICTURES = 5
+"""Pictures that FFmpeg looks at for the frame rate before it hands out the first; it would take twenty."""
+
+UDP_FIFO_PACKETS = 8192
+"""What FFmpeg may hold of a datagram stream, in packets of 188 bytes: for bursts, as it is read at once."""
+
+REORDER_S = 0.1
+"""How long RTP over UDP waits for a packet that was overtaken."""
+
+
+def open_stream(url: str, options: SourceOptions, *, tap: PacketTap | None = None) -> LiveSource:
     """Connect and wait for the first picture; a SourceError within the two time-outs together."""
     scheme, mark, rest = url.partition("://")
     url = scheme.lower() + mark + rest  # FFmpeg knows its protocols in small letters alone
@@ -24,9 +35,10 @@ def open_stream(url: str, options: SourceOptions) -> LiveSource:
         LiveTarget(
             kind="stream",
             name=name,
-            open_container=lambda: _connect(url, name, options),
+            open_container=lambda read_timeout_s: _connect(url, name, options, read_timeout_s=read_timeout_s),
             open_timeout_s=options.open_timeout_s,
             read_timeout_s=options.read_timeout_s,
+            tap=tap,
         )
     )
 
@@ -43,15 +55,29 @@ def redact(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-def _connect(url: str, name: str, options: SourceOptions) -> InputContainer:
-    settings = {"protocol_whitelist": PROTOCOLS}
-    if urlsplit(url).scheme in ("rtsp", "rtsps"):
-        settings["rtsp_transport"] = options.transport
+def settings_for(url: str, options: SourceOptions) -> dict[str, str]:
+    """Translate an address and options into FFmpeg's words. What the address itself asks for comes first."""
+    settings = {"protocol_whitelist": PROTOCOLS, "fpsprobesize": str(RATE_PICTURES)}
+    match urlsplit(url).scheme:
+        case "rtsp" | "rtsps":
+            settings |= {"rtsp_transport": options.transport, "max_delay": str(round(REORDER_S * 1e6))}
+        case "udp":
+            # Without overrun_nonfatal a burst that does not fit would end the stream.
+            settings |= {"fifo_size": str(UDP_FIFO_PACKETS), "overrun_nonfatal": "1"}
+    if options.connect_timeout_s is not None:
+        # It goes on to count for every read: it must not be what ends a silence that may last for longer.
+        patience_s = max(options.connect_timeout_s, options.read_timeout_s)
+        settings["timeout"] = str(round(patience_s * 1e6))
+    return settings
+
+
+def _connect(url: str, name: str, options: SourceOptions, *, read_timeout_s: float) -> InputContainer:
+    settings = settings_for(url, options)
     # FFmpeg starts this clock twice, for connecting and for looking at what comes.
     patience_s = options.open_timeout_s / 2
     began_at = monotonic()
     try:
-        return av.open(url, options=settings, timeout=(patience_s, options.read_timeout_s))
+        return av.open(url, options=settings, timeout=(patience_s, read_timeout_s))
     except (av.error.FFmpegError, ValueError) as error:
         # An interrupted RTSP handshake calls itself invalid data: the clock knows better.
         timed_out = monotonic() - began_at >= patience_s

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from scr_live.errors import SourceError
+from scr_live.events import Journal
 from scr_live.sources import VideoSource
 from scr_live.sources.opening import SourceOptions, open_source
 
@@ -63,6 +64,16 @@ def from_a_device(bench):
     return open_device(Device("lavfi", "testsrc=size=64x48:rate=25"), "pattern", IMPATIENT)
 
 
+def from_a_source_that_comes_back(bench):
+    from scr_live.sources.camera import Device, open_device  # noqa: PLC0415
+    from scr_live.sources.reconnect import Reconnecting  # noqa: PLC0415
+
+    def open_again():
+        return open_device(Device("lavfi", "testsrc=size=64x48:rate=25"), "pattern", IMPATIENT)
+
+    return Reconnecting(open_again(), open_again, options=IMPATIENT, journal=Journal())
+
+
 def from_phantom(bench):
     pytest.importorskip("scr_live.sources.phantom")
     return open_source("phantom:size=64x48")
@@ -75,6 +86,7 @@ SOURCES = [
     from_images,
     from_a_stream,
     from_a_device,
+    from_a_source_that_comes_back,
     from_phantom,
 ]
 

@@ -11,6 +11,7 @@ import pytest
 
 from scr_live.errors import (
     OptionError,
+    SourceChangedError,
     SourceError,
     SourceLostError,
     SourceNotFoundError,
@@ -21,7 +22,8 @@ from scr_live.sources.camera import Device, device_for, open_camera, open_device
 from scr_live.sources.handoff import Handoff
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.opening import SourceOptions, kind_of, open_source
-from scr_live.sources.stream import redact
+from scr_live.sources.reading import readers_left_behind
+from scr_live.sources.stream import redact, settings_for
 
 PATIENT = SourceOptions()  # where no time-out is to be seen: a busy machine shall not show one
 SOON_SILENT = SourceOptions(read_timeout_s=0.3)
@@ -88,7 +90,7 @@ def test_a_live_stream_that_changes_its_size_is_lost(tmp_path, make_clip, transp
     with (
         loopback(transport_stream + larger) as server,
         open_source(f"tcp://127.0.0.1:{server.port}", PATIENT) as source,
-        pytest.raises(SourceLostError, match=r"64x48 .* 96x48"),
+        pytest.raises(SourceChangedError, match=r"64x48 .* 96x48"),
     ):
         list(source)
 
@@ -133,7 +135,7 @@ def test_names_carry_no_secret(url, name):
 def test_a_driver_that_hangs_is_timed_out_and_reported():
     let_go = threading.Event()
 
-    def hang():
+    def hang(_):
         let_go.wait()
         raise SourceUnreadableError("released")
 
@@ -144,6 +146,73 @@ def test_a_driver_that_hangs_is_timed_out_and_reported():
         assert any("did not let go" in note for note in caught.value.__notes__)
     finally:
         let_go.set()
+
+
+class Stuttering:
+    """A container whose device has nothing yet after each packet, as FFmpeg says when it must not block."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self._packets = None
+        self.refused = 0
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._inner.close()
+
+    def demux(self, stream):
+        self._packets = self._packets or self._inner.demux(stream)
+        for packet in self._packets:
+            yield packet
+            self.refused += 1
+            raise BlockingIOError
+
+
+class Hanging(Stuttering):
+    """A container whose driver hangs after the first packet, however long nobody wants more."""
+
+    def __init__(self, inner, let_go):
+        super().__init__(inner)
+        self._let_go = let_go
+
+    def demux(self, stream):
+        yield next(self._inner.demux(stream))
+        self._let_go.wait()
+
+
+def test_closing_does_not_wait_for_a_driver_that_hangs():
+    let_go = threading.Event()
+    device = Hanging(av.open("testsrc=size=64x48:rate=25", format="lavfi"), let_go)
+    source = LiveSource(LiveTarget("camera", "hanging", lambda _: device, 5, 5))
+    try:
+        before = readers_left_behind()
+        source.close()
+        assert readers_left_behind() == before + 1  # it returned before the reader did
+        assert list(source) == []
+    finally:
+        let_go.set()
+
+
+def test_a_slow_source_may_be_silent_for_three_of_its_intervals():
+    device = Device("lavfi", "testsrc=size=64x48:rate=2")
+    with open_device(device, "slow", SOON_SILENT) as source:
+        assert source._reader.silence_s == 1.5
+        assert next(iter(source)).index == 0
+
+
+def test_an_address_in_the_words_of_ffmpeg():
+    rtsp = settings_for("rtsp://host/x", SourceOptions(transport="udp"))
+    assert rtsp["rtsp_transport"] == "udp"
+    assert "timeout" not in rtsp
+    datagrams = settings_for("udp://239.0.0.1:1234", SourceOptions(connect_timeout_s=0.2, read_timeout_s=2))
+    assert datagrams["overrun_nonfatal"] == "1"
+    assert datagrams["timeout"] == "2000000"  # a read may take as long
+    assert "rtsp_transport" not in datagrams
 
 
 def test_an_endless_device_is_live():
@@ -176,6 +245,7 @@ def test_a_missing_camera_is_not_found():
         ("0", "linux", "v4l2", "/dev/video0"),
         ("/dev/video2", "linux", "v4l2", "/dev/video2"),
         ("camera:/dev/v4l/by-id/scope", "linux", "v4l2", "/dev/v4l/by-id/scope"),
+        ("/dev/v4l/by-path/pci-0", "linux", "v4l2", "/dev/v4l/by-path/pci-0"),
         ("1", "darwin", "avfoundation", "1:none"),
         ("camera:Scope Grabber", "darwin", "avfoundation", "Scope Grabber:none"),
         ("camera:Scope Grabber", "win32", "dshow", "video=Scope Grabber"),
@@ -222,6 +292,8 @@ def test_numbers_name_no_camera_where_there_are_none():
         {"read_timeout_s": 3600.1},
         {"read_timeout_s": float("inf")},
         {"transport": "pigeon"},
+        {"on_loss": "cry"},
+        {"connect_timeout_s": 0},
     ],
 )
 def test_wishes_that_make_no_sense_are_option_errors(wish):
@@ -307,35 +379,10 @@ def test_closing_a_handoff_wakes_whoever_waits(side):
     assert result == [False if side == "put" else None]
 
 
-class Stuttering:
-    """A container whose device has nothing yet after each packet, as FFmpeg says when it must not block."""
-
-    def __init__(self, inner):
-        self._inner = inner
-        self._packets = None
-        self.refused = 0
-
-    def __getattr__(self, name):
-        return getattr(self._inner, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._inner.close()
-
-    def demux(self, stream):
-        self._packets = self._packets or self._inner.demux(stream)
-        for packet in self._packets:
-            yield packet
-            self.refused += 1
-            raise BlockingIOError
-
-
 def test_a_device_that_has_nothing_yet_is_asked_again():
     device = Stuttering(av.open("testsrc=size=64x48:rate=25:duration=1", format="lavfi"))
     with (
-        LiveSource(LiveTarget("camera", "stutter", lambda: device, 5, 5)) as source,
+        LiveSource(LiveTarget("camera", "stutter", lambda _: device, 5, 5)) as source,
         pytest.raises(SourceLostError, match="ended"),
     ):
         list(source)
