@@ -69,9 +69,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
             screen=screen,
             overlays=(ContourOverlay(), ScoreLabel()),
             controls=controls,
-            options=PipelineOptions(
-                max_frames=config.max_frames, max_overlay_age_s=config.max_overlay_age_s
-            ),
+            options=PipelineOptions(max_frames=config.max_frames, max_overlay_age_s=config.max_overlay_age_s),
             progress=None if progress is None else _with_recording(progress, recordings),
             stop=stop,
             reopen_engine=ladder,

@@ -142,7 +142,8 @@ def run(  # noqa: PLR0913 - the options of the command
     log_format: Annotated[
         str,
         typer.Option(
-            help="text, or json: one object a line on standard output, for programs.", rich_help_panel=_SERVICE
+            help="text, or json: one object a line on standard output, for programs.",
+            rich_help_panel=_SERVICE,
         ),
     ] = "text",
     exit_with_parent: Annotated[

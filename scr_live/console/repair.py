@@ -20,5 +20,7 @@ def tell_repaired(repaired: "Repaired") -> None:
     else:
         say("found     a recording that was cut off between two pictures")
     if repaired.undecodable:
-        say(f"note      {counted(repaired.undecodable, 'picture')} cannot be decoded, in the original neither")
+        say(
+            f"note      {counted(repaired.undecodable, 'picture')} cannot be decoded, in the original neither"
+        )
     say(f"repaired  {repaired.path}: {counted(repaired.frames, 'frame')}, {repaired.duration_s:.2f} s")

@@ -60,7 +60,9 @@ def open_chaos_engine(  # noqa: PLR0913  each a plain value: they go to another 
         from scr_live.engines.opening import open_engine  # noqa: PLC0415 - only where there is a model
         from scr_live.shipped import model_for  # noqa: PLC0415
 
-        inner = open_engine(engine, model_for(engine, model), precision=precision, threads=threads, progress=progress)
+        inner = open_engine(
+            engine, model_for(engine, model), precision=precision, threads=threads, progress=progress
+        )
     return ChaosEngine(inner, schedule, clock=lambda: time.time() - began_at, log=Path(log) if log else None)
 
 
