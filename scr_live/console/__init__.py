@@ -5,6 +5,7 @@ from scr_live.console.export import ExportView, tell_export
 from scr_live.console.json_lines import JsonView
 from scr_live.console.output import CountView, print_any_name, tell_checks, tell_error
 from scr_live.console.run import RunView, tell_outcome
+from scr_live.console.soak import SoakView, tell_soak
 from scr_live.console.training import TrainView
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ExportView",
     "JsonView",
     "RunView",
+    "SoakView",
     "TrainView",
     "print_any_name",
     "tell_checks",
@@ -19,4 +21,5 @@ __all__ = [
     "tell_evaluation",
     "tell_export",
     "tell_outcome",
+    "tell_soak",
 ]
