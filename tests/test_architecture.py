@@ -49,7 +49,7 @@ AT_HOME = {
     "platformdirs": ("engines/engine_cache.py",),
     "openvino": ("engines/openvino.py",),
     "onnxruntime": ("engines/onnx_runtime.py", "convert/"),
-    "av": ("sources/", "sinks/"),
+    "av": ("sources/", "sinks/", "soak/parts.py"),
     "typer": (
         "cli/__init__.py",
         "cli/config.py",
@@ -62,6 +62,7 @@ AT_HOME = {
         "cli/train.py",
         "cli/ablate.py",
         "cli/export.py",
+        "cli/soak.py",
     ),
     "rich": ("console/",),
 }

@@ -12,6 +12,7 @@ from scr_live.cli.evaluate import evaluate
 from scr_live.cli.export import export
 from scr_live.cli.repair import repair
 from scr_live.cli.run import run
+from scr_live.cli.soak import soak
 from scr_live.cli.train import train
 from scr_live.errors import ScrLiveError
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, repair, evaluate, export, train, ablate, doctor):
+for command in (run, repair, evaluate, export, train, ablate, doctor, soak):
     app.command()(command)
 
 

@@ -6,6 +6,7 @@ from scr_live.console.json_lines import JsonView
 from scr_live.console.output import CountView, print_any_name, tell_checks, tell_error
 from scr_live.console.repair import tell_repaired
 from scr_live.console.run import RunView, tell_outcome
+from scr_live.console.soak import SoakView, tell_soak
 from scr_live.console.training import TrainView
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ExportView",
     "JsonView",
     "RunView",
+    "SoakView",
     "TrainView",
     "print_any_name",
     "tell_checks",
@@ -21,4 +23,5 @@ __all__ = [
     "tell_export",
     "tell_outcome",
     "tell_repaired",
+    "tell_soak",
 ]

@@ -34,6 +34,7 @@ def open_chaos_engine(  # noqa: PLR0913  each a plain value: they go to another 
     kinds: Sequence[str] = CALM_ENGINE,
     mean_interval_s: float = 5.0,
     longest_s: float = 3.0,
+    quiet_s: float = 0.0,
     engine: str = "constant",
     model: str = "",
     precision: str = "auto",
@@ -54,6 +55,7 @@ def open_chaos_engine(  # noqa: PLR0913  each a plain value: they go to another 
         tuple(EngineFault(kind) for kind in kinds),
         mean_interval_s=mean_interval_s,
         longest_s=longest_s,
+        quiet_s=quiet_s,
     )
     inner: Engine = ConstantEngine(size, probability)
     if engine != "constant":

@@ -7,9 +7,12 @@ from typing import Final
 from scr_live.engines.opening import check_names, check_threads
 from scr_live.errors import OptionError
 from scr_live.files import check_results
+from scr_live.phantom.options import PhantomOptions
 from scr_live.shipped import DEFAULT_MODEL
+from scr_live.sources.options import FASTEST_FPS, SLOWEST_FPS
 
 LONGEST_MIN: Final = 7 * 24 * 60
+QUICKEST_SAMPLES_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ def check(config: SoakConfig) -> None:
         raise OptionError(
             f"--fault-every must be more than 0 s and at most the whole soak; found {config.fault_every_s:g}."
         )
+    if not QUICKEST_SAMPLES_S <= config.sample_every_s <= config.duration_s:
+        raise OptionError(
+            f"--sample-every must be at least {QUICKEST_SAMPLES_S:g} s and at most the whole soak; found "
+            f"{config.sample_every_s:g}."
+        )
+    if not SLOWEST_FPS <= config.fps <= FASTEST_FPS:
+        raise OptionError(f"--fps must be from {SLOWEST_FPS} to {FASTEST_FPS}; found {config.fps:g}.")
+    PhantomOptions(width=config.width, height=config.height, seed=config.seed)  # raises what is wrong with it
     check_names(config.engine, config.precision)
     check_threads(config.threads)
     check_results({"--report": config.report})

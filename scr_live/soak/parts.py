@@ -1,0 +1,93 @@
+"""The parts of a soak: those of a live run, around a source and an engine that fail on purpose."""
+
+import contextlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scr_live.engines import Engine
+from scr_live.engines.isolated import IsolatedEngine
+from scr_live.engines.ladder import EngineLadder, Rung
+from scr_live.engines.leash import Leash
+from scr_live.events import Journal
+from scr_live.faults.replay import ReplaySource
+from scr_live.faults.schedule import EngineFault, FaultSchedule, SourceFault
+from scr_live.faults.source import Chaos
+from scr_live.frames import Image
+from scr_live.phantom.options import PhantomOptions
+from scr_live.soak.config import SoakConfig
+
+if TYPE_CHECKING:
+    from scr_live.sinks import Sink
+
+QUIET_S = 5.0
+"""Without faults, at the beginning: what opens has opened by then."""
+
+_CHAOS_ENGINE = "scr_live.faults.engine:open_chaos_engine"
+_KINDS = tuple(
+    k for k in SourceFault if k not in (SourceFault.DISCONNECT, SourceFault.HANG, SourceFault.SIZE)
+)
+_ANSWER_TIMEOUT_S = 2.0  # shorter than the longest hang, so that it is met
+_IMAGES = 25
+
+
+def phantom_images(config: SoakConfig) -> list[Image]:
+    """A second of a synthetic colonoscopy, rendered once."""
+    from scr_live.phantom.render import render  # noqa: PLC0415 - imports cv2
+
+    options = PhantomOptions(seed=config.seed, width=config.width, height=config.height)
+    return [render(options, index)[0] for index in range(_IMAGES)]
+
+
+def chaos_source(config: SoakConfig, images: Sequence[Image]) -> Chaos:
+    """A camera that fails, and shows these pictures in turn."""
+    schedule = FaultSchedule(config.seed, _KINDS, mean_interval_s=config.fault_every_s, quiet_s=QUIET_S)
+    return Chaos(lambda: ReplaySource(images, fps=config.fps, name="phantom"), schedule)
+
+
+def open_engines(
+    config: SoakConfig, journal: Journal, *, began_at: float, log: Path
+) -> tuple[Engine, EngineLadder]:
+    """An engine that fails, in a process of its own, and how it is opened anew."""
+    arguments = {
+        "seed": config.seed,
+        "began_at": began_at,
+        "quiet_s": QUIET_S,
+        "kinds": tuple(map(str, EngineFault)),
+        "mean_interval_s": config.fault_every_s,
+        "engine": config.engine,
+        "model": config.model,
+        "precision": config.precision,
+        "threads": config.threads,
+        "log": str(log),
+    }
+
+    only = Rung(config.engine, config.precision)
+
+    def open_rung(rung: Rung, *, leash: Leash) -> Engine:  # noqa: ARG001 - there is one
+        return IsolatedEngine(_CHAOS_ENGINE, arguments, answer_timeout_s=_ANSWER_TIMEOUT_S, leash=leash)
+
+    engine = open_rung(only, leash=Leash())
+    return engine, EngineLadder(open_rung, engine.info, rungs=(only,), journal=journal)
+
+
+def open_recorder(config: SoakConfig) -> AbstractContextManager["Sink | None"]:
+    """A recording in segments, if a folder for it was named."""
+    if config.record is None:
+        return contextlib.nullcontext()
+    from scr_live.sinks.recorder import Recorder, RecorderOptions  # noqa: PLC0415 - imports av
+
+    options = RecorderOptions(force=True, nominal_fps=config.fps)
+    return Recorder(config.record / "soak.mp4", options)
+
+
+def pictures_in(folder: Path) -> int:
+    """How many pictures the files of the recording hold, by their packets."""
+    import av  # noqa: PLC0415 - heavy
+
+    count = 0
+    for path in sorted(folder.glob("soak*.mp4")):
+        with av.open(str(path)) as container:
+            count += sum(packet.size > 0 for packet in container.demux(video=0))
+    return count
