@@ -1,7 +1,6 @@
 """Where the pictures of a run go: recordings and a window."""
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,8 @@ from scr_live.events import Journal
 from scr_live.sources import SourceInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scr_live.pipeline.live import NamedSink
     from scr_live.sinks.raw import RawRecording
     from scr_live.sinks.recorder import Recorder, RecordingState

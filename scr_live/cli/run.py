@@ -198,7 +198,9 @@ def run(  # noqa: PLR0913 - the options of the command
         max_overlay_age_s=max_overlay_age,
     )
     with ExitStack() as stack:
-        view = stack.enter_context(console.JsonView() if log_format == "json" else console.RunView())
+        view: console.JsonView | console.RunView
+        view = console.JsonView() if log_format == "json" else console.RunView()
+        stack.enter_context(view)
         signals = stack.enter_context(
             stop_on_signals(force_after_s=FORCE_AFTER_S, with_parent=exit_with_parent)
         )

@@ -44,7 +44,7 @@ def tell_soak(report: "Report") -> None:
     """Print what was injected, what was lost, and each limit."""
     kinds = Counter(str(one.kind) for one in report.injected)
     say(f"injected  {counted(len(report.injected), 'fault')}: {_list(kinds)}")
-    events = report.stats.event_counts
+    events = report.events
     say(f"events    {_list(events) if events else 'none'}")
     stats = report.stats
     say(

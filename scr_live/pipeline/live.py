@@ -36,6 +36,7 @@ from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
 from scr_live.sinks import Screen
 from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources.judge import SignalJudge
 
 __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "run"]
 
@@ -149,7 +150,12 @@ class _Pipeline:
         )
         self._stalls = StallWatch(self._still_s, limit_s=options.stall_after_s, journal=journal)
         self._capture = Capture(
-            source, self._timings, journal=journal, is_over=self._is_over, max_frames=options.max_frames
+            source,
+            self._timings,
+            journal=journal,
+            is_over=self._is_over,
+            max_frames=options.max_frames,
+            judge=SignalJudge() if info.is_live else None,
         )
         self._inference = Inference(
             engine,

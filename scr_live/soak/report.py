@@ -1,7 +1,7 @@
 """What a soak found: what was injected, what was lost, what grew, and whether that is within the limits."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -24,6 +24,8 @@ class Report:
 
     config: SoakConfig
     stats: RunStats
+    events: Mapping[str, int]
+    """How often each kind of event was told."""
     cut_short: bool
     """It was ended before its time."""
     injected: Sequence[Injection]
@@ -68,7 +70,6 @@ class Report:
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--report` writes."""
-        stats = {name: value for name, value in self.stats.as_dict().items() if name != "events"}
         return {
             "soak": _told(self.config, cut_short=self.cut_short),
             "passed": self.passed,
@@ -93,7 +94,8 @@ class Report:
                 "children": _range(one.usage.children for one in self.warm if one.usage),
                 "children_mb": _range(one.usage.children_mb for one in self.warm if one.usage),
             },
-            "stats": stats,
+            "events": dict(self.events),
+            "stats": self.stats.as_dict(),
             "samples": {"columns": COLUMNS, "rows": [one.as_row() for one in self.samples]},
             "machine": machine_facts(),
         }

@@ -79,6 +79,7 @@ def soak(
     return Report(
         config=config,
         stats=finished[0],
+        events=journal.counts,
         cut_short=cut_short,
         injected=injected,
         recoveries=recoveries(losses.spans, injected),

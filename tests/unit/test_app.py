@@ -44,7 +44,7 @@ def test_a_run_that_is_stopped_before_its_first_frame_leaves_no_recording(config
     stop.set()
     outcome = run_video(config, stop=stop)
     assert outcome.stats.captured == 0
-    assert outcome.recording is None
+    assert outcome.recordings == ()
     assert not config.record.exists()
 
 

@@ -65,8 +65,9 @@ def stats():
     return RunStats(
         source=SOURCE,
         engine=ENGINE,
-        **dict.fromkeys([*names, "ai_failures", "ai_skipped"], 0),
+        **dict.fromkeys([*names, "ai_failures", "ai_skipped", "ai_reopened"], 0),
         last_ai_failure="",
+        last_engine=ENGINE,
         duration_s=1.0,
         video_delay=nothing,
         annotation_delay=nothing,
@@ -83,7 +84,7 @@ def test_every_line_is_an_object_with_a_name_and_a_time():
         view.started(Started(SOURCE, ENGINE, "m", 0.5, None, ("a note",)))
         view.progress(NOW)
         journal.tell(EventKind.SIGNAL_LOST, cause="unplugged")
-        view.tell_outcome(Outcome(stats(), Path("out.mp4"), (), InferenceError("never")))
+        view.tell_outcome(Outcome(stats(), (Path("out.mp4"),), (), InferenceError("never")))
     told = reader.told
     assert [line["event"] for line in told] == ["note", "opened", "progress", "signal-lost", "outcome"]
     assert all(datetime.fromisoformat(line["at"]).tzinfo is not None for line in told)
@@ -95,7 +96,7 @@ def test_every_line_is_an_object_with_a_name_and_a_time():
     assert progress["fps"] is None  # JSON has no word for NaN
     assert progress["elapsed_s"] == 1.235
     assert lost["cause"] == "unplugged"
-    assert (outcome["recording"], outcome["failure"]) == ("out.mp4", "never")
+    assert (outcome["recordings"], outcome["failure"]) == (["out.mp4"], "never")
     assert outcome["stats"]["frames"]["captured"] == 0
 
 
