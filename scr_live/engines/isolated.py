@@ -40,6 +40,7 @@ GROWTH_LIMIT_MB: Final = 2000.0
 
 _OPEN_ENGINE = "scr_live.engines.opening:open_engine"
 _CLOSE_S, _KILL_S = 0.3, 0.2
+_DEATH_S = 1.0  # from hanging up to the end, which tells the cause
 _INSTEAD = "If it happens again, use another engine with --engine."
 
 log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ class IsolatedEngine:
         if self._is_abandoned:
             return f"The engine was abandoned while it {doing}: the run ends."
         hung_up = isinstance(error, ConnectionError)
-        ended = hung_up and self._process.wait(_KILL_S)
+        ended = hung_up and self._process.wait(_DEATH_S)
         how = self._process.ending if ended else "hung up" if hung_up else f"sent nonsense ({error})"
         words = self._process.last_words
         said = f" Its last words: {words!r}." if words else ""
