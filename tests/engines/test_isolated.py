@@ -16,6 +16,7 @@ import pytest
 from faulty_engines import ANSWERS, SIZE, order
 
 from scr_live.controls import Controls
+from scr_live.engines import isolated
 from scr_live.engines.isolated import IsolatedEngine, open_isolated
 from scr_live.engines.ladder import EngineLadder, Rung
 from scr_live.engines.leash import Leash
@@ -189,7 +190,8 @@ def test_closing_ends_the_wait_for_an_answer():
             waiting.result(20)
 
 
-def test_an_orderly_end_lets_the_engine_close_itself_and_leaves_nothing(tmp_path):
+def test_an_orderly_end_lets_the_engine_close_itself_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(isolated, "_CLOSE_S", 20.0)  # a loaded machine is no reason to kill it here
     trace = tmp_path / "trace"
     with leaving_nothing(), opened("closes_loudly", {"trace": trace}):
         assert not trace.exists()
