@@ -33,8 +33,8 @@ from scr_live.errors import (
 from scr_live.frames import Mask
 from scr_live.shipped import Model
 
-ANSWER_TIMEOUT_S: Final = 5.0
-"""Far more than any engine needs for a picture: what takes longer hangs."""
+ANSWER_TIMEOUT_S: Final = 10.0
+"""Far more than any engine needs for a picture, even on a machine that has other things to do."""
 GROWTH_LIMIT_MB: Final = 2000.0
 """How much more memory than right after it was opened an engine may take, unless told otherwise."""
 
@@ -231,7 +231,7 @@ class IsolatedEngine:
         """Kill what still lives, and let go of everything."""
         self._process.kill()
         if not self._process.wait(_KILL_S):
-            log.warning("the engine process %d does not end: it hangs inside the kernel", self.pid)
+            log.warning("the engine process %d was killed and has not ended yet", self.pid)
         self._connection.close()
 
 
