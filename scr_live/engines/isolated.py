@@ -1,7 +1,7 @@
 """An engine in a process of its own: a model that hangs, leaks or crashes cannot touch the video.
 
 It does not share the interpreter's lock with the video either. The image goes over a socket and the answer
-comes back; a picture of 352 x 352 takes a fifth of a millisecond.
+comes back; for a network of 352 x 352 that costs about a millisecond.
 """
 
 import contextlib
