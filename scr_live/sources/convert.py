@@ -159,8 +159,8 @@ def _turn(image: Image, frame: av.VideoFrame) -> Image:
 
 
 def _display_matrix(frame: av.VideoFrame) -> bytes | None:
-    # Not frame.side_data: the frame keeps that and is kept by it, so that pictures would fill the memory until
-    # the collector comes by. It is a Mapping that iterates over its values.
+    # Not frame.side_data: the frame keeps that and is kept by it, so that pictures would fill the memory
+    # until the collector comes by. It is a Mapping that iterates over its values.
     collect = cast("Callable[[av.VideoFrame], Iterable[SideData]]", SideDataContainer)
     for data in collect(frame):
         if data.type == SideDataType.DISPLAYMATRIX:
