@@ -1,7 +1,6 @@
 """Copying the pictures of a file that was cut off: which are whole, and with times that a muxer takes."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,6 +12,8 @@ from scr_live.sinks.structure import Beginning, Structure
 from scr_live.sinks.targets import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
