@@ -24,8 +24,8 @@ from typing import Any, Final
 
 SAFETIES: Final = ("second", "frame")
 SOURCE: Final = "phantom:live=1,duration=endless"
-SHORTEST_S, LONGEST_S = 0.7, 4.0
-"""From the first picture in the recorder to the kill."""
+SHORTEST_S: Final = 0.7
+"""From the first picture in the recorder to the earliest kill."""
 PATIENCE_S: Final = 60.0
 
 
@@ -40,13 +40,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20, help="of each safety")
     parser.add_argument("--source", default=SOURCE)
+    parser.add_argument("--longest", type=float, default=4.0, help="seconds to the latest kill")
     parser.add_argument("--suffix", default=".mp4")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("figures/kills.json"))
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)  # noqa: S311 - no secret
+    moments = [rng.uniform(SHORTEST_S, arguments.longest) for _ in range(arguments.kills)]
     runs = {
-        safety: list(kill_often(arguments.kills, safety, arguments.source, suffix=arguments.suffix, rng=rng))
+        safety: list(kill_often(moments, safety, arguments.source, suffix=arguments.suffix))
         for safety in SAFETIES
     }
     summary = {safety: summary_of(kills) for safety, kills in runs.items()}
@@ -57,17 +59,14 @@ def main() -> None:
     print(summary)
 
 
-def kill_often(
-    count: int, safety: str, source: str, *, suffix: str, rng: random.Random
-) -> Iterator[dict[str, Any]]:
-    """Run, kill and examine so many recordings."""
-    for number in range(count):
+def kill_often(moments: list[float], safety: str, source: str, *, suffix: str) -> Iterator[dict[str, Any]]:
+    """Run, kill and examine a recording for each moment."""
+    for number, after_s in enumerate(moments, start=1):
         with tempfile.TemporaryDirectory() as folder:
             path, sidecar = Path(folder) / f"out{suffix}", Path(folder) / "told"
-            after_s = rng.uniform(SHORTEST_S, LONGEST_S)
             run_and_kill(path, sidecar, safety, source=source, after_s=after_s)
             result = {"after_s": round(after_s, 2), **examine(path, sidecar)}
-        print(safety, number + 1, result)
+        print(safety, number, result)
         yield result
 
 
