@@ -20,7 +20,6 @@ def tell_repaired(repaired: "Repaired") -> None:
     else:
         say("found     a recording that was cut off between two pictures")
     if repaired.undecodable:
-        say(
-            f"note      {counted(repaired.undecodable, 'picture')} cannot be decoded, in the original neither"
-        )
+        damaged = counted(repaired.undecodable, "picture")
+        say(f"note      {damaged} cannot be decoded, in the original neither")
     say(f"repaired  {repaired.path}: {counted(repaired.frames, 'frame')}, {repaired.duration_s:.2f} s")

@@ -394,6 +394,18 @@ def test_wrong_options_are_refused(wrong):
         RecorderOptions(**wrong)
 
 
+@pytest.mark.parametrize(("safety", "held"), [("second", 3), ("frame", 1)])
+@pytest.mark.parametrize("nominal_fps", [4, 25, 60])
+def test_no_more_frames_are_held_back_than_is_safe(tmp_path, safety, held, nominal_fps):
+    path = tmp_path / "out.mp4"
+    options = RecorderOptions(safety=safety, nominal_fps=nominal_fps)
+    with Recorder(path, options) as recorder:
+        for index in range(20):
+            recorder.write(picture(index, pts_s=index / nominal_fps))
+            kept = len(frame_times(path)) if path.exists() else 0
+            assert index + 1 - held <= kept <= index
+
+
 def test_quality_trades_size(tmp_path):
     sizes = []
     for quality in (15, 35):

@@ -90,7 +90,7 @@ def test_the_journal_maps_positions(tmp_path, film):
 def test_no_file_grows_past_its_size(tmp_path, film, suffix):
     recorder = record(film, tmp_path / f"out{suffix}", 120, options(size_bytes=12_000))
     sizes = [path.stat().st_size for path in recorder.paths]
-    assert len(sizes) > 2
+    assert len(sizes) > 1
     assert max(sizes) <= 12_000
     assert film.all_numbers(recorder.paths) == list(range(120))
 
