@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from scr_live.errors import SourceLostError, SourceNotFoundError
+from scr_live.errors import SourceChangedError, SourceLostError, SourceNotFoundError
 from scr_live.faults.schedule import Agenda, Fault, FaultKind, FaultSchedule, SourceFault
 from scr_live.frames import Frame, Image
 from scr_live.sources import SourceInfo, VideoSource
@@ -27,7 +27,7 @@ class Injection:
     at_s: float
     """When it first struck, since the chaos began."""
     duration_s: float
-    """Until its scheduled end; a hang lasts until the source is closed."""
+    """Until its scheduled end; 0 for a hang, which ends when the source is closed."""
     frames: int = 0
     """Pictures that were damaged, or not handed out, because of it; known at its end."""
 
@@ -66,7 +66,9 @@ class Chaos:
             raise SourceNotFoundError(
                 "Expected the source to be there, but it is disconnected on purpose. It will come back."
             )
-        return ChaosSource(self._open_source(), self)
+        fault = self.due()
+        is_small = fault is not None and fault.kind is SourceFault.SIZE
+        return ChaosSource(self._open_source(), self, is_small=is_small)
 
     def now_s(self) -> float:
         """Time since the first opening."""
@@ -82,7 +84,8 @@ class Chaos:
         if fault is not self._on:
             self._on, self._struck = fault, 0
             if fault is not None:
-                self.injected.append(Injection(fault.kind, now_s, fault.until_s - now_s))
+                lasts_s = 0.0 if fault.kind is SourceFault.HANG else fault.until_s - now_s
+                self.injected.append(Injection(fault.kind, now_s, lasts_s))
         return fault
 
     def strike(self, fault: Fault, image: Image | None = None) -> Image | None:
@@ -90,6 +93,11 @@ class Chaos:
         self._struck += 1
         self.injected[-1] = replace(self.injected[-1], frames=self._struck)
         return None if image is None else _spoilt(image, fault.kind, self._rng)
+
+    def hang(self, fault: Fault) -> None:
+        """Count the picture, and let whoever opens the source now find it well again."""
+        self.strike(fault)
+        self._agenda.end()
 
     def disconnect(self, fault: Fault) -> None:
         """Let nobody open the source before the fault is over."""
@@ -103,17 +111,24 @@ class Chaos:
 class ChaosSource(VideoSource):
     """What Chaos opens. It breaks the contract of a source on purpose: a HANG lasts until `close`."""
 
-    def __init__(self, source: VideoSource, chaos: Chaos) -> None:
+    def __init__(self, source: VideoSource, chaos: Chaos, *, is_small: bool = False) -> None:
+        """is_small: its pictures have half the size."""
         self._source = source
         self._chaos = chaos
+        self._is_small = is_small
         self._closed = Event()
         self._handed_out = 0
         self._last: Image | None = None
 
     @property
     def info(self) -> SourceInfo:
-        """The source's."""
-        return self._source.info
+        """The source's, with the size that it has now."""
+        info = self._source.info
+        return (
+            replace(info, width=(info.width + 1) // 2, height=(info.height + 1) // 2)
+            if self._is_small
+            else info
+        )
 
     @property
     def dropped(self) -> int:
@@ -123,12 +138,16 @@ class ChaosSource(VideoSource):
     def __iter__(self) -> Iterator[Frame]:
         held: list[Frame] = []
         for frame in self._source:
+            if self._closed.is_set():
+                return
             fault = self._chaos.due()
             if held and (fault is None or fault.kind is not SourceFault.BURST):
                 yield from self._released(held)
                 held.clear()
             if self._closed.is_set():
                 return
+            if self._is_small and (fault is None or fault.kind is not SourceFault.SIZE):
+                raise _changed()
             if fault is None:
                 yield self._numbered(frame)
             elif fault.kind is SourceFault.BURST and len(held) < _HELD_AT_MOST:
@@ -151,7 +170,7 @@ class ChaosSource(VideoSource):
                 self._chaos.strike(fault)
                 self._closed.wait(fault.until_s - self._chaos.now_s())
             case SourceFault.HANG:
-                self._chaos.strike(fault)
+                self._chaos.hang(fault)
                 self._closed.wait()
             case SourceFault.DISCONNECT:
                 self._chaos.strike(fault)
@@ -164,6 +183,8 @@ class ChaosSource(VideoSource):
                     self._chaos.strike(fault)
                 else:
                     yield self._numbered(frame)
+            case SourceFault.SIZE:
+                yield from self._resized(frame, fault)
             case SourceFault.TIMES:
                 self._chaos.strike(fault)
                 yield replace(self._numbered(frame), pts_s=self._wrong(frame.pts_s))
@@ -174,6 +195,13 @@ class ChaosSource(VideoSource):
             case _:
                 spoilt = self._chaos.strike(fault, frame.image)
                 yield self._numbered(frame if spoilt is None else replace(frame, image=spoilt))
+
+    def _resized(self, frame: Frame, fault: Fault) -> Iterator[Frame]:
+        """As a live source does: it fails where the size changes; opened anew, it has the new one."""
+        self._chaos.strike(fault)
+        if not self._is_small:
+            raise _changed()
+        yield self._numbered(replace(frame, image=np.ascontiguousarray(frame.image[::2, ::2])))
 
     def _released(self, held: list[Frame]) -> Iterator[Frame]:
         """A burst: to the consumer they arrive now."""
@@ -193,14 +221,18 @@ class ChaosSource(VideoSource):
         return pts_s + _JUMP_S if chance < 2 / 3 else max(0.0, pts_s - _JUMP_S)
 
 
+def _changed() -> SourceChangedError:
+    return SourceChangedError(
+        "Expected pictures of the same size, but it was changed on purpose. Open the source again."
+    )
+
+
 def _spoilt(image: Image, kind: FaultKind, rng: np.random.Generator) -> Image:
     match kind:
         case SourceFault.BLACK:
             return np.zeros_like(image)
         case SourceFault.WHITE:
             return np.full_like(image, 255)
-        case SourceFault.SIZE:
-            return np.ascontiguousarray(image[::2, ::2])
         case SourceFault.CORRUPT:
             return _with_noise(image, rng)
         case _:
