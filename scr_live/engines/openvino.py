@@ -18,6 +18,7 @@ from scr_live.shipped import Model
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 try:
     import openvino
+    from openvino import opset13 as opset
     from openvino import properties
     from openvino.frontend import FrontEndManager
 except (ImportError, OSError) as missing:  # OSError: a shared library that it needs
@@ -29,6 +30,7 @@ except (ImportError, OSError) as missing:  # OSError: a shared library that it n
 
 _DEVICE = "CPU"
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_CHANNELS = 16  # enough for OpenVINO to take its 8-bit path
 _HEAVY_LAYERS = {"Convolution", "FullyConnected", "MatMul", "Deconvolution"}
 
 
@@ -73,6 +75,12 @@ class OpenVinoEngine:
                 f"OpenVINO computes no layer of {model.path} in int8 on this {_DEVICE}: the file is not "
                 "quantised, or the processor cannot. Use --precision auto."
             )
+        if has_int8 and not int8_is_exact():
+            raise EngineUnavailableError(
+                f"OpenVINO would compute {model.path} wrongly on this {_DEVICE}: its 8-bit products "
+                "overflow, as they do on processors without VNNI. Use --engine onnxruntime for it, or the "
+                "fp32 file."
+            )
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
         self.info = EngineInfo(
             backend="openvino",
@@ -113,6 +121,30 @@ def _core() -> "openvino.Core":
     the next signal, such as Ctrl-C, kills the process.
     """
     return openvino.Core()
+
+
+@cache
+def int8_is_exact() -> bool:
+    """Whether 8-bit products are summed without overflow here, tried with the largest there are.
+
+    Without VNNI, OpenVINO adds pairs of them in 16 bits, where 2 x 255 x 127 does not fit: a layer with large
+    weights and a bright picture then answers half of what it should, and says nothing.
+    """
+    ones = np.ones((1, _CHANNELS, 8, 8), np.float32)
+    image = opset.parameter(ones.shape, np.float32)
+    weights = opset.constant(np.ones((_CHANNELS, _CHANNELS, 1, 1), np.float32))
+    low, zero, high = np.float32(-1), np.float32(0), np.float32(1)
+    sums = opset.convolution(
+        opset.fake_quantize(image, zero, high, zero, high, 256),
+        opset.fake_quantize(weights, low, high, low, high, 255),
+        [1, 1],
+        [0, 0],
+        [0, 0],
+        [1, 1],
+    )
+    compiled = _core().compile_model(openvino.Model([sums], [image], "probe"), _DEVICE)
+    answer = compiled.create_infer_request().infer([ones])[0]
+    return bool(np.allclose(answer, _CHANNELS, rtol=0.01))
 
 
 def _read_onnx(model: Model) -> "openvino.Model":

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tiny_models import write_export, write_model
@@ -87,7 +88,9 @@ def test_a_damaged_model_is_told_as_such_and_not_as_a_missing_engine(model, tmp_
 
 @pytest.mark.parametrize(("precision", "backend"), [("int8", "openvino"), ("bf16", "openvino")])
 @pytest.mark.usefixtures("without_gpu")
-def test_auto_computes_in_the_precision_that_was_asked_for(precision, backend, model):
+def test_auto_computes_in_the_precision_that_was_asked_for(precision, backend, model, monkeypatch):
+    engines = pytest.importorskip("scr_live.engines.openvino")
+    monkeypatch.setattr(engines, "int8_is_exact", lambda: True)  # on any processor
     try:
         engine = open_engine("auto", model, precision=precision)
     except EngineUnavailableError as error:
@@ -113,11 +116,32 @@ def test_a_file_that_is_not_quantised_is_not_called_int8(tmp_path):
         engines.OpenVinoEngine(plain, precision="int8")
 
 
-def test_int8_is_told_where_a_quantised_file_is_named_itself(model):
+def test_int8_is_told_where_a_quantised_file_is_named_itself(model, monkeypatch):
+    engines = pytest.importorskip("scr_live.engines.openvino")
+    monkeypatch.setattr(engines, "int8_is_exact", lambda: True)  # on any processor
     with open_engine("openvino", model.variant(precision="int8")) as engine:
         assert engine.info.precision == "int8"
     with open_engine("openvino", model.variant(precision="int8"), precision="fp32") as engine:
         assert engine.info.precision == "fp32"  # its neighbour
+
+
+def test_int8_is_refused_where_the_processor_computes_it_wrongly(model, monkeypatch):
+    engines = pytest.importorskip("scr_live.engines.openvino")
+    monkeypatch.setattr(engines, "int8_is_exact", lambda: False)
+    for file, precision in ((model, "int8"), (model.variant(precision="int8"), "auto")):
+        with pytest.raises(EngineUnavailableError, match=r"overflow.*--engine onnxruntime"):
+            open_engine("openvino", file, precision=precision)
+    with open_engine("openvino", model):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the processor is asked through /proc")
+def test_overflow_is_seen_just_where_there_is_no_vnni():
+    engines = pytest.importorskip("scr_live.engines.openvino")
+    flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    if "avx2" not in flags:
+        pytest.skip("neither the overflow nor VNNI is to be expected on this processor")
+    assert engines.int8_is_exact() == any(name in flags for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 # --- ONNX Runtime on CUDA -------------------------------------------------------------------------------
