@@ -1,7 +1,7 @@
 """The parts of a soak: those of a live run, around a source and an engine that fail on purpose."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from scr_live.sources.options import SourceOptions
 from scr_live.sources.reconnect import Reconnecting
 
 if TYPE_CHECKING:
-    from scr_live.sinks import Sink
+    from scr_live.sinks.recorder import Recorder
 
 _CHAOS_ENGINE = "scr_live.faults.engine:open_chaos_engine"
 _ANSWER_TIMEOUT_S = 2.0  # shorter than the longest hang, so that it is met
@@ -67,7 +67,6 @@ def open_engines(
         "threads": config.threads,
         "log": str(log),
     }
-
     only = Rung(config.engine, config.precision)
 
     def open_rung(rung: Rung, *, leash: Leash) -> Engine:  # noqa: ARG001 - there is one
@@ -77,7 +76,7 @@ def open_engines(
     return engine, EngineLadder(open_rung, engine.info, rungs=(only,), journal=journal)
 
 
-def open_recorder(config: SoakConfig, journal: Journal) -> AbstractContextManager["Sink | None"]:
+def open_recorder(config: SoakConfig, journal: Journal) -> AbstractContextManager["Recorder | None"]:
     """A recording in segments, if a folder for it was named."""
     if config.record is None:
         return contextlib.nullcontext()
@@ -88,12 +87,12 @@ def open_recorder(config: SoakConfig, journal: Journal) -> AbstractContextManage
     return Recorder(config.record / "soak.mp4", options, journal=journal)
 
 
-def pictures_in(folder: Path) -> int:
-    """How many pictures the files of the recording hold, by their packets."""
+def pictures_in(paths: Iterable[Path]) -> int:
+    """How many pictures these files hold, by their packets."""
     import av  # noqa: PLC0415 - heavy
 
     count = 0
-    for path in sorted(folder.glob("soak*.mp4")):
+    for path in paths:
         with av.open(str(path)) as container:
             count += sum(packet.size > 0 for packet in container.demux(video=0))
     return count

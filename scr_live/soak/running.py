@@ -56,7 +56,8 @@ def soak(
         engine, ladder = open_engines(config, journal, began_at=began_at.timestamp(), log=log)
         stack.enter_context(engine)
         sinks = [NamedSink("probe", probe)]
-        if (recorder := stack.enter_context(open_recorder(config, journal))) is not None:
+        recorder = stack.enter_context(open_recorder(config, journal))
+        if recorder is not None:
             sinks.append(NamedSink(RECORDER, recorder, channel="to-disk"))
         sampler = Sampler(probe, every_s=config.sample_every_s)
         until = time.perf_counter() + config.duration_s
@@ -92,5 +93,5 @@ def soak(
         recoveries=recoveries(losses.spans, injected),
         samples=sampler.samples,
         out_of_order=probe.out_of_order,
-        readable=None if config.record is None else pictures_in(config.record),
+        readable=None if recorder is None else pictures_in(recorder.paths),
     )
