@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scr_live.app.parts import open_video
 from scr_live.engines.constant import ConstantEngine
 from scr_live.events import Journal
 from scr_live.files import write_json
 from scr_live.frames import Picture, Signal
 from scr_live.machine import machine_facts
 from scr_live.pipeline.live import NamedSink, run
+from scr_live.sources.opening import open_lasting_source
 from scr_live.sources.options import SourceOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "peers"))
@@ -90,7 +90,7 @@ def measure(  # noqa: PLR0913  what varies from stream to stream
     recover: list[float] = []
     with Peer(script, port=port, fps=FPS, size=size) as peer:
         options = SourceOptions(transport="udp" if transport == "udp" else "tcp")
-        with open_video(url, options, journal=journal) as source, ConstantEngine(size=64) as engine:
+        with open_lasting_source(url, options, journal=journal) as source, ConstantEngine(size=64) as engine:
 
             def watch() -> None:
                 run(source, engine, sinks=[NamedSink("observer", observer)], journal=journal, stop=stop)

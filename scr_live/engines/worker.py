@@ -28,8 +28,8 @@ from scr_live.errors import InferenceError, ScrLiveError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NICENESS: Final = 5
-"""How much the engine gives way to the video where both want the processor."""
+NICENESS: Final = 3
+"""How much the engine gives way to the video where both want the processor: it gets half the share."""
 
 _OOM_SCORE = 800  # of 1000
 _PR_SET_PDEATHSIG = 1
@@ -118,10 +118,8 @@ def _give_way(parent_pid: int) -> None:
         os.nice(NICENESS)
     if sys.platform != "linux":
         return
-    # With autogroups the niceness counts only among the processes of a session, and we have our own.
-    for path, value in (("oom_score_adj", _OOM_SCORE), ("autogroup", NICENESS)):
-        with contextlib.suppress(OSError):
-            Path("/proc/self", path).write_text(str(value), encoding="ascii")
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it ended before we asked to be told
         sys.exit()

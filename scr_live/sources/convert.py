@@ -8,7 +8,7 @@ import av.error
 import av.filter
 import cv2
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, VideoReformatter
 
@@ -16,7 +16,7 @@ from scr_live.errors import SourceUnreadableError
 from scr_live.frames import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 HD_LINES = 720
 """From this height on, video that does not name its colour matrix is taken for BT.709, below for BT.601."""
@@ -159,7 +159,10 @@ def _turn(image: Image, frame: av.VideoFrame) -> Image:
 
 
 def _display_matrix(frame: av.VideoFrame) -> bytes | None:
-    for data in cast("Iterable[SideData]", frame.side_data):  # a Mapping that iterates over its values
+    # Not frame.side_data: the frame keeps that and is kept by it, so that pictures would fill the memory
+    # until the collector comes by. It is a Mapping that iterates over its values.
+    collect = cast("Callable[[av.VideoFrame], Iterable[SideData]]", SideDataContainer)
+    for data in collect(frame):
         if data.type == SideDataType.DISPLAYMATRIX:
             return bytes(data)
     return None

@@ -64,7 +64,7 @@ class Handoff(Generic[T]):
         """Say that no more will come, and why; what is inside is still delivered."""
         with self._changed:
             self._ended = True
-            self._error = error
+            self._error = None if self._closed else error
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -72,6 +72,9 @@ class Handoff(Generic[T]):
         with self._changed:
             self._closed = True
             self._items.clear()
+            self._error = (
+                None  # its traceback leads back here: without this, both would wait for the collector
+            )
             self._changed.notify_all()
 
     def wait_closed(self, timeout_s: float) -> bool:

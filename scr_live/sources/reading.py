@@ -150,23 +150,17 @@ class Reader:
             stream.thread_type = "AUTO"
 
     def _receive(self, container: InputContainer, stream: VideoStream) -> None:
-        error: BaseException | None = None
         try:
             for packet in self._demux(container, stream):
                 self._tapped.packet(packet)
                 if not self._packets.add(packet, is_key=packet.is_keyframe, lossy=self.is_live):
-                    return
+                    break
                 if self._packets.dropped:
                     self._say_that_it_is_too_much()
-            if self.is_live:
-                error = SourceLostError(
-                    f"Expected {self._target.name} to go on, but the other side ended it. Check the device "
-                    "or the server, and start again."
-                )
-        except BaseException as caught:  # noqa: BLE001  the decoder passes it on after what came before it
-            error = caught
-        finally:
+        except BaseException as error:  # noqa: BLE001  the decoder passes it on after what came before it
             self._packets.end(error)
+        else:
+            self._packets.end(_ended(self._target.name) if self.is_live else None)
 
     def _demux(self, container: InputContainer, stream: VideoStream) -> "Iterator[av.Packet[VideoStream]]":
         heard_at = monotonic()
@@ -213,6 +207,13 @@ class Reader:
             f"Expected {self._target.name} to go on, but reading failed: {error.strerror}. Check the device, "
             "its cable or the network, and start again."
         )
+
+
+def _ended(name: str) -> SourceLostError:
+    return SourceLostError(
+        f"Expected {name} to go on, but the other side ended it. Check the device or the server, and start "
+        "again."
+    )
 
 
 def silent(name: str, timeout_s: float) -> SourceTimeoutError:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from scr_live.errors import SourceError, SourceLostError
+from scr_live.errors import SourceError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame, Image
 from scr_live.sources import SourceInfo, VideoSource
@@ -143,26 +143,25 @@ class Reconnecting(VideoSource):
         patience_s = max(self._heard_at + self._silence_s - self._clock(), _LEAST_WAIT_S)
         try:
             frame = self._connection.take(patience_s)
+        except SourceError as error:
+            self._lose(str(error))
+        except TimeoutError:
+            self._lose(str(silent(self._info.name, self._silence_s)))
+        except Exception as error:  # noqa: BLE001  whatever broke the source, the video has to come back
+            self._lose(type(error).__name__)  # its text, not being ours, may hold a password
+        else:
             if frame is not None:
                 return self._alive(frame)
-            error: Exception = SourceLostError(f"Expected {self._info.name} to go on, but it ended.")
-        except SourceError as lost:
-            error = lost
-        except TimeoutError:
-            error = silent(self._info.name, self._silence_s)
-        except Exception as failed:  # noqa: BLE001  whatever broke the source, the video has to come back
-            error = failed
-        if not self._closed.is_set():
-            self._lose(error)
+            self._lose(f"Expected {self._info.name} to go on, but it ended.")
         return None
 
-    def _lose(self, error: Exception) -> None:
+    def _lose(self, cause: str) -> None:
+        if self._closed.is_set():
+            return
         self._retire()
         self._retry.reset()
         now = self._clock()
         self._loss = _Loss(self._last // DIMMED_BY, self._stamps.living_at or now, now)
-        # The text of an error that is not ours may hold the address with its password.
-        cause = str(error) if isinstance(error, SourceError) else type(error).__name__
         self._journal.tell(EventKind.SIGNAL_LOST, stream_s=self._stamps.at(now), cause=cause)
 
     def _while_lost(self) -> Frame | None:

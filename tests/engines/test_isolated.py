@@ -1,5 +1,6 @@
 """A model that hangs, leaks, crashes or babbles in a process of its own does nothing to that of the video."""
 
+import contextlib
 import logging
 import os
 import select
@@ -15,6 +16,7 @@ import pytest
 from faulty_engines import ANSWERS, SIZE, order
 
 from scr_live.controls import Controls
+from scr_live.engines import isolated
 from scr_live.engines.isolated import IsolatedEngine, open_isolated
 from scr_live.engines.ladder import EngineLadder, Rung
 from scr_live.engines.leash import Leash
@@ -61,8 +63,17 @@ def is_gone(pid):
         os.close(watched)
 
 
+@contextlib.contextmanager
+def leaving_nothing():
+    """Nothing that was opened inside is left: no descriptor, no thread, no child."""
+    threads, before = set(threading.enumerate()), belongings()
+    yield
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(20)
+    assert belongings() == before
+
+
 def belongings():
-    """Descriptors, threads and children of this process."""
     children = [pid for pid in Path("/proc").glob("[0-9]*") if parent_of(pid) == os.getpid()]
     return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), sorted(children)
 
@@ -138,15 +149,13 @@ def test_it_gives_way_to_the_video(shared):
     ],
 )
 def test_what_cannot_be_used_any_more_is_ended_and_says_so(deed, options, kind, words):
-    before = belongings()
-    with opened(**options) as engine:
-        engine.infer(BEHAVE)
+    with leaving_nothing():
+        engine = opened(**options)
         with pytest.raises(kind, match=words):
             engine.infer(order(deed))
         assert is_gone(engine.pid)
-        with pytest.raises(InferenceError, match=rf"{words}.*opened anew"):
-            engine.infer(BEHAVE)
-        assert belongings() == before
+    with engine, pytest.raises(InferenceError, match=rf"{words}.*opened anew"):
+        engine.infer(BEHAVE)
     with pytest.raises(InferenceError, match="closed"):
         engine.infer(BEHAVE)
 
@@ -181,13 +190,12 @@ def test_closing_ends_the_wait_for_an_answer():
             waiting.result(20)
 
 
-def test_an_orderly_end_lets_the_engine_close_itself_and_leaves_nothing(tmp_path):
-    before = belongings()
+def test_an_orderly_end_lets_the_engine_close_itself_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(isolated, "_CLOSE_S", 20.0)  # a loaded machine is no reason to kill it here
     trace = tmp_path / "trace"
-    with opened("closes_loudly", {"trace": trace}):
+    with leaving_nothing(), opened("closes_loudly", {"trace": trace}):
         assert not trace.exists()
     assert trace.read_text(encoding="ascii") == "closed"
-    assert belongings() == before
 
 
 PARENT = """
@@ -262,10 +270,8 @@ def test_what_the_factory_says_is_passed_on():
     ],
 )
 def test_what_cannot_be_opened_says_why_and_leaves_nothing(factory, words):
-    before = belongings()
-    with pytest.raises(EngineUnavailableError, match=words):
+    with leaving_nothing(), pytest.raises(EngineUnavailableError, match=words):
         opened(factory)
-    assert belongings() == before
 
 
 def test_opening_by_name_raises_the_errors_of_opening():
@@ -282,19 +288,14 @@ def test_a_leash_ends_an_opening_that_hangs_and_any_later_one():
 
 
 def test_an_error_while_progress_is_told_ends_the_process():
-    before = belongings()
-
     def interrupt(_):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with leaving_nothing(), pytest.raises(KeyboardInterrupt):
         opened(progress=interrupt)
-    assert belongings() == before
 
 
 def test_a_system_that_starts_no_process_is_told(monkeypatch):
-    before = belongings()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(EngineUnavailableError, match="No process can be started"):
+    with leaving_nothing(), pytest.raises(EngineUnavailableError, match="No process can be started"):
         opened()
-    assert belongings() == before

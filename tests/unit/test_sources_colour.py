@@ -1,9 +1,12 @@
 """The colours of a file come back within 2/255, whatever its matrix, range, depth and chroma."""
 
+import sys
+
 import av
 import numpy as np
 import pytest
 
+from scr_live.sources.convert import RgbConverter
 from scr_live.sources.file import FileSource
 
 BT601 = (0.299, 0.114)
@@ -168,3 +171,10 @@ def test_odd_sizes_lose_no_colour(tmp_path, make_clip):
     frame = as_frame(to_yuv(picture, BT601, full=False), "yuv420p")
     path = make_clip(tmp_path / "c.mkv", [frame], width=63, height=47, codec="ffv1")
     assert error_of(path, picture) < 2
+
+
+def test_a_converted_picture_leaves_nothing_to_the_collector():
+    frame = av.VideoFrame(64, 48, "yuv420p")
+    holders = sys.getrefcount(frame)
+    RgbConverter().convert(frame)
+    assert sys.getrefcount(frame) == holders
