@@ -91,9 +91,11 @@ class JsonView:
         self._writer.join(_PATIENCE_S)
 
     def _tell_error(self, error: BaseException) -> None:
-        exit_code = error.exit_code if isinstance(error, ScrLiveError) else None
+        exit_code = getattr(error, "exit_code", None)
         notes = list(getattr(error, "__notes__", ()))
-        text = str(error) if isinstance(error, Exception) else "interrupted"
+        # What is no error of ours and knows its exit code is the command's own way out after a second signal.
+        is_way_out = exit_code is not None and not isinstance(error, ScrLiveError)
+        text = "interrupted" if is_way_out or not isinstance(error, Exception) else str(error)
         self._tell(
             "error", {"error": type(error).__name__, "text": text, "notes": notes, "exit_code": exit_code}
         )

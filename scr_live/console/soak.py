@@ -1,6 +1,5 @@
 """What `soak` prints."""
 
-from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -42,8 +41,7 @@ class SoakView:
 
 def tell_soak(report: "Report") -> None:
     """Print what was injected, what was lost, and each limit."""
-    kinds = Counter(str(one.kind) for one in report.injected)
-    say(f"injected  {counted(len(report.injected), 'fault')}: {_list(kinds)}")
+    say(f"injected  {counted(len(report.injected), 'fault')}: {_list(report.kinds)}")
     events = report.events
     say(f"events    {_list(events) if events else 'none'}")
     stats = report.stats
@@ -53,6 +51,8 @@ def tell_soak(report: "Report") -> None:
     )
     if report.cut_short:
         say(f"note      ended after {stats.duration_s / 60:.1f} of {report.config.minutes:g} minutes")
+    if not report.is_long:
+        say("note      too short to judge growth: memory and delay need 20 minutes")
     width = max(len(check.name) for check in report.checks)
     for check in report.checks:
         mark = "kept  " if check.passed else "BROKEN"

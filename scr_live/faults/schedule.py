@@ -16,7 +16,7 @@ class SourceFault(StrEnum):
     STALL = "stall"
     """Nothing comes for a while, and no error either."""
     HANG = "hang"
-    """A read that returns only when the source is closed."""
+    """A read that returns only when the source is closed; opened anew, it works."""
     DROP = "drop"
     """Every second picture is missing."""
     DISCONNECT = "disconnect"
@@ -28,7 +28,7 @@ class SourceFault(StrEnum):
     BLACK = "black"
     WHITE = "white"
     SIZE = "size"
-    """Pictures of half the size."""
+    """Pictures of half the size: the source has to be opened anew, at the beginning and at the end."""
     TIMES = "times"
     """Presentation times that jump, forward and back, and are missing."""
     BURST = "burst"
@@ -121,3 +121,7 @@ class Agenda:
         if self._next is None or now_s < self._next.at_s:
             return None
         return self._next
+
+    def end(self) -> None:
+        """Let the fault that is on be over."""
+        self._next = next(self._faults, None)

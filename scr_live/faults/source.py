@@ -8,14 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from scr_live.errors import SourceLostError, SourceNotFoundError
+from scr_live.errors import SourceChangedError, SourceLostError, SourceNotFoundError
+from scr_live.faults.pictures import spoilt
 from scr_live.faults.schedule import Agenda, Fault, FaultKind, FaultSchedule, SourceFault
 from scr_live.frames import Frame, Image
 from scr_live.sources import SourceInfo, VideoSource
 
 _JUMP_S: Final = 1000.0
-_BLOCK: Final = 16  # pixels: a macroblock
-_NOISE_SHARE: Final = 0.1
+_KEPT_SHARE: Final = 0.5
 _HELD_AT_MOST: Final = 30  # pictures of a burst
 
 
@@ -27,7 +27,7 @@ class Injection:
     at_s: float
     """When it first struck, since the chaos began."""
     duration_s: float
-    """Until its scheduled end; a hang lasts until the source is closed."""
+    """Until its scheduled end; 0 for a hang, which ends when the source is closed."""
     frames: int = 0
     """Pictures that were damaged, or not handed out, because of it; known at its end."""
 
@@ -66,7 +66,7 @@ class Chaos:
             raise SourceNotFoundError(
                 "Expected the source to be there, but it is disconnected on purpose. It will come back."
             )
-        return ChaosSource(self._open_source(), self)
+        return ChaosSource(self._open_source(), self, is_small=_makes_small(self.due()))
 
     def now_s(self) -> float:
         """Time since the first opening."""
@@ -82,14 +82,24 @@ class Chaos:
         if fault is not self._on:
             self._on, self._struck = fault, 0
             if fault is not None:
-                self.injected.append(Injection(fault.kind, now_s, fault.until_s - now_s))
+                lasts_s = 0.0 if fault.kind is SourceFault.HANG else fault.until_s - now_s
+                self.injected.append(Injection(fault.kind, now_s, lasts_s))
         return fault
 
-    def strike(self, fault: Fault, image: Image | None = None) -> Image | None:
-        """Count a picture that suffers, and spoil it."""
+    def strike(self) -> None:
+        """Count a picture that suffers from the fault that is on."""
         self._struck += 1
         self.injected[-1] = replace(self.injected[-1], frames=self._struck)
-        return None if image is None else _spoilt(image, fault.kind, self._rng)
+
+    def spoil(self, image: Image, fault: Fault) -> Image:
+        """Count a picture, and return what the fault makes of it."""
+        self.strike()
+        return spoilt(image, fault.kind, self._rng)
+
+    def hang(self) -> None:
+        """Count the picture, and let whoever opens the source from now on find it well again."""
+        self.strike()
+        self._agenda.end()
 
     def disconnect(self, fault: Fault) -> None:
         """Let nobody open the source before the fault is over."""
@@ -103,17 +113,22 @@ class Chaos:
 class ChaosSource(VideoSource):
     """What Chaos opens. It breaks the contract of a source on purpose: a HANG lasts until `close`."""
 
-    def __init__(self, source: VideoSource, chaos: Chaos) -> None:
+    def __init__(self, source: VideoSource, chaos: Chaos, *, is_small: bool = False) -> None:
+        """is_small: its pictures have half the size."""
         self._source = source
         self._chaos = chaos
+        self._is_small = is_small
         self._closed = Event()
         self._handed_out = 0
         self._last: Image | None = None
 
     @property
     def info(self) -> SourceInfo:
-        """The source's."""
-        return self._source.info
+        """The source's, with the size that it has now."""
+        info = self._source.info
+        if not self._is_small:
+            return info
+        return replace(info, width=(info.width + 1) // 2, height=(info.height + 1) // 2)
 
     @property
     def dropped(self) -> int:
@@ -123,16 +138,22 @@ class ChaosSource(VideoSource):
     def __iter__(self) -> Iterator[Frame]:
         held: list[Frame] = []
         for frame in self._source:
+            if self._closed.is_set():
+                return
             fault = self._chaos.due()
             if held and (fault is None or fault.kind is not SourceFault.BURST):
                 yield from self._released(held)
                 held.clear()
             if self._closed.is_set():
                 return
+            if self._is_small != _makes_small(fault):
+                raise SourceChangedError(
+                    "Expected pictures of one size, but it was changed on purpose. Open the source again."
+                )
             if fault is None:
                 yield self._numbered(frame)
             elif fault.kind is SourceFault.BURST and len(held) < _HELD_AT_MOST:
-                self._chaos.strike(fault)
+                self._chaos.strike()
                 held.append(frame)
             else:
                 yield from self._struck(frame, fault)
@@ -148,32 +169,31 @@ class ChaosSource(VideoSource):
     def _struck(self, frame: Frame, fault: Fault) -> Iterator[Frame]:
         match fault.kind:
             case SourceFault.STALL:
-                self._chaos.strike(fault)
+                self._chaos.strike()
                 self._closed.wait(fault.until_s - self._chaos.now_s())
             case SourceFault.HANG:
-                self._chaos.strike(fault)
+                self._chaos.hang()
                 self._closed.wait()
             case SourceFault.DISCONNECT:
-                self._chaos.strike(fault)
+                self._chaos.strike()
                 self._chaos.disconnect(fault)
                 raise SourceLostError(
                     "Expected the source to go on, but it was disconnected on purpose. It will come back."
                 )
             case SourceFault.DROP | SourceFault.BURST:  # a burst that is full loses the rest
-                if fault.kind is SourceFault.BURST or self._chaos.chance() < 0.5:  # noqa: PLR2004 - every second
-                    self._chaos.strike(fault)
-                else:
+                if fault.kind is SourceFault.DROP and self._chaos.chance() < _KEPT_SHARE:
                     yield self._numbered(frame)
+                else:
+                    self._chaos.strike()
             case SourceFault.TIMES:
-                self._chaos.strike(fault)
+                self._chaos.strike()
                 yield replace(self._numbered(frame), pts_s=self._wrong(frame.pts_s))
             case SourceFault.FREEZE:
-                self._chaos.strike(fault)
+                self._chaos.strike()
                 last = frame.image if self._last is None else self._last
                 yield self._numbered(replace(frame, image=last))
             case _:
-                spoilt = self._chaos.strike(fault, frame.image)
-                yield self._numbered(frame if spoilt is None else replace(frame, image=spoilt))
+                yield self._numbered(replace(frame, image=self._chaos.spoil(frame.image, fault)))
 
     def _released(self, held: list[Frame]) -> Iterator[Frame]:
         """A burst: to the consumer they arrive now."""
@@ -193,27 +213,5 @@ class ChaosSource(VideoSource):
         return pts_s + _JUMP_S if chance < 2 / 3 else max(0.0, pts_s - _JUMP_S)
 
 
-def _spoilt(image: Image, kind: FaultKind, rng: np.random.Generator) -> Image:
-    match kind:
-        case SourceFault.BLACK:
-            return np.zeros_like(image)
-        case SourceFault.WHITE:
-            return np.full_like(image, 255)
-        case SourceFault.SIZE:
-            return np.ascontiguousarray(image[::2, ::2])
-        case SourceFault.CORRUPT:
-            return _with_noise(image, rng)
-        case _:
-            return image
-
-
-def _with_noise(image: Image, rng: np.random.Generator) -> Image:
-    """Replace a tenth of the macroblocks, as a decoder does that has lost packets."""
-    spoilt = image.copy()
-    height, width = image.shape[:2]
-    corners = [(y, x) for y in range(0, height, _BLOCK) for x in range(0, width, _BLOCK)]
-    for number in rng.choice(len(corners), max(1, int(_NOISE_SHARE * len(corners))), replace=False):
-        y, x = corners[number]
-        block = spoilt[y : y + _BLOCK, x : x + _BLOCK]
-        block[:] = rng.integers(0, 256, block.shape, np.uint8)
-    return spoilt
+def _makes_small(fault: Fault | None) -> bool:
+    return fault is not None and fault.kind is SourceFault.SIZE

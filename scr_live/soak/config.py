@@ -40,6 +40,11 @@ class SoakConfig:
         """How long it takes."""
         return 60 * self.minutes
 
+    @property
+    def quiet_s(self) -> float:
+        """Without faults, at the beginning: what opens has opened by then."""
+        return min(5.0, self.duration_s / 10)
+
 
 def check(config: SoakConfig) -> None:
     """Raise an OptionError or SinkError before an hour is spent."""

@@ -1,7 +1,7 @@
 """The parts of a soak: those of a live run, around a source and an engine that fail on purpose."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,19 +17,17 @@ from scr_live.faults.source import Chaos
 from scr_live.frames import Image
 from scr_live.phantom.options import PhantomOptions
 from scr_live.soak.config import SoakConfig
+from scr_live.sources import VideoSource
+from scr_live.sources.options import SourceOptions
+from scr_live.sources.reconnect import Reconnecting
 
 if TYPE_CHECKING:
-    from scr_live.sinks import Sink
-
-QUIET_S = 5.0
-"""Without faults, at the beginning: what opens has opened by then."""
+    from scr_live.sinks.recorder import Recorder
 
 _CHAOS_ENGINE = "scr_live.faults.engine:open_chaos_engine"
-_KINDS = tuple(
-    k for k in SourceFault if k not in (SourceFault.DISCONNECT, SourceFault.HANG, SourceFault.SIZE)
-)
 _ANSWER_TIMEOUT_S = 2.0  # shorter than the longest hang, so that it is met
 _IMAGES = 25
+_SEGMENT_S = 300.0
 
 
 def phantom_images(config: SoakConfig) -> list[Image]:
@@ -42,8 +40,15 @@ def phantom_images(config: SoakConfig) -> list[Image]:
 
 def chaos_source(config: SoakConfig, images: Sequence[Image]) -> Chaos:
     """A camera that fails, and shows these pictures in turn."""
-    schedule = FaultSchedule(config.seed, _KINDS, mean_interval_s=config.fault_every_s, quiet_s=QUIET_S)
+    schedule = FaultSchedule(
+        config.seed, tuple(SourceFault), mean_interval_s=config.fault_every_s, quiet_s=config.quiet_s
+    )
     return Chaos(lambda: ReplaySource(images, fps=config.fps, name="phantom"), schedule)
+
+
+def open_source(chaos: Chaos, journal: Journal) -> VideoSource:
+    """The camera behind what brings it back."""
+    return Reconnecting(chaos.open(), chaos.open, options=SourceOptions(), journal=journal)
 
 
 def open_engines(
@@ -53,7 +58,7 @@ def open_engines(
     arguments = {
         "seed": config.seed,
         "began_at": began_at,
-        "quiet_s": QUIET_S,
+        "quiet_s": config.quiet_s,
         "kinds": tuple(map(str, EngineFault)),
         "mean_interval_s": config.fault_every_s,
         "engine": config.engine,
@@ -62,7 +67,6 @@ def open_engines(
         "threads": config.threads,
         "log": str(log),
     }
-
     only = Rung(config.engine, config.precision)
 
     def open_rung(rung: Rung, *, leash: Leash) -> Engine:  # noqa: ARG001 - there is one
@@ -72,22 +76,23 @@ def open_engines(
     return engine, EngineLadder(open_rung, engine.info, rungs=(only,), journal=journal)
 
 
-def open_recorder(config: SoakConfig) -> AbstractContextManager["Sink | None"]:
+def open_recorder(config: SoakConfig, journal: Journal) -> AbstractContextManager["Recorder | None"]:
     """A recording in segments, if a folder for it was named."""
     if config.record is None:
         return contextlib.nullcontext()
+    from scr_live.sinks.options import Segment  # noqa: PLC0415 - beside the other
     from scr_live.sinks.recorder import Recorder, RecorderOptions  # noqa: PLC0415 - imports av
 
-    options = RecorderOptions(force=True, nominal_fps=config.fps)
-    return Recorder(config.record / "soak.mp4", options)
+    options = RecorderOptions(force=True, nominal_fps=config.fps, segment=Segment(duration_s=_SEGMENT_S))
+    return Recorder(config.record / "soak.mp4", options, journal=journal)
 
 
-def pictures_in(folder: Path) -> int:
-    """How many pictures the files of the recording hold, by their packets."""
+def pictures_in(paths: Iterable[Path]) -> int:
+    """How many pictures these files hold, by their packets."""
     import av  # noqa: PLC0415 - heavy
 
     count = 0
-    for path in sorted(folder.glob("soak*.mp4")):
+    for path in paths:
         with av.open(str(path)) as container:
             count += sum(packet.size > 0 for packet in container.demux(video=0))
     return count

@@ -14,8 +14,9 @@ SILENT: Final = (
     SourceFault.HANG,
     SourceFault.DISCONNECT,
     SourceFault.BURST,
+    SourceFault.SIZE,
 )
-"""Faults in which nothing comes."""
+"""Faults in which nothing comes, or that need a new opening."""
 
 _NOTICED_WITHIN_S = 5.0  # a loss that comes later has another cause
 
@@ -63,7 +64,8 @@ class Recovery:
 
 def recoveries(spans: Sequence[tuple[float, float | None]], injected: Sequence[Injection]) -> list[Recovery]:
     """Pair each loss with the latest silent fault that began before it."""
-    silent = [fault for fault in injected if fault.kind in SILENT]
+    # By its kind's own type, too: an engine that hangs has the same word for it.
+    silent = [fault for fault in injected if isinstance(fault.kind, SourceFault) and fault.kind in SILENT]
     return [_recovery(lost_s, back_s, silent) for lost_s, back_s in spans]
 
 
@@ -72,12 +74,15 @@ def _recovery(lost_s: float, back_s: float | None, silent: Sequence[Injection]) 
     if not before:
         return Recovery(None, lost_s, back_s, noticed_s=None, recovered_s=None)
     fault = before[-1]
+    end_s = fault.at_s + fault.duration_s
+    # The size changes at both ends of its fault, and is noticed at once at each.
+    began_s = end_s if fault.kind is SourceFault.SIZE and lost_s >= end_s else fault.at_s
     # A fault that ended before its loss was noticed leaves nothing to wait for but the noticing.
-    there_again_s = max(lost_s, fault.at_s + fault.duration_s)
+    there_again_s = max(lost_s, end_s)
     return Recovery(
         SourceFault(fault.kind),
         lost_s,
         back_s,
-        noticed_s=lost_s - fault.at_s,
+        noticed_s=lost_s - began_s,
         recovered_s=None if back_s is None else max(0.0, back_s - there_again_s),
     )

@@ -8,7 +8,7 @@ from statistics import median
 from scr_live.faults.source import Injection
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import RunStats
-from scr_live.soak.checks import Check, checks
+from scr_live.soak.checks import JUDGED_FROM_S, Check, checks
 from scr_live.soak.config import SoakConfig
 from scr_live.soak.recoveries import Recovery
 from scr_live.soak.samples import COLUMNS, Sample
@@ -42,6 +42,11 @@ class Report:
         return self.samples[int(WARM_UP_SHARE * len(self.samples)) :]
 
     @property
+    def is_long(self) -> bool:
+        """Whether it went on long enough after the warm-up to judge growth."""
+        return bool(self.warm) and self.warm[-1].at_s - self.warm[0].at_s >= JUDGED_FROM_S
+
+    @property
     def not_composed(self) -> int:
         """Frames, with a signal or without, that were captured and never became a picture."""
         return self.stats.captured + self.stats.placeholders - self.stats.composed
@@ -59,6 +64,14 @@ class Report:
         return slope([at for at, _ in seen], [ms for _, ms in seen])
 
     @property
+    def kinds(self) -> dict[str, int]:
+        """How often each fault was injected, by source and engine."""
+        names = (
+            f"{type(one.kind).__name__.removesuffix('Fault').lower()} {one.kind}" for one in self.injected
+        )
+        return dict(sorted(Counter(names).items()))
+
+    @property
     def checks(self) -> list[Check]:
         """Each limit, and whether it was kept."""
         return checks(self)
@@ -74,7 +87,7 @@ class Report:
             "soak": _told(self.config, cut_short=self.cut_short),
             "passed": self.passed,
             "checks": [check.as_dict() for check in self.checks],
-            "injected": _injected(self.injected),
+            "injected": _injected(self),
             "lost": {
                 "captured": self.stats.captured,
                 "placeholders": self.stats.placeholders,
@@ -113,13 +126,11 @@ def _told(config: SoakConfig, *, cut_short: bool) -> dict[str, object]:
     }
 
 
-def _injected(injected: Sequence[Injection]) -> dict[str, object]:
-    counts = Counter(
-        f"{type(one.kind).__name__.removesuffix('Fault').lower()}: {one.kind}" for one in injected
-    )
+def _injected(report: Report) -> dict[str, object]:
+    injected = report.injected
     columns = ("kind", "at_s", "duration_s", "frames")
     rows = [[str(one.kind), round(one.at_s, 2), round(one.duration_s, 2), one.frames] for one in injected]
-    return {"count": len(injected), "kinds": dict(sorted(counts.items())), "columns": columns, "rows": rows}
+    return {"count": len(injected), "kinds": report.kinds, "columns": columns, "rows": rows}
 
 
 def _recovered(recoveries: Sequence[Recovery]) -> dict[str, object]:

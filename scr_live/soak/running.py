@@ -12,7 +12,14 @@ from scr_live.events import Journal
 from scr_live.faults.engine import injections_in
 from scr_live.pipeline.stats import Progress, RunStats
 from scr_live.soak.config import SoakConfig, check
-from scr_live.soak.parts import chaos_source, open_engines, open_recorder, phantom_images, pictures_in
+from scr_live.soak.parts import (
+    chaos_source,
+    open_engines,
+    open_recorder,
+    open_source,
+    phantom_images,
+    pictures_in,
+)
 from scr_live.soak.probe import Probe
 from scr_live.soak.recoveries import Losses, recoveries
 from scr_live.soak.report import Report
@@ -45,11 +52,12 @@ def soak(
     with contextlib.ExitStack() as stack:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scr-live-soak-"))) / "engine"
         chaos = chaos_source(config, images)
-        source = stack.enter_context(chaos.open())
+        source = stack.enter_context(open_source(chaos, journal))
         engine, ladder = open_engines(config, journal, began_at=began_at.timestamp(), log=log)
         stack.enter_context(engine)
         sinks = [NamedSink("probe", probe)]
-        if (recorder := stack.enter_context(open_recorder(config))) is not None:
+        recorder = stack.enter_context(open_recorder(config, journal))
+        if recorder is not None:
             sinks.append(NamedSink(RECORDER, recorder, channel="to-disk"))
         sampler = Sampler(probe, every_s=config.sample_every_s)
         until = time.perf_counter() + config.duration_s
@@ -85,5 +93,5 @@ def soak(
         recoveries=recoveries(losses.spans, injected),
         samples=sampler.samples,
         out_of_order=probe.out_of_order,
-        readable=None if config.record is None else pictures_in(config.record),
+        readable=None if recorder is None else pictures_in(recorder.paths),
     )

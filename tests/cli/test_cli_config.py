@@ -118,7 +118,7 @@ WRONG = {
         "'max_overlay_age', which is no option here. Did you mean 'max-overlay-age'?",
     ),
     "dashes": ('"--record" = "x"', "Did you mean 'record'?"),
-    "unknown, none near": ("zzz = 1", "Expected one of: display, encoder, "),
+    "unknown, none near": ("zzz = 1", ", display, encoder, engine, "),
     "itself": ('config = "x.toml"', "'config', which is no option here."),
     "number for text": ("source = 0", 'source must be text in quotes; found 0. Write source = "0".'),
     "text for number": ('max-frames = "5"', "max-frames must be a whole number; found '5'."),

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from scr_live.errors import SourceLostError, SourceNotFoundError
+from scr_live.errors import SourceChangedError, SourceLostError, SourceNotFoundError
 from scr_live.faults.schedule import FaultSchedule, SourceFault
 from scr_live.faults.source import Chaos
 from scr_live.frames import Frame
@@ -63,9 +63,7 @@ def is_whole(frame):
     return bool((frame.image == 20 + number_of(frame)).all())
 
 
-@pytest.mark.parametrize(
-    "kind", [SourceFault.BLACK, SourceFault.WHITE, SourceFault.CORRUPT, SourceFault.SIZE]
-)
+@pytest.mark.parametrize("kind", [SourceFault.BLACK, SourceFault.WHITE, SourceFault.CORRUPT])
 def test_only_the_pictures_of_a_fault_are_spoilt(kind):
     frames, chaos = run(kind)
     struck, others = struck_and_not(frames, chaos)
@@ -79,8 +77,6 @@ def test_only_the_pictures_of_a_fault_are_spoilt(kind):
                 assert not frame.image.any()
             case SourceFault.WHITE:
                 assert (frame.image == 255).all()
-            case SourceFault.SIZE:
-                assert frame.image.shape == (24, 32, 3)
             case SourceFault.CORRUPT:
                 assert not is_whole(frame)
                 assert (frame.image == 20 + number_of(frame)).mean() > 0.5
@@ -152,6 +148,44 @@ def test_a_source_that_blocks_lets_go_when_it_is_closed(kind):
     assert not reader.is_alive()
     assert clip.closed.is_set()
     assert frames[-1].index == len(frames) - 1
+
+
+def test_a_source_that_hung_works_when_it_is_opened_anew():
+    chaos = Chaos(Clip, one(SourceFault.HANG, duration_s=5.0), clock=lambda: now)
+    now = 0.0
+    source = chaos.open()
+    reader = threading.Thread(target=lambda: list(source))
+    now = 4.0
+    reader.start()
+    while not chaos.injected:
+        reader.join(0.005)
+        assert reader.is_alive()
+    source.close()
+    reader.join(20)
+    with chaos.open() as again:
+        assert next(iter(again)).index == 0
+    assert [(fault.kind, fault.duration_s) for fault in chaos.injected] == [(SourceFault.HANG, 0.0)]
+
+
+def test_another_size_needs_another_opening_at_both_ends():
+    now, fault = 0.0, one(SourceFault.SIZE).until(60.0)[0]
+    chaos = Chaos(Clip, one(SourceFault.SIZE), clock=lambda: now)
+    with chaos.open() as source:
+        frames = iter(source)
+        assert next(frames).image.shape == (48, 64, 3)
+        now = fault.at_s
+        with pytest.raises(SourceChangedError):
+            next(frames)
+    with chaos.open() as small:
+        frames = iter(small)
+        assert (small.info.width, small.info.height) == (32, 24)
+        assert next(frames).image.shape == (24, 32, 3)
+        now = fault.until_s
+        with pytest.raises(SourceChangedError):
+            next(frames)
+    with chaos.open() as whole:
+        assert whole.info.width == 64
+        assert next(iter(whole)).image.shape == (48, 64, 3)
 
 
 def test_a_stall_ends_by_itself():

@@ -6,20 +6,17 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import typer
+from run_figures import ENGINE, SOURCE, run_stats
 
 from scr_live import console
 from scr_live.app import Outcome, Started
 from scr_live.console import JsonView
-from scr_live.engines import EngineInfo
 from scr_live.errors import InferenceError, SourceNotFoundError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Ai
-from scr_live.pipeline.stats import Progress, RunStats
-from scr_live.pipeline.timing import Histogram
-from scr_live.sources import SourceInfo
+from scr_live.pipeline.stats import Progress
 
-SOURCE = SourceInfo("file", "a.mp4", 64, 48, fps=25.0, is_live=False)
-ENGINE = EngineInfo("constant", "none", "fp32", 64)
 NOW = Progress(
     captured=3,
     inferred=2,
@@ -59,23 +56,6 @@ class Reader:
         return [json.loads(line) for line in self.data.decode().splitlines()]
 
 
-def stats():
-    nothing = Histogram().latency()
-    names = ("captured", "inferred", "composed", "shown", "recorded", "placeholders", "polyp_frames")
-    return RunStats(
-        source=SOURCE,
-        engine=ENGINE,
-        **dict.fromkeys([*names, "ai_failures", "ai_skipped", "ai_reopened"], 0),
-        last_ai_failure="",
-        last_engine=ENGINE,
-        duration_s=1.0,
-        video_delay=nothing,
-        annotation_delay=nothing,
-        stages={},
-        channels={},
-    )
-
-
 def test_every_line_is_an_object_with_a_name_and_a_time():
     reader = Reader()
     with JsonView(reader.write) as view:
@@ -84,7 +64,7 @@ def test_every_line_is_an_object_with_a_name_and_a_time():
         view.started(Started(SOURCE, ENGINE, "m", 0.5, None, ("a note",)))
         view.progress(NOW)
         journal.tell(EventKind.SIGNAL_LOST, cause="unplugged")
-        view.tell_outcome(Outcome(stats(), (Path("out.mp4"),), (), InferenceError("never")))
+        view.tell_outcome(Outcome(run_stats(), (Path("out.mp4"),), (), InferenceError("never")))
     told = reader.told
     assert [line["event"] for line in told] == ["note", "opened", "progress", "signal-lost", "outcome"]
     assert all(datetime.fromisoformat(line["at"]).tzinfo is not None for line in told)
@@ -119,10 +99,11 @@ def test_an_error_is_told_on_its_way_out():
     assert (told["text"], told["notes"]) == ("No video at x.", ["Pipeline stage: capture"])
 
 
-def test_an_interrupt_is_told_as_one():
+@pytest.mark.parametrize("error", [KeyboardInterrupt(130), typer.Exit(130)])
+def test_an_interrupt_is_told_as_one(error):
     reader = Reader()
-    with pytest.raises(KeyboardInterrupt), JsonView(reader.write):
-        raise KeyboardInterrupt(130)
+    with pytest.raises(type(error)), JsonView(reader.write):
+        raise error
     assert reader.told[0]["text"] == "interrupted"
 
 
