@@ -27,7 +27,7 @@ class RunConfig:
     threads: int = 0
     isolate: bool | None = None
     """The engine in a process of its own; None: live alone."""
-    ai_timeout_s: float = 5.0
+    ai_timeout_s: float = 10.0
     """An isolated engine that takes longer for a picture is ended and opened anew."""
     threshold: float | None = None
     """None: what the model's card recommends."""

@@ -132,7 +132,7 @@ def run(  # noqa: PLR0913 - the options of the command
             help="Seconds after which an isolated model that does not answer is replaced.",
             rich_help_panel=_LOSS,
         ),
-    ] = 5.0,
+    ] = 10.0,
     max_overlay_age: Annotated[
         float,
         typer.Option(
