@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -75,7 +76,9 @@ def run_and_kill(path: Path, sidecar: Path, safety: str, *, source: str, after_s
     sidecar.touch()
     command = ["run", "--source", source, "--record", path, "--engine", "constant", "--no-display"]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, __file__, "--child", sidecar, safety, *command], stdout=subprocess.DEVNULL
+        [sys.executable, __file__, "--child", sidecar, safety, *command],
+        stdin=subprocess.PIPE,  # by which the child sees that nobody is left to kill it
+        stdout=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + PATIENCE_S
@@ -86,7 +89,7 @@ def run_and_kill(path: Path, sidecar: Path, safety: str, *, source: str, after_s
         time.sleep(after_s)
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
 
 
 def examine(path: Path, sidecar: Path) -> dict[str, Any]:
@@ -94,8 +97,8 @@ def examine(path: Path, sidecar: Path) -> dict[str, Any]:
     from scr_live.errors import ScrLiveError  # noqa: PLC0415
     from scr_live.sinks.repair import repair  # noqa: PLC0415
 
-    lines = sidecar.read_text().splitlines()
-    captured, taken = ([int(line[1:]) for line in lines if line[0] == kind] for kind in "cr")
+    captured_at, taken = told_by(sidecar)
+    captured = sorted(captured_at)
     readable = len(pictures_of(path)) if path.exists() else 0
     try:
         out = repair(path).path
@@ -107,6 +110,7 @@ def examine(path: Path, sidecar: Path) -> dict[str, Any]:
             "repair": str(error),
             "lost_of_captured": captured[-1] + 1,
             "lost_of_taken": len(taken),
+            "lost_s": round(captured_at[captured[-1]] - captured_at[captured[0]], 3),
         }
     pictures = pictures_of(out)
     last = taken[len(pictures) - 1] if len(pictures) <= len(taken) else captured[-1]
@@ -118,7 +122,21 @@ def examine(path: Path, sidecar: Path) -> dict[str, Any]:
         "seeks": seeks(out, pictures),
         "lost_of_captured": captured[-1] - last,
         "lost_of_taken": max(0, len(taken) - len(pictures)),
+        "lost_s": round(captured_at[captured[-1]] - captured_at[last], 3),
     }
+
+
+def told_by(sidecar: Path) -> tuple[dict[int, float], list[int]]:
+    """Read when each frame was captured, and which the recorder had taken."""
+    captured_at: dict[int, float] = {}
+    taken: list[int] = []
+    for line in sidecar.read_text().splitlines():
+        kind, index, *at = line.split()
+        if kind == "c":
+            captured_at[int(index)] = float(at[0])
+        else:
+            taken.append(int(index))
+    return captured_at, taken
 
 
 def pictures_of(path: Path) -> dict[float, int]:
@@ -147,7 +165,7 @@ def summary_of(kills: list[dict[str, Any]]) -> dict[str, Any]:
     """The most and the mean of what was lost, and how many could be read."""
     lost = {
         f"{which}_{name}": round(figure([kill[which] for kill in kills]), 2)
-        for which in ("lost_of_captured", "lost_of_taken")
+        for which in ("lost_of_captured", "lost_of_taken", "lost_s")
         for name, figure in (("max", max), ("mean", fmean))
     }
     return {
@@ -166,6 +184,7 @@ def run_child(sidecar: Path, safety: str, arguments: list[str]) -> int:
     from scr_live.sinks import recorder  # noqa: PLC0415
     from scr_live.sources.phantom import PhantomSource  # noqa: PLC0415
 
+    threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
     told = os.open(sidecar, os.O_WRONLY | os.O_APPEND)
 
     class TellingRecorder(recorder.Recorder):
@@ -174,19 +193,25 @@ def run_child(sidecar: Path, safety: str, arguments: list[str]) -> int:
 
         def write(self, picture: Picture) -> None:
             super().write(picture)
-            os.write(told, b"r%d\n" % picture.frame.index)
+            os.write(told, f"r {picture.frame.index}\n".encode())
 
     frames_of = PhantomSource.__iter__
 
     def telling_frames(source: PhantomSource) -> Iterator[Frame]:
         for frame in frames_of(source):
-            os.write(told, b"c%d\n" % frame.index)
+            os.write(told, f"c {frame.index} {frame.captured_at}\n".encode())
             yield frame
 
     recorder.Recorder = TellingRecorder  # type: ignore[misc]
     PhantomSource.__iter__ = telling_frames  # type: ignore[method-assign]
     sys.argv = ["scr-live", *arguments]
     return cli.main()
+
+
+def end_with_parent() -> None:
+    """Wait until the other end of the standard input is closed, by whatever."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":

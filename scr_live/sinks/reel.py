@@ -29,7 +29,7 @@ class Reel:
         self._names = names
         self._journal = journal
         self._movie: Movie | None = None
-        self._finisher = Finisher()
+        self._finishers = [Finisher()]
         self._bytes_before = 0
         self.folder = path.parent
         self.path = names.first
@@ -62,14 +62,25 @@ class Reel:
     def close(self) -> None:
         """End all files. SinkError: the last one failed, and there was nowhere else to save its end."""
         movie, self._movie = self._movie, None
-        problem = self._finish(movie) if movie else None
-        self._bytes_before += movie.muxer.file.size if movie else 0
-        try:
-            self._finisher.wait()
-        except TimeoutError as error:
-            self.problems.append(f"A file of the recording was not ended: {reason(error)}.")
-        if problem is not None:
-            raise problem
+        failed: list[SinkError | None] = []
+        if movie is not None:
+            self._finishers.append(Finisher())
+            self._finishers[-1].begin(lambda: failed.append(self._finish(movie)))
+        for finisher in self._finishers:
+            try:
+                finisher.wait()
+            except TimeoutError as error:
+                failed.append(
+                    OutputUnwritableError(
+                        f"A file of the recording was not ended: {reason(error)}. What is on the disk is "
+                        "readable, and `scr-live repair` makes an ordinary video of it."
+                    )
+                )
+        if movie is not None:
+            self._bytes_before += movie.muxer.file.size
+        for problem in failed:
+            if problem is not None:
+                raise problem
 
     def _cause_to_cut(self, shot: Shot) -> str:
         """Say why `shot` begins a new file; empty: it does not."""
@@ -99,7 +110,7 @@ class Reel:
             return
         if self._options.safety == "frame":
             movie.end()  # nothing is held back, so it is quick, and two files never hold one frame each
-        self._finisher.begin(partial(self._finish_beside, movie))
+        self._finishers[-1].begin(partial(self._finish_beside, movie))
         self._bytes_before += movie.muxer.file.size
         self._movie = None
 
@@ -168,6 +179,7 @@ class Reel:
         if self._refuge is None:
             raise problem from error
         self.folder = self._refuge
+        self._finishers.append(Finisher())  # the other folder's disk may never answer again
         return problem, [*unsafe, *(shot for shot in shots if shot not in unsafe)]
 
     def _unbegun(self, error: OSError | av.FFmpegError) -> SinkError:

@@ -12,7 +12,8 @@ from scr_live.soak.slopes import FEWEST, Slope
 if TYPE_CHECKING:
     from scr_live.soak.report import Report
 
-MEMORY_MB_PER_H: Final = 5.0
+MEMORY_SHARE_PER_H: Final = 0.05
+"""Of the memory after the warm-up."""
 DELAY_MS_PER_H: Final = 1.0
 LOST_SHARE: Final = 0.001
 """Of the captured frames: those that a loaded machine may drop before they are composed."""
@@ -44,7 +45,7 @@ def checks(report: "Report") -> list[Check]:
     return [
         *_video(report),
         *_signal(report),
-        *_growth(report, "memory", unit="MB", found=report.memory, limit=MEMORY_MB_PER_H),
+        *_growth(report, "memory", unit="MB", found=report.memory, limit=_memory_limit_mb(report)),
         *_growth(report, "median video delay", unit="ms", found=report.delay, limit=DELAY_MS_PER_H),
         *_constant(report, "threads", lambda use: use.threads),
         *_constant(report, "open files", lambda use: use.files),
@@ -80,12 +81,17 @@ def _signal(report: "Report") -> list[Check]:
     ]
 
 
+def _memory_limit_mb(report: "Report") -> float:
+    used = [one.usage.memory_mb for one in report.warm if one.usage is not None]
+    return MEMORY_SHARE_PER_H * median(used) if used else 0.0
+
+
 def _growth(report: "Report", name: str, *, unit: str, found: Slope | None, limit: float) -> list[Check]:
     """Growth fails if all of its 95 % interval is above the limit."""
     if found is None or not report.is_long:
         return []
     told = f"{found.per_h:+.2f} {unit} an hour ({found.low_per_h:+.2f} to {found.high_per_h:+.2f})"
-    return [Check(f"growth of {name}", f"{limit:g} {unit} an hour", told, found.low_per_h <= limit)]
+    return [Check(f"growth of {name}", f"{limit:.1f} {unit} an hour", told, found.low_per_h <= limit)]
 
 
 def _constant(report: "Report", name: str, what: Callable[[Usage], int]) -> list[Check]:

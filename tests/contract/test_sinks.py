@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from scr_live.frames import Frame, Picture
+from scr_live.sinks.options import RecorderOptions, Segment
+from scr_live.sinks.raw import raw_recording_for
 from scr_live.sinks.recorder import Recorder
 
 
@@ -14,12 +16,32 @@ def recorder(folder):
     return Recorder(folder / "out.mp4")
 
 
+def frame_by_frame(folder):
+    return Recorder(folder / "out.mp4", RecorderOptions(safety="frame"))
+
+
+def in_segments(folder):
+    return Recorder(folder / "out.mp4", RecorderOptions(segment=Segment(duration_s=0.5)))
+
+
+def raw(folder):
+    return raw_recording_for("phantom", folder / "out.mp4", size=(64, 48))
+
+
 def recorded(folder):
-    with av.open(str(folder / "out.mp4")) as container:
-        return sum(1 for _ in container.decode(video=0))
+    count = 0
+    for path in folder.glob("out*.mp4"):
+        with av.open(str(path)) as container:
+            count += sum(1 for _ in container.decode(video=0))
+    return count
 
 
-SINKS = {"recorder": (recorder, recorded)}
+SINKS = {
+    "recorder": (recorder, recorded),
+    "recorder, to the frame": (frame_by_frame, recorded),
+    "recorder, in segments": (in_segments, recorded),
+    "raw": (raw, recorded),
+}
 """name: how it is opened in an empty folder, and how many pictures are found there afterwards"""
 
 

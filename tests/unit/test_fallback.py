@@ -10,6 +10,7 @@ from recording_fakes import Film, small_disk, told
 
 from scr_live.errors import OptionError, OutputUnwritableError
 from scr_live.events import Journal
+from scr_live.sinks.crash_safe import CrashSafeFile
 from scr_live.sinks.options import RecorderOptions, Segment
 from scr_live.sinks.recorder import Recorder
 
@@ -192,6 +193,42 @@ def test_a_sync_that_fails_is_a_failed_write(film, first, second, monkeypatch):
     assert "Input/output error" in recorder.problems[0]
     kept = film.all_numbers(recorder.paths)
     assert kept == [number % 256 for number in range(len(kept))]
+
+
+@pytest.fixture
+def hang(monkeypatch):
+    """hang(folder): files there are never ended, until the test is over."""
+    over = threading.Event()
+
+    def hang(folder):
+        class NeverEnds(CrashSafeFile):
+            def finish(self):
+                if self.path.parent == folder:
+                    assert over.wait(30)
+                super().finish()
+
+        monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", NeverEnds)
+        monkeypatch.setattr("scr_live.sinks.finishing._PATIENCE_S", 1.0)
+
+    yield hang
+    over.set()
+
+
+def test_a_disk_that_never_answers_again_holds_up_no_later_file(film, hang, first, second):
+    hang(first)
+    recorder = Recorder(first / "out.mp4", RecorderOptions(segment=Segment(duration_s=1), fallback=second))
+    with pytest.raises(OutputUnwritableError, match=r"not ended: .* not answered"), recorder:  # noqa: PT012 - the order counts
+        for index in range(110):
+            recorder.write(film.picture(index))
+    assert film.all_numbers(recorder.paths) == list(range(110))
+    assert len([path for path in recorder.paths if path.parent == second]) > 1
+
+
+def test_a_disk_that_never_answers_again_does_not_hold_up_the_end(film, hang, first):
+    hang(first)
+    with pytest.raises(OutputUnwritableError, match="scr-live repair"):
+        record(film, first / "out.mp4", 20)
+    assert film.numbers(first / "out.mp4") == list(range(20))
 
 
 @pytest.fixture
