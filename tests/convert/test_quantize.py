@@ -112,6 +112,8 @@ def test_onnxruntime_answers_nearly_the_same(source, out):
 def test_openvino_answers_nearly_the_same_and_computes_in_int8(source, out):
     made(source, out)
     engines = pytest.importorskip("scr_live.engines.openvino", exc_type=ImportError)
+    if not engines.int8_is_exact():
+        pytest.skip("OpenVINO refuses int8 on this processor, where its sums overflow")
     pictures = images(6)
     model = Model(out, ModelCard(name="tiny", input_size=SIZE), "")
     with engines.OpenVinoEngine(model, precision="fp32", threads=1) as engine:

@@ -87,10 +87,8 @@ def test_a_damaged_model_is_told_as_such_and_not_as_a_missing_engine(model, tmp_
 
 
 @pytest.mark.parametrize(("precision", "backend"), [("int8", "openvino"), ("bf16", "openvino")])
-@pytest.mark.usefixtures("without_gpu")
-def test_auto_computes_in_the_precision_that_was_asked_for(precision, backend, model, monkeypatch):
-    engines = pytest.importorskip("scr_live.engines.openvino")
-    monkeypatch.setattr(engines, "int8_is_exact", lambda: True)  # on any processor
+@pytest.mark.usefixtures("without_gpu", "int8_on_any_processor")
+def test_auto_computes_in_the_precision_that_was_asked_for(precision, backend, model):
     try:
         engine = open_engine("auto", model, precision=precision)
     except EngineUnavailableError as error:
@@ -116,9 +114,8 @@ def test_a_file_that_is_not_quantised_is_not_called_int8(tmp_path):
         engines.OpenVinoEngine(plain, precision="int8")
 
 
-def test_int8_is_told_where_a_quantised_file_is_named_itself(model, monkeypatch):
-    engines = pytest.importorskip("scr_live.engines.openvino")
-    monkeypatch.setattr(engines, "int8_is_exact", lambda: True)  # on any processor
+@pytest.mark.usefixtures("int8_on_any_processor")
+def test_int8_is_told_where_a_quantised_file_is_named_itself(model):
     with open_engine("openvino", model.variant(precision="int8")) as engine:
         assert engine.info.precision == "int8"
     with open_engine("openvino", model.variant(precision="int8"), precision="fp32") as engine:
