@@ -28,6 +28,8 @@ from process import Peer
 
 FPS = 25
 PATIENCE_S = 30.0
+WARM_UP = 3
+"""Losses after which the allocator's pools are filled."""
 
 
 @dataclass
@@ -81,13 +83,14 @@ class Observer:
 
 
 def measure(  # noqa: PLR0913  what varies from stream to stream
-    script: str, url: str, *, times: int, transport: str, away_s: float, size: str
+    script: str, url: str, *, times: int, transport: str, away_s: float, size: str, frozen: bool
 ) -> dict[str, object]:
-    """Kill the server so many times in one run; after `away_s` it comes back on the same port."""
+    """Kill (or stop) the server so many times in one run; after `away_s` it comes back on the same port."""
     port = int(url.rpartition(":")[2].partition("/")[0])
     observer, journal, stop = Observer(), Journal(), threading.Event()
     detect: list[float] = []
     recover: list[float] = []
+    rss_mb: list[float] = []
     with Peer(script, port=port, fps=FPS, size=size) as peer:
         options = SourceOptions(transport="udp" if transport == "udp" else "tcp")
         with open_lasting_source(url, options, journal=journal) as source, ConstantEngine(size=64) as engine:
@@ -99,23 +102,21 @@ def measure(  # noqa: PLR0913  what varies from stream to stream
             thread.start()
             try:
                 observer.wait_for(Signal.OK, 0.0)
-                rss = 0
-                for round_number in range(times):
+                for _ in range(times):
                     time.sleep(2.0)
-                    peer.kill()
+                    peer.freeze() if frozen else peer.kill()
                     detect.append(observer.wait_for(Signal.LOST, time.monotonic()))
                     time.sleep(away_s)
-                    peer.start()
+                    peer.thaw() if frozen else peer.start()
                     recover.append(observer.wait_for(Signal.OK, time.monotonic()))
-                    if round_number == 1:
-                        rss = rss_bytes()
-                rss_end = rss_bytes()
+                    rss_mb.append(round(rss_bytes() / 1e6, 1))
             finally:
                 stop.set()
                 thread.join()
     return {
         "stream": url.partition(":")[0] + (f" over {transport}" if url.startswith("rtsp") else ""),
         "picture": size,
+        "server": "frozen" if frozen else "killed",
         "times": times,
         "away_s": away_s,
         "recoveries": len(recover),
@@ -125,8 +126,8 @@ def measure(  # noqa: PLR0913  what varies from stream to stream
         "placeholders": observer.placeholders,
         "shown_again_as_new": observer.shown_again,
         "oldest_picture_s": round(observer.oldest_s, 3),
-        "rss_mb": {"after_two": round(rss / 1e6, 1), "at_end": round(rss_end / 1e6, 1)},
-        "rss_growth": round(rss_end / rss - 1, 4),
+        "rss_mb_after_each": rss_mb,
+        "rss_growth_after_warm_up": round(rss_mb[-1] / rss_mb[min(WARM_UP, times) - 1] - 1, 4),
         "events": journal.counts,
     }
 
@@ -159,10 +160,16 @@ def main() -> None:
         ("rtsp_server.py", f"rtsp://127.0.0.1:{options.port + 2}/live", "udp"),
     ]
     runs = []
-    for script, url, transport in streams:
+    for (script, url, transport), frozen in [*((stream, False) for stream in streams), (streams[0], True)]:
         runs.append(
             measure(
-                script, url, times=options.times, transport=transport, away_s=options.away, size=options.size
+                script,
+                url,
+                times=options.times,
+                transport=transport,
+                away_s=options.away,
+                size=options.size,
+                frozen=frozen,
             )
         )
         print(runs[-1])
