@@ -112,14 +112,16 @@ class Compose:
     def _picture(self, frame: Frame, answer: _Answer) -> Picture:
         prediction = answer.prediction
         age_s = None if prediction is None else time.perf_counter() - prediction.captured_at
-        others = [*([] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]), *self._troubles()]
+        lost, troubles = frame.signal is Signal.LOST, self._troubles()
+        signal = [] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]
         image, status_at = frame.image, None
         if prediction is not None and self._controls.overlay:
             image = draw(image, prediction, self._overlays)
-        if shown := _joined(_words(answer.ai, age_s), *others):
+        shown = _joined(_words(answer.ai, age_s), *([] if lost else signal), *troubles)
+        if lost or shown:
             image = image.copy() if image is frame.image else image
             status_at = self._tell(image, frame, shown)
-        status = _joined(_words(answer.ai), *others)
+        status = _joined(_words(answer.ai), *signal, *troubles)
         return Picture(frame, prediction, image, status, answer.ai, age_s, status_at)
 
     def _tell(self, image: Image, frame: Frame, text: str) -> Box | None:
