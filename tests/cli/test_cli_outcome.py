@@ -44,7 +44,8 @@ def test_a_recording_that_was_removed_meanwhile_is_no_success(cli, make_clip, tm
     assert done.code == 1
     assert "removed or replaced while it was being written" in done.err
     assert str(out) in done.err
-    assert json.loads(stats.read_text())["frames"]["captured"] == 50
+    # It is noticed while it happens, and where nobody else takes the pictures the run ends with it.
+    assert 0 < json.loads(stats.read_text())["frames"]["captured"] <= 50
 
 
 def test_a_live_model_that_never_answers_is_no_success(cli, make_clip, tmp_path):
