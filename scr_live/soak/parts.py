@@ -18,6 +18,7 @@ from scr_live.frames import Image
 from scr_live.phantom.options import PhantomOptions
 from scr_live.soak.config import SoakConfig
 from scr_live.sources import VideoSource
+from scr_live.sources.opening import LEAST_PATIENCE_S
 from scr_live.sources.options import SourceOptions
 from scr_live.sources.reconnect import Reconnecting
 
@@ -48,7 +49,9 @@ def chaos_source(config: SoakConfig, images: Sequence[Image]) -> Chaos:
 
 def open_source(chaos: Chaos, journal: Journal) -> VideoSource:
     """The camera behind what brings it back."""
-    return Reconnecting(chaos.open(), chaos.open, options=SourceOptions(), journal=journal)
+    # A camera has time-outs of its own, with this patience when it is opened anew; this one just hangs.
+    options = SourceOptions(open_timeout_s=LEAST_PATIENCE_S)
+    return Reconnecting(chaos.open(), chaos.open, options=options, journal=journal)
 
 
 def open_engines(

@@ -1,5 +1,6 @@
 """How quickly a loss of the source was noticed, and how quickly the video was back after it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,7 @@ class Recovery:
     noticed_s: float | None
     """From the beginning of the fault."""
     recovered_s: float | None
-    """From the end of the fault: the source was there again."""
+    """From the end of the last fault in it: the source was there again."""
 
     def as_dict(self) -> dict[str, object]:
         """Return what stands in the report."""
@@ -75,10 +76,12 @@ def _recovery(lost_s: float, back_s: float | None, silent: Sequence[Injection]) 
         return Recovery(None, lost_s, back_s, noticed_s=None, recovered_s=None)
     fault = before[-1]
     end_s = fault.at_s + fault.duration_s
+    # Others may strike before it is back: a source that is opened anew may hang at once.
+    later = [one for one in silent if fault.at_s < one.at_s < (math.inf if back_s is None else back_s)]
     # The size changes at both ends of its fault, and is noticed at once at each.
     began_s = end_s if fault.kind is SourceFault.SIZE and lost_s >= end_s else fault.at_s
     # A fault that ended before its loss was noticed leaves nothing to wait for but the noticing.
-    there_again_s = max(lost_s, end_s)
+    there_again_s = max(lost_s, end_s, *(one.at_s + one.duration_s for one in later))
     return Recovery(
         SourceFault(fault.kind),
         lost_s,

@@ -63,6 +63,13 @@ def test_the_latest_silent_fault_before_it_is_to_blame():
     assert found.kind is SourceFault.DISCONNECT
 
 
+def test_a_fault_that_strikes_before_it_is_back_counts_too():
+    faults = [Injection(SourceFault.DISCONNECT, 10.0, 2.0), Injection(SourceFault.HANG, 12.5, 0.0)]
+    (found,) = recoveries([(10.1, 14.0)], faults)
+    assert found.kind is SourceFault.DISCONNECT
+    assert found.recovered_s == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize("lost_s", [5.0, 99.0])
 def test_a_loss_without_a_fault_has_no_cause(lost_s):
     (found,) = recoveries([(lost_s, None)], [Injection(SourceFault.STALL, 10.0, 2.0)])
