@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from resilience_tables import resilience
+
 BEGIN, END = "<!-- figures: made by scripts/readme_figures.py -->", "<!-- end of figures -->"
 FIGURES = Path("figures")
 
@@ -33,7 +35,17 @@ HEAD = (
 
 def main() -> None:
     """Rewrite all of them."""
-    fill(Path("README.md"), machine(), accuracy(), plain(), speed(), parts(), exports(), phantom())
+    fill(
+        Path("README.md"),
+        machine(),
+        accuracy(),
+        plain(),
+        speed(),
+        parts(),
+        resilience(),
+        exports(),
+        phantom(),
+    )
     fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), shortcuts())
     table1 = [ablation()] if (FIGURES / "ablation.json").exists() else []  # takes hours to make
     fill(Path("models/scr-net-plain/README.md"), where(), plain(), *table1)
