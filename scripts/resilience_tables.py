@@ -58,8 +58,8 @@ def streams() -> str:
             )
         )
     heading = (
-        "**A stream's server goes and comes back** (`python scripts/measure_streams.py`: servers in processes "
-        "of their own, on loopback; every picture carries its time). Noticed: until a picture says so. Back: "
+        "**A stream's server goes and comes back** (`python scripts/measure_streams.py`: servers in "
+        "processes of their own, on loopback; every picture carries its time). Noticed: until a picture says so. Back: "
         "from the open port to the first living picture. Memory: of the run, since the third loss."
     )
     head = "stream and server, came back, noticed (max), back (median / max), shown again as new, memory"
@@ -82,12 +82,10 @@ def kills() -> str:
             )
         )
     heading = (
-        "**A recording's process is killed** by SIGKILL at random moments (`python scripts/measure_kills.py`). "
-        "Lost are frames, mean / max. Lost power was not tried."
+        "**A recording's process is killed** by SIGKILL at random moments (`python "
+        "scripts/measure_kills.py`). Lost are frames, mean / max. Lost power was not tried."
     )
-    head = (
-        "safety, readable, repaired and seeks, lost of those recorded, lost of those captured, in time (max)"
-    )
+    head = "safety, readable, repaired, lost of those recorded, lost of those captured, in time (max)"
     return table(heading, head, rows)
 
 
@@ -99,8 +97,8 @@ def identity() -> str:
         for name in ("pictures", "with_marks", "with_status", "bytes_changed_outside_marks")
     )
     return (
-        f"**Pixels outside the marks** (`python scripts/measure_identity.py`, before encoding): {outside} bytes "
-        f"differ from the source in {pictures} pictures of the phantom and two real clips, {marked} of them "
+        f"**Pixels outside the marks** (`python scripts/measure_identity.py`, before encoding): {outside} "
+        f"bytes differ from the source in {pictures} pictures of the phantom and two real clips, {marked} of them "
         f"with marks and {status} with a status."
     )
 
