@@ -59,8 +59,8 @@ def streams() -> str:
         )
     heading = (
         "**A stream's server goes and comes back** (`python scripts/measure_streams.py`: servers in "
-        "processes of their own, on loopback; every picture carries its time). Noticed: until a picture says so. Back: "
-        "from the open port to the first living picture. Memory: of the run, since the third loss."
+        "processes of their own, on loopback; every picture carries its time). Noticed: until a picture "
+        "says so. Back: from the open port to the first living picture. Memory: of the run, since the third loss."
     )
     head = "stream and server, came back, noticed (max), back (median / max), shown again as new, memory"
     return table(heading, head, rows)
@@ -98,8 +98,8 @@ def identity() -> str:
     )
     return (
         f"**Pixels outside the marks** (`python scripts/measure_identity.py`, before encoding): {outside} "
-        f"bytes differ from the source in {pictures} pictures of the phantom and two real clips, {marked} of them "
-        f"with marks and {status} with a status."
+        f"bytes differ from the source in {pictures} pictures of the phantom and two real clips, {marked} "
+        f"of them with marks and {status} with a status."
     )
 
 
