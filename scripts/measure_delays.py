@@ -32,7 +32,7 @@ from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.render import render
 from scr_live.pipeline.live import RECORDER, NamedSink, RunStats, run
 from scr_live.shipped import DEFAULT_MODEL, model_for
-from scr_live.sinks.recorder import Recorder
+from scr_live.sinks.recorder import Recorder, RecorderOptions
 from scr_live.sinks.strip import Strip, compose
 
 FPS: Final = 30.0
@@ -125,7 +125,9 @@ def measure(
 def _recorders(stack: contextlib.ExitStack, *, wanted: bool) -> Iterator[Recorder]:
     if wanted:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        yield stack.enter_context(Recorder(folder / "out.mp4"))
+        yield stack.enter_context(
+            Recorder(folder / "out.mp4", RecorderOptions(nominal_fps=FPS, is_live=True))
+        )
 
 
 def _figures(stats: RunStats) -> dict[str, object]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RAW = "raw-recorder"
 
+_LIVE_KINDS = ("camera", "stream")
+
 
 class Recordings:
     """The annotated recording, and the raw one beside it: each may be missing.
@@ -44,10 +46,11 @@ class Recordings:
         if config.record is not None:
             Recorder(config.record, config.recording, source_path=self._source_path)
         if config.record_raw is not None:
+            kind = kind_of(config.source)
             self._raw = raw_recording_for(
-                kind_of(config.source),
+                kind,
                 config.record_raw,
-                config.recording,
+                replace(config.recording, is_live=kind in _LIVE_KINDS),
                 source_path=self._source_path,
                 journal=journal,
             )
@@ -66,7 +69,7 @@ class Recordings:
         if self._config.record is not None:
             self._annotated = Recorder(
                 self._config.record,
-                replace(self._config.recording, nominal_fps=info.fps),
+                replace(self._config.recording, nominal_fps=info.fps, is_live=info.is_live),
                 source_path=self._source_path,
                 size=(info.width, info.height),
                 journal=self._journal,

@@ -47,8 +47,11 @@ class RecorderOptions:
     """auto (libx264), or the name of an H.264 encoder of FFmpeg that works on this machine."""
     quality: int = 20
     """Constant quality, 0 (best) to 51: CRF of libx264, CQ and its like elsewhere."""
-    preset: str = "veryfast"
-    """libx264's trade of time for size; other encoders have their own default."""
+    preset: str = "auto"
+    """libx264's trade of time for size; auto: veryfast, or a quicker one where a live source needs it. Other
+    encoders have their own default."""
+    is_live: bool = False
+    """The source does not wait for the recorder."""
     force: bool = False
     """Overwrite an existing file."""
     nominal_fps: float | None = None
@@ -67,9 +70,9 @@ class RecorderOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.quality <= 51:  # noqa: PLR2004 - the range of H.264's quantiser
             raise OptionError(f"The recording quality goes from 0 (best) to 51; it was {self.quality}.")
-        if self.preset not in X264_PRESETS:
+        if self.preset not in ("auto", *X264_PRESETS):
             raise OptionError(
-                f"{self.preset!r} is no preset of libx264. Take one of: {', '.join(X264_PRESETS)}."
+                f"{self.preset!r} is no preset of libx264. Take auto or one of: {', '.join(X264_PRESETS)}."
             )
         if self.safety not in get_args(Safety):
             raise OptionError(f"A recording is safe to the second or to the frame; found {self.safety!r}.")

@@ -86,7 +86,9 @@ def open_recorder(config: SoakConfig, journal: Journal) -> AbstractContextManage
     from scr_live.sinks.options import Segment  # noqa: PLC0415 - beside the other
     from scr_live.sinks.recorder import Recorder, RecorderOptions  # noqa: PLC0415 - imports av
 
-    options = RecorderOptions(force=True, nominal_fps=config.fps, segment=Segment(duration_s=_SEGMENT_S))
+    options = RecorderOptions(
+        force=True, nominal_fps=config.fps, is_live=True, segment=Segment(duration_s=_SEGMENT_S)
+    )
     return Recorder(config.record / "soak.mp4", options, journal=journal)
 
 

@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -18,7 +19,7 @@ from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableErro
 from scr_live.events import Journal
 from scr_live.frames import Frame, Picture
 from scr_live.sinks.clock import Clock
-from scr_live.sinks.encoding import encoder_works, working_encoders
+from scr_live.sinks.encoding import encoder_works, working_encoders, x264_preset
 from scr_live.sinks.recorder import Recorder, RecorderOptions
 
 NTSC_S = 1001 / 30000
@@ -404,6 +405,24 @@ def test_no_more_frames_are_held_back_than_is_safe(tmp_path, safety, held, nomin
             recorder.write(picture(index, pts_s=index / nominal_fps))
             kept = len(frame_times(path)) if path.exists() else 0
             assert index + 1 - held <= kept <= index
+
+
+@pytest.mark.parametrize(
+    ("size", "fps", "cores", "preset"),
+    [
+        ((640, 480), 30, 2, "veryfast"),
+        ((1920, 1080), 25, 2, "ultrafast"),
+        ((1920, 1080), 30, 4, "ultrafast"),
+        ((1920, 1080), 30, 5, "superfast"),
+        ((1920, 1080), 30, 8, "veryfast"),
+        ((3840, 2160), 60, 2, "ultrafast"),  # too much for any: the quickest there is
+    ],
+)
+def test_live_video_gets_the_best_preset_that_leaves_room_for_the_rest(size, fps, cores, preset):
+    live = RecorderOptions(nominal_fps=fps, is_live=True)
+    assert x264_preset(live, size, cores=cores) == preset
+    assert x264_preset(replace(live, is_live=False), size, cores=cores) == "veryfast"
+    assert x264_preset(replace(live, preset="slow"), size, cores=cores) == "slow"
 
 
 def test_quality_trades_size(tmp_path):
