@@ -14,7 +14,7 @@ PACKAGE = Path(scr_live.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "frames", "controls", "events", "machine", "service"),
+    ("errors", "frames", "controls", "events", "heap", "machine", "service"),
     ("files", "file_lock", "gpu", "image_files", "card", "geometry"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
@@ -72,6 +72,7 @@ STANDARD_LIBRARY_ONLY = (
     "errors.py",
     "controls.py",
     "events.py",
+    "heap.py",
     "service.py",
     "faults/schedule.py",
     "pipeline/channel.py",

@@ -10,6 +10,7 @@ from scr_live.cli.config import Config
 from scr_live.cli.options import Model, Precision, Threads
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.errors import OptionError
+from scr_live.heap import keep_memory_level
 from scr_live.shipped import DEFAULT_MODEL
 
 
@@ -40,6 +41,7 @@ def soak(  # noqa: PLR0913 - the options of the command
     Source and model fail on a schedule that the seed decides. Exit code 1 if a limit was broken. Ctrl-C ends
     it early; the report is written all the same.
     """
+    keep_memory_level()
     from scr_live.files import write_json  # noqa: PLC0415 - beside the other
     from scr_live.soak.config import SoakConfig  # noqa: PLC0415 - keeps --help quick
     from scr_live.soak.running import soak as run_soak  # noqa: PLC0415
