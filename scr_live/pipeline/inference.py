@@ -165,7 +165,7 @@ class Inference:
         if self._reopen_engine is None:
             return
         if self._owned is None and isinstance(self._engine, Abandonable):
-            self._engine.abandon()  # the caller closes it in the end; its process must not lie there until then
+            self._engine.abandon()  # the caller closes it, in the end: its process must be gone by now
         self.close()
         self._engine = self._owned = self._reopen_engine().__enter__()
         self.reopened += 1

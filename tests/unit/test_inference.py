@@ -113,6 +113,26 @@ def test_failed_engines_are_closed_and_replaced_down_the_ladder_and_all_is_count
     assert opened[-1].left
 
 
+class Lasting(Failing):
+    """An engine with a process of its own, which lasts until it is abandoned or left."""
+
+    abandoned = False
+
+    def abandon(self):
+        self.abandoned = True
+
+
+def test_the_process_of_the_first_engine_does_not_outlast_its_replacement():
+    """The first engine is the caller's to close, at the end of the run: until then it would take memory."""
+    first, second = Lasting(), ConstantEngine(32)
+    stage = inference(first, reopen_engine=lambda: second)
+    assert stage(frame(0)) is None
+    assert not first.abandoned
+    assert stage(frame(1)) is not None
+    assert first.abandoned
+    assert not first.left
+
+
 def test_frames_pass_by_until_the_next_attempt_is_due():
     now = 0.0
     engine = Failing()
