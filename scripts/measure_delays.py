@@ -6,6 +6,7 @@ window has been drawn; it is not put on a display. `python scripts/measure_delay
 
 import argparse
 import contextlib
+import json
 import tempfile
 import threading
 import time
@@ -26,6 +27,7 @@ from scr_live.engines.opening import open_engine
 from scr_live.faults.replay import ReplaySource
 from scr_live.files import write_json
 from scr_live.frames import Image, Mask, Picture
+from scr_live.heap import keep_memory_level
 from scr_live.machine import machine_facts
 from scr_live.overlays import ContourOverlay, ScoreLabel
 from scr_live.phantom.options import PhantomOptions
@@ -146,22 +148,38 @@ def _figures(stats: RunStats) -> dict[str, object]:
     }
 
 
+CASES: Final = (
+    ("none", False),
+    ("default", False),
+    ("none", True),
+    ("default", True),
+    ("default, not isolated", False),
+    ("hung", False),
+    ("slow", False),
+)
+"""Model, and whether it is recorded."""
+
+
 def main() -> None:
     """Measure every size with and without a model and a recording, then the sick models."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each run")
+    parser.add_argument("--size", action="append", choices=SIZES, help="of these alone")
+    parser.add_argument("--recorded", action="store_true", help="the recorded ones alone")
     parser.add_argument("--out", type=Path, default=Path("figures/delays.json"))
     options = parser.parse_args()
-    runs = []
-    for size, pixels in SIZES.items():
-        images = pictures(pixels)
-        cases = [(model, records) for records in (False, True) for model in ("none", "default")]
-        cases += [("default, not isolated", False), ("hung", False), ("slow", False)]
-        for model, records in cases:
-            time.sleep(1.0)  # what the run before has left to the processor
-            runs.append(measure(images, size, model, records=records, seconds=options.seconds))
-            print(runs[-1])
-    write_json(options.out, {"fps": FPS, "runs": runs, "machine": machine_facts()})
+    keep_memory_level()  # as the program does
+    known = json.loads(options.out.read_text(encoding="utf-8"))["runs"] if options.out.exists() else []
+    runs = {(run["picture"], run["model"], run["recording"]): run for run in known}
+    for size in options.size or SIZES:
+        images = pictures(SIZES[size])
+        for model, records in CASES:
+            if records or not options.recorded:
+                time.sleep(1.0)  # what the run before has left to the processor
+                run_now = measure(images, size, model, records=records, seconds=options.seconds)
+                runs[size, model, records] = run_now
+                print(run_now)
+    write_json(options.out, {"fps": FPS, "runs": list(runs.values()), "machine": machine_facts()})
 
 
 if __name__ == "__main__":

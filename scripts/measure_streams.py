@@ -17,6 +17,7 @@ from scr_live.engines.constant import ConstantEngine
 from scr_live.events import Journal
 from scr_live.files import write_json
 from scr_live.frames import Picture, Signal
+from scr_live.heap import keep_memory_level
 from scr_live.machine import machine_facts
 from scr_live.pipeline.live import NamedSink, run
 from scr_live.sources.opening import open_lasting_source
@@ -154,6 +155,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=18554)
     parser.add_argument("--out", type=Path, default=Path("figures/streams.json"))
     options = parser.parse_args()
+    keep_memory_level()  # as the program does
     streams = [
         ("ts_server.py", f"tcp://127.0.0.1:{options.port}", "tcp"),
         ("rtsp_server.py", f"rtsp://127.0.0.1:{options.port + 1}/live", "tcp"),
