@@ -43,6 +43,7 @@ class Check:
 def checks(report: "Report") -> list[Check]:
     """Hold a report to every limit that it has figures for."""
     return [
+        Check("errors of the run", "none", report.failure or "none", not report.failure),
         *_video(report),
         *_signal(report),
         *_growth(report, "memory", unit="MB", found=report.memory, limit=_memory_limit_mb(report)),

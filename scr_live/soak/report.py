@@ -28,6 +28,8 @@ class Report:
     """How often each kind of event was told."""
     cut_short: bool
     """It was ended before its time."""
+    failure: str
+    """What ended the run, or one of its outputs, with an error; empty: nothing."""
     injected: Sequence[Injection]
     """Into the source and into the engine, by time."""
     recoveries: Sequence[Recovery]
@@ -84,7 +86,7 @@ class Report:
     def as_dict(self) -> dict[str, object]:
         """Return what `--report` writes."""
         return {
-            "soak": _told(self.config, cut_short=self.cut_short),
+            "soak": _told(self.config, cut_short=self.cut_short, failure=self.failure),
             "passed": self.passed,
             "checks": [check.as_dict() for check in self.checks],
             "injected": _injected(self),
@@ -114,7 +116,7 @@ class Report:
         }
 
 
-def _told(config: SoakConfig, *, cut_short: bool) -> dict[str, object]:
+def _told(config: SoakConfig, *, cut_short: bool, failure: str) -> dict[str, object]:
     return {
         "minutes": config.minutes,
         "seed": config.seed,
@@ -123,6 +125,7 @@ def _told(config: SoakConfig, *, cut_short: bool) -> dict[str, object]:
         "fps": config.fps,
         "engine": config.engine,
         "cut_short": cut_short,
+        "failure": failure,
     }
 
 

@@ -4,10 +4,12 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from scr_live.errors import ScrLiveError
 from scr_live.events import Journal
 from scr_live.faults.engine import injections_in
 from scr_live.pipeline.stats import Progress, RunStats
@@ -25,6 +27,9 @@ from scr_live.soak.recoveries import Losses, recoveries
 from scr_live.soak.report import Report
 from scr_live.soak.samples import Sampler
 
+if TYPE_CHECKING:
+    from scr_live.faults.source import Injection
+
 
 def soak(
     config: SoakConfig,
@@ -35,8 +40,8 @@ def soak(
 ) -> Report:
     """Run for the time of the config, or until `stop` is set, and say what happened.
 
-    started: called once there is something to report. Raises a ScrLiveError where the run itself fails: then
-    there is no report.
+    started: called once there is something to report. Raises a ScrLiveError where nothing could be begun;
+    what ends the run later is told in the report.
     """
     # First what imports cv2, then what imports av: see scr_live.sinks.display.
     from scr_live.overlays import ContourOverlay, ScoreLabel  # noqa: PLC0415 - imports cv2
@@ -49,7 +54,9 @@ def soak(
     losses, probe = Losses(began_at), Probe()
     journal = Journal(losses)
     finished: list[RunStats] = []
-    with contextlib.ExitStack() as stack:
+    injected: list[Injection] = []
+    failures: list[ScrLiveError] = []
+    with _kept(failures, after=finished), contextlib.ExitStack() as stack:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scr-live-soak-"))) / "engine"
         chaos = chaos_source(config, images)
         source = stack.enter_context(open_source(chaos, journal))
@@ -71,27 +78,41 @@ def soak(
 
         if started is not None:
             started()
-        run(
-            source,
-            engine,
-            sinks=sinks,
-            overlays=(ContourOverlay(), ScoreLabel()),
-            progress=heard,
-            stop=stop,
-            reopen_engine=ladder,
-            journal=journal,
-            finished=finished.append,
-        )
-        cut_short = time.perf_counter() < until
-        injected = sorted([*chaos.injected, *injections_in(log)], key=lambda one: one.at_s)
+        try:
+            run(
+                source,
+                engine,
+                sinks=sinks,
+                overlays=(ContourOverlay(), ScoreLabel()),
+                progress=heard,
+                stop=stop,
+                reopen_engine=ladder,
+                journal=journal,
+                finished=finished.append,
+            )
+        finally:
+            cut_short = time.perf_counter() < until
+            injected += sorted([*chaos.injected, *injections_in(log)], key=lambda one: one.at_s)
     return Report(
         config=config,
         stats=finished[0],
         events=journal.counts,
         cut_short=cut_short,
+        failure=" ".join(map(str, failures)),
         injected=injected,
         recoveries=recoveries(losses.spans, injected),
         samples=sampler.samples,
         out_of_order=probe.out_of_order,
         readable=None if recorder is None else pictures_in(recorder.paths),
     )
+
+
+@contextlib.contextmanager
+def _kept(failures: list[ScrLiveError], *, after: list[RunStats]) -> Iterator[None]:
+    """Keep the error of a run that has left its figures: an hour of them must not be lost with it."""
+    try:
+        yield
+    except ScrLiveError as error:
+        if not after:
+            raise
+        failures.append(error)

@@ -60,6 +60,7 @@ def report(**changes):
         stats=stats,
         events={"signal-lost": 1},
         cut_short=False,
+        failure="",
         injected=[Injection(SourceFault.BLACK, 3.0, 1.0, 20)],
         recoveries=[BACK],
         samples=samples(),
@@ -73,10 +74,11 @@ def test_a_sound_run_keeps_all_limits():
     sound = report()
     assert [check.name for check in sound.checks if not check.passed] == []
     assert sound.passed
-    assert len(sound.checks) == 11
+    assert len(sound.checks) == 12
 
 
 BROKEN = {
+    "errors of the run": {"failure": "the recording broke off"},
     "frames not composed": {"stats": {"composed": 9980}},
     "frames out of order": {"out_of_order": 1},
     "longest pause of the picture": {"samples": [*samples(), sample(60, pause_s=3.0)]},
@@ -117,6 +119,7 @@ def test_growth_is_judged_after_a_while_only():
 def test_what_has_no_figures_is_not_judged():
     few = report(samples=samples()[:5], recoveries=[], readable=None)
     assert [check.name for check in few.checks] == [
+        "errors of the run",
         "frames not composed",
         "frames out of order",
         "longest pause of the picture",

@@ -1,6 +1,7 @@
 """The command, for seconds instead of hours. Whether it passes is the machine's affair."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,16 @@ def test_a_short_soak_tells_all_of_itself(tmp_path):
 def test_a_mistake_is_told_before_anything_begins(changes, words):
     with pytest.raises(ValueError, match=words):
         check(replace(SHORT, **changes))
+
+
+def test_a_recording_that_breaks_off_does_not_cost_the_report(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    found = soak(replace(SHORT, record=folder), progress=lambda _: shutil.rmtree(folder, ignore_errors=True))
+    assert "soak-0001.mp4" in found.failure
+    assert found.stats.captured > 0
+    assert found.injected
+    assert not found.passed
 
 
 def test_a_folder_for_the_recording_has_to_be_there(tmp_path):
