@@ -55,6 +55,7 @@ def check(config: RunConfig) -> None:
         )
     if config.max_frames is not None and config.max_frames < 1:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
+    _check_recording(config)
     check_results({"--stats": config.stats})
     check_distinct(
         {
@@ -64,3 +65,19 @@ def check(config: RunConfig) -> None:
             "--source": Path(config.source),
         }
     )
+
+
+def _check_recording(config: RunConfig) -> None:
+    """Refuse what would be heeded by nobody: whoever asks for a safe recording must not have none."""
+    if config.record is not None or config.record_raw is not None:
+        return
+    asked = {
+        "--segment": config.recording.segment is not None,
+        "--record-fallback": config.recording.fallback is not None,
+        "--record-safety frame": config.recording.safety == "frame",
+    }
+    for option, is_asked in asked.items():
+        if is_asked:
+            raise OptionError(
+                f"{option} is about a recording, and none is made. Name its file with --record."
+            )

@@ -114,9 +114,16 @@ class Crew:
         return self.stop.is_set() or (bool(self._stages) and self._stages[0].ended)
 
     def still_s(self) -> dict[str, float]:
-        """Return for each stage that is busy in foreign code how long it has been so, in seconds."""
+        """Return for each stage that is busy in foreign code how long it has been so, in seconds.
+
+        Waiting for the very first item of a source is no stall: it may take its time to begin.
+        """
         now = time.monotonic()
-        return {stage.name: now - stage.watch.since for stage in self._alive() if stage.is_busy}
+        return {
+            stage.name: now - stage.watch.since
+            for stage in self._alive()
+            if stage.is_busy and (stage.watch.steps or stage.watch.activity is not Activity.READING)
+        }
 
     def start(self, name: str, inlet: Inlet[T], step: Callable[[T], U | None], *outlets: Outlet[U]) -> None:
         """Start a thread of that name which pumps the inlet through the step into the outlets."""

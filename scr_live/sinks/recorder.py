@@ -147,7 +147,7 @@ class Recorder:
             stream_s=stream_s,
             folder=str(self._reel.folder),
             free_bytes=self._disk.free_bytes,
-            hours_left=self._disk.hours_left,
+            hours_left=None if self._disk.hours_left is None else round(self._disk.hours_left, 2),
         )
 
 

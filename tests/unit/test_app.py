@@ -2,11 +2,13 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from scr_live.app import RunConfig, run_video
 from scr_live.errors import OptionError
+from scr_live.sinks.options import RecorderOptions, Segment
 from scr_live.sources.options import SourceOptions
 
 
@@ -61,7 +63,16 @@ def test_the_threshold_of_the_command_goes_before_the_cards(config):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"source": ""}, {"max_frames": 0}, {"threshold": 1.0}, {"max_overlay_age_s": -1.0}]
+    "wrong",
+    [
+        {"record": None, "recording": RecorderOptions(segment=Segment(duration_s=60.0))},
+        {"record": None, "recording": RecorderOptions(fallback=Path())},
+        {"record": None, "recording": RecorderOptions(safety="frame")},
+        {"source": ""},
+        {"max_frames": 0},
+        {"threshold": 1.0},
+        {"max_overlay_age_s": -1.0},
+    ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_opened(wrong, config):
     with pytest.raises(OptionError):

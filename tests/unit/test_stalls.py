@@ -46,6 +46,35 @@ def test_it_looks_by_itself_and_its_thread_ends(journal):
     assert not any(thread.name == "stall-watch" for thread in threading.enumerate())
 
 
+class SlowToBegin:
+    """An inlet that is not a channel, as a source is one: it gives items when it is told to."""
+
+    def __init__(self):
+        self.asked, self.give = threading.Semaphore(0), threading.Semaphore(0)
+
+    def __iter__(self):
+        for number in range(2):
+            self.asked.release()
+            assert self.give.acquire(timeout=20)
+            yield number
+        self.asked.release()
+
+    def abandon(self):
+        pass
+
+
+def test_a_source_that_has_given_nothing_yet_is_not_stalled_but_one_that_stops_is():
+    source = SlowToBegin()
+    with Crew() as crew:
+        crew.start("capture", source, lambda item: None)
+        assert source.asked.acquire(timeout=20)
+        assert crew.still_s() == {}
+        source.give.release()
+        assert source.asked.acquire(timeout=20)
+        assert list(crew.still_s()) == ["capture"]
+        source.give.release()
+
+
 def test_a_crew_knows_who_is_busy_and_not_who_waits():
     entered, release = threading.Event(), threading.Event()
 
