@@ -14,20 +14,19 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
 from scr_live.events import Journal
-from scr_live.frames import USUAL_FPS, Frame
-from scr_live.geometry import MIN_AREA
+from scr_live.frames import Frame
 from scr_live.overlays import Overlay
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.channel import FanOut
 from scr_live.pipeline.compose import Compose
 from scr_live.pipeline.crew import Crew
 from scr_live.pipeline.inference import Backoff, Inference
+from scr_live.pipeline.options import PipelineOptions
 from scr_live.pipeline.presenting import TICK_S, Presenter
 from scr_live.pipeline.routes import STAGES, Routes
 from scr_live.pipeline.stages import Capture, NamedSink, Output
@@ -35,7 +34,7 @@ from scr_live.pipeline.stalls import StallWatch
 from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
 from scr_live.sinks import Screen
-from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources import VideoSource
 from scr_live.sources.judge import SignalJudge
 
 __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "run"]
@@ -43,31 +42,8 @@ __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "
 RECORDER = "recorder"
 """The name of the sink whose pictures count as recorded."""
 
-_BUDGET_SHARE = 0.75
-"""Of a frame interval. What is left of it is for drawing: a late model delays the video by less than one."""
 _SPEAKS_FOR_ITSELF = ("infer",)
 """A model that hangs is "AI off" already."""
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineOptions:
-    """How a run behaves."""
-
-    annotation_budget_s: float | None = None
-    """Live: how long after its capture a frame may wait for its own prediction; None: three quarters of a
-    frame interval. Files wait without limit."""
-    max_overlay_age_s: float = 0.12
-    """Live: marks of a frame captured longer ago are not drawn."""
-    max_frames: int | None = None
-    stall_after_s: float = 2.0
-    """Live: a stage that is busy with one item for longer is named in the status."""
-    stage_grace_s: float = 10.0
-    """A run that should have ended, and in which nothing moves for so long, has a stuck stage."""
-    min_area: float = MIN_AREA
-    """Smaller regions, as a share of the field, are not marked."""
-    retry_first_s: float = 0.2
-    """Live: pause after a first failure of the model; it doubles from one failure to the next."""
-    retry_longest_s: float = 30.0
 
 
 def run(  # noqa: PLR0913  a run is put together here, once, of parts that the caller has opened
@@ -171,7 +147,7 @@ class _Pipeline:
             self._timings,
             overlays=overlays,
             controls=controls,
-            budget_s=_budget_s(options, info),
+            budget_s=options.budget_s(info),
             max_overlay_age_s=options.max_overlay_age_s,
             troubles=self._troubles,
         )
@@ -301,14 +277,6 @@ class _Pipeline:
         if self._stop.is_set() or self._to.compose.abandoned or nobody_reads:
             self._crew.stop.set()
         return self._crew.winding_down
-
-
-def _budget_s(options: PipelineOptions, info: SourceInfo) -> float | None:
-    if not info.is_live:
-        return None
-    if options.annotation_budget_s is not None:
-        return options.annotation_budget_s
-    return _BUDGET_SHARE / (info.fps or USUAL_FPS)
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import av
 
+from scr_live.errors import OutputUnwritableError
 from scr_live.events import EventKind, Journal
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, Template
@@ -31,7 +32,7 @@ class RawPacketRecorder:
     waits, and raises a SinkError if the recording had ended for good.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what surrounds a recording
         self,
         path: Path,
         options: RecorderOptions | None = None,
@@ -39,7 +40,9 @@ class RawPacketRecorder:
         source_path: Path | None = None,
         journal: Journal | None = None,
         most_bytes: int = MOST_BYTES,
+        patience_s: float = 10.0,
     ) -> None:
+        """patience_s: how long the disk may take nothing at the end."""
         options = options or RecorderOptions()
         names = Names(path, numbered=options.segment is not None, force=options.force)
         check_target(names.first, force=options.force, source_path=source_path)
@@ -47,6 +50,7 @@ class RawPacketRecorder:
         self._journal = journal or Journal()
         self._writer = RawWriter(path, options, names=names, journal=self._journal)
         self._backlog = Backlog(most_bytes=most_bytes)
+        self._patience_s = patience_s
         self._thread: threading.Thread | None = None
         self._is_open = False
         self._waits_for_key = True
@@ -124,10 +128,20 @@ class RawPacketRecorder:
         """Write what waits, and finish the file."""
         self.end()
         self._backlog.close()
-        if self._thread is not None:
-            self._thread.join()
+        self._wait_for_the_disk()
         if self._writer.failure is not None:
             raise self._writer.failure
+
+    def _wait_for_the_disk(self) -> None:
+        """Wait as long as it takes something; the thread is a daemon, and must not keep the process."""
+        while self._thread is not None and self._thread.is_alive():
+            waiting = len(self._backlog)
+            self._thread.join(self._patience_s)
+            if self._thread.is_alive() and len(self._backlog) == waiting:
+                raise OutputUnwritableError(
+                    f"The raw recording {self.path} was not ended: the disk does not answer. What is on it "
+                    "is readable, and `scr-live repair` makes an ordinary video of it."
+                )
 
     def _write(self) -> None:
         for item in self._backlog:
@@ -189,6 +203,9 @@ class Backlog:
         with self._change:
             self._closed = True
             self._change.notify()
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def __iter__(self) -> Self:
         return self

@@ -166,6 +166,24 @@ def test_a_slow_disk_holds_up_nobody_and_the_gap_is_told(film, make_clip, out, m
     assert f"{dropped} packets are missing" in recorder.problems[0]
 
 
+def test_a_disk_that_never_answers_does_not_hold_up_the_end(camera, out, monkeypatch):
+    hangs, let_go = threading.Event(), threading.Event()
+    write = CrashSafeFile.write
+
+    def hang(file, data):
+        hangs.set()
+        assert let_go.wait(20)
+        return write(file, data)
+
+    monkeypatch.setattr(CrashSafeFile, "write", hang)
+    recorder = RawPacketRecorder(out / "raw.mp4", patience_s=0.1)
+    feed(recorder, camera)
+    assert hangs.wait(20)
+    with pytest.raises(OutputUnwritableError, match="the disk does not answer"), recorder:
+        pass
+    let_go.set()
+
+
 @pytest.mark.parametrize("size", [10, 4000])
 def test_a_full_disk_goes_on_elsewhere_with_the_next_key_frame(film, camera, out, monkeypatch, size):
     monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, size))
