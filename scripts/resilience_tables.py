@@ -36,8 +36,9 @@ def delays() -> str:
     engine = next(run["engine"] for run in report["runs"] if run["model"] == "default")
     heading = (
         "**Delays, and what a sick model does to them** (`python scripts/measure_delays.py`: pictures out of "
-        f"memory at {report['fps']:g} a second, live; {machine['cpu']}, {machine['cores']} cores, the default "
-        f"model in {engine}). Shown is when the window's view is drawn. Milliseconds, p50 / p95 / p99."
+        f"memory at {report['fps']:g} a second, live; {machine['cpu']}, {machine['cores']} cores, the "
+        f"default model in {engine}). Shown is when the window's view is drawn. Milliseconds, "
+        "p50 / p95 / p99."
     )
     head = "picture, model, captured, shown, recorded, inferred, captured to shown, captured to its own marks"
     return table(heading, head, rows)
