@@ -1,4 +1,4 @@
-"""A stream server is killed and started again, ten times in one run: how soon is it seen, and over.
+"""A stream server is killed and started again, twenty times in one run: how soon is it seen, and over.
 
 The pictures carry their number in the machine's clock, so a picture that is shown twice, or shown late, is
 found out. `python scripts/measure_streams.py`: MPEG-TS over TCP, RTSP over TCP and RTSP over UDP.
@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Self
 
@@ -128,7 +129,9 @@ def measure(  # noqa: PLR0913  what varies from stream to stream
         "shown_again_as_new": observer.shown_again,
         "oldest_picture_s": round(observer.oldest_s, 3),
         "rss_mb_after_each": rss_mb,
-        "rss_growth_after_warm_up": round(rss_mb[-1] / rss_mb[min(WARM_UP, times) - 1] - 1, 4),
+        "rss_growth_after_warm_up": round(
+            median(rss_mb[-3:]) / median(rss_mb[WARM_UP : WARM_UP + 3] or rss_mb) - 1, 4
+        ),
         "events": journal.counts,
     }
 
@@ -149,7 +152,7 @@ def _spread(seconds: list[float]) -> dict[str, float]:
 def main() -> None:
     """Measure each kind of stream, print, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--away", type=float, default=1.5, help="seconds for which the server is gone")
     parser.add_argument("--size", default="640x512")
     parser.add_argument("--port", type=int, default=18554)

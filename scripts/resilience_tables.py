@@ -62,8 +62,8 @@ def streams() -> str:
     heading = (
         "**A stream's server goes and comes back** (`python scripts/measure_streams.py`: servers in "
         "processes of their own, on loopback; every picture carries its time). Noticed: until a picture "
-        "says so. Back: from the open port to the first living picture. Memory: of the run, since the third "
-        "loss."
+        "says so. Back: from the open port to the first living picture. Memory: of the run, the "
+        "last three losses against those after the third."
     )
     head = "stream and server, came back, noticed (max), back (median / max), shown again as new, memory"
     return table(heading, head, rows)
