@@ -143,7 +143,7 @@ def test_segments_lose_no_packet(camera, out):
 
 
 def test_a_slow_disk_holds_up_nobody_and_the_gap_is_told(film, make_clip, out, monkeypatch):
-    camera = make_clip(out.with_name("camera.mp4"), 20, options={**GOP, "bf": "0"})
+    camera = make_clip(out.with_name("camera.mp4"), 200, options={**GOP, "bf": "0"})
     disk_answers = threading.Event()
 
     class SlowDisk(CrashSafeFile):
@@ -160,7 +160,7 @@ def test_a_slow_disk_holds_up_nobody_and_the_gap_is_told(film, make_clip, out, m
     dropped = recorder.packets_dropped
     assert dropped > 0
     kept = film.numbers(recorder.path)
-    assert len(kept) + dropped == 20
+    assert len(kept) + dropped == 200
     assert all(after == before + 1 or after % 10 == 0 for before, after in itertools.pairwise(kept))
     assert sum(event.facts["packets"] for event in told(journal, "recording-gap")) == dropped
     assert f"{dropped} packets are missing" in recorder.problems[0]
