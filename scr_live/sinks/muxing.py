@@ -75,6 +75,8 @@ class SafeMuxer:
             self._ended = True
             self.container.close()
             self.packets_safe = self.packets
+            if self.packets:
+                self.file.mark_safe()
 
     def seal(self) -> None:
         """Make an ordinary video of it, put all of it on the disk, and close. This waits for the disk."""

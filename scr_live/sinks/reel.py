@@ -99,6 +99,7 @@ class Reel:
             if cause:
                 self._hand_over()
                 self._movie = self._begin(shot, self.folder, cause=cause)
+                self.path = self._movie.path
             if self._movie is not None:
                 self._movie.add(shot)
             cause = ""
@@ -116,8 +117,10 @@ class Reel:
 
     def _begin(self, shot: Shot, folder: Path, *, cause: str) -> Movie:
         path, may_replace = self._names.next(folder)
-        self.path = path
-        movie = Movie(path, self._encoder, self._options, first=shot, force=may_replace)
+        try:
+            movie = Movie(path, self._encoder, self._options, first=shot, force=may_replace)
+        except (OSError, av.FFmpegError) as error:
+            raise self._unbegun(path, shot, error) from error
         self.paths.append(path)
         self._journal.tell(EventKind.RECORDING_STARTED, stream_s=shot.stream_s, path=str(path), cause=cause)
         return movie
@@ -134,9 +137,8 @@ class Reel:
             movie.seal()
         except (OSError, av.FFmpegError) as error:
             problem = self._abandon(movie, error)
-            if self._refuge is None:
-                return problem
-            return self._rescue(movie.unsafe, self._refuge, problem)
+            refuge = self._refuge_from(movie.path.parent)
+            return problem if refuge is None else self._rescue(movie.unsafe, refuge, problem)
         self._tell_end(movie)
         return None
 
@@ -145,7 +147,7 @@ class Reel:
         if shots:
             try:
                 movie = self._begin(shots[0], folder, cause="fallback")
-            except (OSError, av.FFmpegError):
+            except SinkError:
                 return problem
             try:
                 for shot in shots:
@@ -160,33 +162,40 @@ class Reel:
         self.problems.append(str(problem))
         return None
 
-    @property
-    def _refuge(self) -> Path | None:
-        """Where to go on after a failure; None: nowhere."""
+    def _refuge_from(self, folder: Path) -> Path | None:
+        """Where to go on if `folder` fails; None: nowhere."""
         fallback = self._options.fallback
-        return None if self.folder == fallback else fallback
+        return None if folder == fallback else fallback
 
     def _give_up(self, error: OSError | av.FFmpegError, shots: list[Shot]) -> tuple[SinkError, list[Shot]]:
         """Leave the open file readable; return what is to be saved elsewhere, or raise if nowhere."""
         movie, self._movie = self._movie, None
-        if movie is None:
-            problem = self._unbegun(error)
-            unsafe = []
-        else:
+        unsafe: list[Shot] = []
+        if movie is not None:
             problem = self._abandon(movie, error)
             self._bytes_before += movie.muxer.file.size
             unsafe = movie.unsafe
-        if self._refuge is None:
+        else:
+            problem = (
+                error
+                if isinstance(error, SinkError)
+                else OutputUnwritableError(f"Recording cannot go on: {reason(error)}.")
+            )
+        refuge = self._refuge_from(self.folder)
+        if refuge is None:
             raise problem from error
-        self.folder = self._refuge
+        self.folder = refuge
         self._finishers.append(Finisher())  # the other folder's disk may never answer again
         return problem, [*unsafe, *(shot for shot in shots if shot not in unsafe)]
 
-    def _unbegun(self, error: OSError | av.FFmpegError) -> SinkError:
-        self._journal.tell(EventKind.RECORDING_FAILED, path=str(self.path), cause=reason(error))
+    def _unbegun(self, path: Path, shot: Shot, error: OSError | av.FFmpegError) -> SinkError:
+        """Return the error that says that a file could not be begun."""
+        self._journal.tell(
+            EventKind.RECORDING_FAILED, stream_s=shot.stream_s, path=str(path), cause=reason(error)
+        )
         if isinstance(error, SinkError):
             return error
-        return OutputUnwritableError(f"Recording to {self.path} cannot begin: {reason(error)}.")
+        return OutputUnwritableError(f"Recording to {path} cannot begin: {reason(error)}.")
 
     def _abandon(self, movie: Movie, error: OSError | av.FFmpegError) -> SinkError:
         """Cut the file back to what is readable, and return the error that says so."""
@@ -208,7 +217,11 @@ class Reel:
             if is_kept
             else "Nothing of it was kept"
         )
-        advice = "" if self._refuge else " Free space or choose another place, then record again."
+        advice = (
+            ""
+            if self._refuge_from(movie.path.parent)
+            else " Free space or choose another place, then record again."
+        )
         return OutputUnwritableError(
             f"Recording to {movie.path} failed at its frame {movie.frames}: {reason(error)}. {kept}.{advice}"
         )

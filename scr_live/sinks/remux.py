@@ -59,8 +59,11 @@ def created(draft: Path, stream: "VideoStream") -> "Iterator[tuple[OutputContain
         yield output, copy
 
 
-def whole_packets(stream: "VideoStream") -> "Iterator[Packet[Any]]":
-    """Yield the pictures up to the first that was cut off; those since the last key frame tell which."""
+def whole_packets(stream: "VideoStream", *, is_whole: bool) -> "Iterator[Packet[Any]]":
+    """Yield the pictures up to the first that was cut off; those since the last key frame tell which.
+
+    is_whole: the file is; nothing was.
+    """
     group: list[Packet[Any]] = []
     try:
         for packet in cast("InputContainer", stream.container).demux(stream):
@@ -75,8 +78,11 @@ def whole_packets(stream: "VideoStream") -> "Iterator[Packet[Any]]":
     except av.FFmpegError:
         pass  # what follows is no video any more
     except OSError as error:
-        raise SourceUnreadableError(f"The file cannot be read further: {reason(error)}.") from error
-    yield from _timed(_decodable(stream, group))
+        raise SourceUnreadableError(
+            f"The file cannot be read to its end: {reason(error)}. Copy what can be read of it to another "
+            "disk and repair the copy."
+        ) from error
+    yield from _timed(group if is_whole else _decodable(stream, group))
 
 
 def fit(packet: "Packet[Any]", *, after: int | None) -> int:

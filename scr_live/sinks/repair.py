@@ -127,7 +127,7 @@ def _copy(path: Path, found: Structure, draft: Path) -> _Copied:
     packets = end = 0
     with opened(path, found) as stream, created(draft, stream) as (output, copy):
         last_dts: int | None = None
-        for packet in whole_packets(stream):
+        for packet in whole_packets(stream, is_whole=found.is_whole):
             end = (packet.pos or 0) + packet.size
             last_dts = fit(packet, after=last_dts)
             packet.stream = copy

@@ -1,5 +1,6 @@
 """A disk that is full or removed, without and with another place to go on."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -136,12 +137,39 @@ def test_a_segment_whose_end_fails_leaves_its_last_frames_elsewhere(film, fill, 
         film, first / "out.mp4", 60, segment=Segment(duration_s=1.6), fallback=second, journal=journal
     )
     assert sorted(film.all_numbers(recorder.paths)) == list(range(60))
+    assert recorder.path == first / "out-0002.mp4"
     saved = [path for path in recorder.paths if path.parent == second]
     assert [len(film.numbers(path)) for path in saved] == [1, 1]  # what the muxer held, of both files
     assert [
         f"What it had not saved is in {path}." in recorder.problems[n] for n, path in enumerate(saved)
     ] == [True] * 2
     assert len(told(journal, "recording-failed")) == 2
+
+
+def test_frames_that_an_end_could_not_save_follow_a_recording_that_has_moved(
+    film, first, second, monkeypatch
+):
+    """The end of the first file fails only after the second has failed too and the recording has moved on."""
+    moved = threading.Event()
+
+    class EndFails(CrashSafeFile):
+        def write(self, data):
+            if self.path.parent == first and not self.closed:
+                if threading.current_thread().name == "recorder-finish":
+                    assert moved.wait(30)
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                if self.path.stem.startswith("out-0002"):
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", EndFails)
+    recorder = Recorder(first / "out.mp4", RecorderOptions(segment=Segment(duration_s=1), fallback=second))
+    with recorder:
+        for index in range(40):
+            recorder.write(film.picture(index))
+        assert recorder.path.parent == second
+        moved.set()
+    assert sorted(film.all_numbers(recorder.paths)) == list(range(40))
 
 
 def test_an_end_that_fails_without_a_fallback_is_a_problem_of_a_recording_that_goes_on(film, fill, first):

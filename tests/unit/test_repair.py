@@ -173,6 +173,7 @@ def test_a_recording_that_died_while_it_was_ended_is_whole_after_it(film, tmp_pa
     with Recorder(path) as recorder:
         for index in range(30):
             recorder.write(film.picture(index))
+    assert film.numbers(path) == list(range(30))
     repaired = repair(path)
     assert not repaired.was_whole
     assert film.numbers(repaired.path) == list(range(30))
