@@ -81,9 +81,12 @@ def test_the_journal_maps_positions(tmp_path, film):
     assert [event.facts["cause"] for event in begun] == ["start", "segment", "segment"]
     assert [event.facts["path"] for event in begun] == [str(path) for path in recorder.paths]
     assert [event.stream_s for event in begun] == pytest.approx([0, 1, 2])
-    ended = told(journal, "recording-ended")
-    assert [event.facts["frames"] for event in ended] == [25, 25, 10]
-    assert [event.facts["bytes"] for event in ended] == [path.stat().st_size for path in recorder.paths]
+    # Files are ended beside the recording, each in its own time: the path says which it is.
+    ended = {event.facts["path"]: event.facts for event in told(journal, "recording-ended")}
+    assert [ended[str(path)]["frames"] for path in recorder.paths] == [25, 25, 10]
+    assert [ended[str(path)]["bytes"] for path in recorder.paths] == [
+        path.stat().st_size for path in recorder.paths
+    ]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
