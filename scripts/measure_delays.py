@@ -27,7 +27,6 @@ from scr_live.engines.opening import open_engine
 from scr_live.faults.replay import ReplaySource
 from scr_live.files import write_json
 from scr_live.frames import Image, Mask, Picture
-from scr_live.heap import keep_memory_level
 from scr_live.machine import machine_facts
 from scr_live.overlays import ContourOverlay, ScoreLabel
 from scr_live.phantom.options import PhantomOptions
@@ -168,7 +167,6 @@ def main() -> None:
     parser.add_argument("--recorded", action="store_true", help="the recorded ones alone")
     parser.add_argument("--out", type=Path, default=Path("figures/delays.json"))
     options = parser.parse_args()
-    keep_memory_level()  # as the program does
     known = json.loads(options.out.read_text(encoding="utf-8"))["runs"] if options.out.exists() else []
     runs = {(run["picture"], run["model"], run["recording"]): run for run in known}
     for size in options.size or SIZES:

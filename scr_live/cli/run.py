@@ -14,7 +14,6 @@ from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshol
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.errors import OptionError
 from scr_live.events import Journal
-from scr_live.heap import keep_memory_level
 from scr_live.service import notifier_for
 from scr_live.shipped import DEFAULT_MODEL
 
@@ -162,7 +161,6 @@ def run(  # noqa: PLR0913 - the options of the command
     from scr_live.sinks.options import RecorderOptions, Safety, parse_segment  # noqa: PLC0415
     from scr_live.sources.options import SourceOptions  # noqa: PLC0415
 
-    keep_memory_level()
     _check_word("--log-format", log_format, ("text", "json"))
     config = RunConfig(
         source=source,
