@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=18554)
     parser.add_argument("--out", type=Path, default=Path("figures/streams.json"))
     options = parser.parse_args()
-    keep_memory_level()  # as the program does
+    keep_memory_level()  # tells leaks from holes in the heap
     streams = [
         ("ts_server.py", f"tcp://127.0.0.1:{options.port}", "tcp"),
         ("rtsp_server.py", f"rtsp://127.0.0.1:{options.port + 1}/live", "tcp"),
