@@ -17,6 +17,7 @@ _NOTHING = {
     int: 0,
     float: 1.0,
     str: "",
+    float | None: None,
 }
 
 

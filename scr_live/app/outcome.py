@@ -1,22 +1,31 @@
 """What a run tells: at its start, at its end, and in the file of `--stats`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from scr_live.app.config import RunConfig
 from scr_live.app.outputs import Recordings
 from scr_live.engines import EngineInfo
+from scr_live.engines.ladder import EngineLadder
 from scr_live.errors import InferenceError, OutputUnwritableError
 from scr_live.events import EventKind, Journal
 from scr_live.files import write_json
+from scr_live.frames import Ai
 from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import RunStats
 from scr_live.sources import SourceInfo, VideoSource, decode_errors_of, warnings_of
 
-_ENOUGH_FRAMES = 10
+_ENOUGH_FRAMES: Final = 10
 """A live run of fewer frames was broken off too soon to say that its model never answers."""
+_SILENT_S: Final = 10.0
+"""A model that failed and was not back for so long before the end was missing."""
+_TOO_OLD_SHARE: Final = 0.05
+"""Of the pictures of a live run, from which marks that were too old to be drawn are worth a sentence."""
+_SLOW_SHARE: Final = 0.9
+"""A live source that gives fewer of its frames is worth a sentence."""
+_ENOUGH_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +52,47 @@ class Outcome:
     notes: tuple[str, ...]
     """What the source and the model have to say, one sentence each; what `Started` told is not repeated."""
     failure: InferenceError | None = None
-    """Live: the video was carried to its end, and the model never answered."""
+    """Live: the video was carried to its end, and the model never answered, or not towards the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Whatever has something to say of the run besides its figures."""
+
+    source: VideoSource
+    recordings: Recordings
+    ladder: EngineLadder
+    model: str
 
 
 class Report:
-    """A context manager around a whole run that writes `--stats` however it ends.
+    """A context manager around a whole run that writes `--stats` and tells the outcome however it ends.
 
-    If that fails too, it does not hide why the run failed. Its figures come from the pipeline, once it has
-    ended; all that was closed after it is told as well.
+    If the writing fails, that does not hide why the run failed. The figures come from the pipeline, once it
+    has ended; all that was closed after it is told as well. Without figures there is nothing to report.
     """
 
-    def __init__(self, config: RunConfig, journal: Journal) -> None:
-        self._config = config
+    def __init__(self, path: Path | None, journal: Journal, ended: Callable[[Outcome], None] | None) -> None:
+        self._path = path
         self._journal = journal
-        self._source: VideoSource | None = None
-        self._recordings: Recordings | None = None
-        self._model = ""
-        self._stats: list[RunStats] = []
+        self._ended = ended
+        self._parts: _Parts | None = None
+        self._stats: RunStats | None = None
+        self._outcome: Outcome | None = None
 
-    def about(self, source: VideoSource, recordings: Recordings, *, model: str) -> None:
+    def about(self, source: VideoSource, recordings: Recordings, ladder: EngineLadder, *, model: str) -> None:
         """Name what the figures will be of. model: empty if the engine needs none."""
-        self._source, self._recordings, self._model = source, recordings, model
+        self._parts = _Parts(source, recordings, ladder, model)
 
     def finished(self, stats: RunStats) -> None:
         """Take the figures of the pipeline."""
-        self._stats.append(stats)
+        self._stats = stats
 
     @property
-    def stats(self) -> RunStats:
-        """The figures; only after the pipeline has ended."""
-        return self._stats[0]
+    def outcome(self) -> Outcome:
+        """What the run leaves; only after the block was left without an error."""
+        assert self._outcome is not None  # noqa: S101 - a pipeline that raises nothing leaves figures
+        return self._outcome
 
     def __enter__(self) -> Self:
         return self
@@ -80,47 +100,86 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._stats:
+        if self._stats is None or self._parts is None:
             return
+        outcome = self._outcome = _outcome(self._stats, self._parts)
+        stats = outcome.stats
         self._journal.tell(
             EventKind.RUN_ENDED,
-            captured=self.stats.captured,
-            recorded=self.stats.recorded,
-            cause="end or stop" if error is None else str(error) or type(error).__name__,
+            captured=stats.captured,
+            recorded=stats.recorded,
+            cause=stats.ended_by if error is None else str(error) or type(error).__name__,
         )
-        if self._config.stats is None:
-            return
         try:
-            write_json(self._config.stats, self._as_dict())
+            if self._path is not None:
+                write_json(self._path, self._as_dict(outcome, self._parts))
         except OutputUnwritableError as unwritable:
             if error is None:
                 raise
             error.add_note(str(unwritable))
+        finally:
+            if self._ended is not None:
+                self._ended(outcome)
 
-    def _as_dict(self) -> dict[str, object]:
+    def _as_dict(self, outcome: Outcome, parts: _Parts) -> dict[str, object]:
         """What `--stats` holds: the figures, what happened, and the machine they are of."""
-        stats, recordings = self.stats, self._recordings
-        if self._model:
-            stats = replace(stats, model=self._model, model_sha256=stats.engine.model_sha256)
-        told = [] if self._source is None else warnings_of(self._source)
-        errors = 0 if self._source is None else decode_errors_of(self._source)
         return {
-            **stats.as_dict(),
+            **outcome.stats.as_dict(),
             "events": {
                 "counts": self._journal.counts,
                 "latest": [event.as_dict() for event in self._journal.events],
             },
             "recording": {
-                "files": [str(path) for path in recordings.paths] if recordings else [],
-                "problems": list(recordings.problems) if recordings else [],
+                "files": [str(path) for path in outcome.recordings],
+                "problems": list(parts.recordings.problems),
             },
-            "input": {"decode_errors": errors, "warnings": told},
+            "input": {"decode_errors": decode_errors_of(parts.source), "warnings": warnings_of(parts.source)},
             "machine": machine_facts(),
         }
 
 
+def _outcome(stats: RunStats, parts: _Parts) -> Outcome:
+    if parts.model:
+        stats = replace(stats, model=parts.model, model_sha256=stats.engine.model_sha256)
+    failure = model_failure(stats)
+    notes = [
+        *warnings_of(parts.source),
+        *parts.ladder.notes(),
+        *parts.recordings.problems,
+        *live_notes(stats),
+    ]
+    if failure is not None:
+        silence = (
+            "At the end the model gave no answer" if stats.inferred else "The model never gave an answer"
+        )
+        notes.append(f"{silence}: whether there are polyps is not known.")
+    return Outcome(stats, parts.recordings.paths, tuple(notes), failure)
+
+
 def model_failure(stats: RunStats) -> InferenceError | None:
-    """Return the error of a live run whose model never answered."""
-    if stats.inferred or not stats.ai_failures or stats.captured < _ENOUGH_FRAMES:
+    """Return the error of a live run whose model never answered, or was missing at its end."""
+    if not stats.ai_failures or stats.captured < _ENOUGH_FRAMES:
         return None
-    return InferenceError(f"The model never gave an answer; the last failure: {stats.last_ai_failure}")
+    last = f"the last failure: {stats.last_ai_failure}"
+    if not stats.inferred:
+        return InferenceError(f"The model never gave an answer; {last}")
+    if stats.ai_silent_s is not None and stats.ai_silent_s > _SILENT_S:
+        return InferenceError(f"The model gave no answer in the last {stats.ai_silent_s:.0f} s; {last}")
+    return None
+
+
+def live_notes(stats: RunStats) -> list[str]:
+    """Return a sentence each for what a live run could not keep up with."""
+    if not stats.source.is_live:
+        return []
+    notes = []
+    late = stats.ai_answers.get(Ai.LATE, 0) / max(stats.composed, 1)
+    if late > _TOO_OLD_SHARE:
+        notes.append(
+            f"{late:.0%} of the pictures show no marks, as those there were had become too old: the model is "
+            "too slow here. Use a quicker one or a GPU, or allow older marks with --max-overlay-age."
+        )
+    fps, found = stats.source.fps, stats.captured / max(stats.duration_s, _ENOUGH_S)
+    if fps and not stats.placeholders and not stats.source_dropped and found < _SLOW_SHARE * fps:
+        notes.append(f"The source gave {found:.1f} frames a second and announces {fps:.1f}.")
+    return notes

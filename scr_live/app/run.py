@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from scr_live.app.config import RunConfig, check
 from scr_live.app.engines import open_engines
-from scr_live.app.outcome import Outcome, Report, Started, model_failure
+from scr_live.app.outcome import Outcome, Report, Started
 from scr_live.app.outputs import Recordings, open_screen
 from scr_live.controls import Controls
 from scr_live.engines.opening import threshold_for
 from scr_live.events import EventKind, Journal
 from scr_live.pipeline.stats import Progress
 from scr_live.shipped import model_for
-from scr_live.sources import SourceInfo, warnings_of
+from scr_live.sources import SourceInfo
 
 
 def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
@@ -25,11 +25,12 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     stop: threading.Event | None = None,
     tell: Callable[[str], None] | None = None,
     journal: Journal | None = None,
+    ended: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Carry the source through the model to the outputs until it ends or `stop` is set.
 
     tell: hears of what takes long before the first frame, such as the build of a GPU engine. journal: hears
-    what happens besides frames.
+    what happens besides frames. ended: hears of the outcome even if the run then raises.
     Raises a ScrLiveError; the recording is finished and `--stats` written even then. Live, a model that never
     answers does not end the run: see `Outcome.failure`.
     """
@@ -40,7 +41,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
 
     check(config)
     journal = journal or Journal()
-    report = Report(config, journal)
+    report = Report(config.stats, journal, ended)
     with report, contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
         model = model_for(config.engine, config.model)
@@ -49,10 +50,11 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
             open_lasting_source(config.source, config.source_options, journal=journal, tap=recordings.tap)
         )
         info = source.info
-        report.about(source, recordings, model=config.model if model else "")
         engine, ladder = open_engines(config, model, is_live=info.is_live, journal=journal, tell=tell)
         stack.enter_context(engine)
+        report.about(source, recordings, ladder, model=config.model if model else "")
         sinks = stack.enter_context(recordings).begin(info)
+        stack.callback(source.close)  # before the recordings end, which may take its packets
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
         screen, notes = open_screen(config, controls, info, stack)
@@ -76,12 +78,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
             journal=journal,
             finished=report.finished,
         )
-    stats = report.stats
-    failure = model_failure(stats)
-    told = [*warnings_of(source), *ladder.notes(), *recordings.problems]
-    if failure is not None:
-        told.append("The model never gave an answer: whether there are polyps is not known.")
-    return Outcome(stats, recordings.paths, tuple(told), failure)
+    return report.outcome
 
 
 def _tell_start(journal: Journal, facts: Started) -> None:

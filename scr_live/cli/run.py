@@ -42,7 +42,9 @@ def run(  # noqa: PLR0913 - the options of the command
     threads: Threads = 0,
     threshold: Threshold = None,
     display: Annotated[bool, typer.Option(help="Show a window.")] = True,
-    stats: Annotated[Path | None, typer.Option(help="Write figures of the run to this JSON file.")] = None,
+    stats: Annotated[
+        Path | None, typer.Option(help="Write figures of the run to this JSON file; {time} as for --record.")
+    ] = None,
     max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
     record: Annotated[
         Path | None,
@@ -193,7 +195,7 @@ def run(  # noqa: PLR0913 - the options of the command
         ai_timeout_s=ai_timeout,
         threshold=threshold,
         display=display,
-        stats=stats,
+        stats=_dated(stats),
         max_frames=max_frames,
         max_overlay_age_s=max_overlay_age,
     )
@@ -225,8 +227,8 @@ def run(  # noqa: PLR0913 - the options of the command
             stop=signals.stop,
             tell=view.note,
             journal=Journal(view.heard),
+            ended=view.tell_outcome,
         )
-        view.tell_outcome(outcome)
         if outcome.failure is not None:
             raise outcome.failure
 

@@ -6,15 +6,14 @@ import json
 import math
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from scr_live.console.background import Background
 from scr_live.errors import ScrLiveError
-from scr_live.pipeline.channel import Channel, Overflow
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     from scr_live.pipeline.stats import Progress
 
 PROGRESS_EVERY_S: Final = 5.0
-
-_WAITING = 1000  # lines; about a day of what a run without trouble tells
-_PATIENCE_S = 1.0
-"""What a reader that has stopped reading has at the end of a run."""
 
 
 class JsonView:
@@ -49,9 +44,7 @@ class JsonView:
         self._progress_every_s = progress_every_s
         self._clock = clock
         self._told_at = -math.inf
-        self._lost = 0
-        self._lines: Channel[str] = Channel("to-log", _WAITING, Overflow.DROP_OLDEST)
-        self._writer = threading.Thread(target=self._write, name="log", daemon=True)
+        self._lines = Background(self._print, self._print_lost)
 
     def started(self, facts: "Started") -> None:
         """Say what was opened."""
@@ -79,7 +72,7 @@ class JsonView:
         self._tell("outcome", told)
 
     def __enter__(self) -> Self:
-        self._writer.start()
+        self._lines.start()
         return self
 
     def __exit__(
@@ -88,7 +81,6 @@ class JsonView:
         if error is not None:
             self._tell_error(error)
         self._lines.close()
-        self._writer.join(_PATIENCE_S)
 
     def _tell_error(self, error: BaseException) -> None:
         exit_code = getattr(error, "exit_code", None)
@@ -106,13 +98,8 @@ class JsonView:
     def _put(self, told: Mapping[str, object]) -> None:
         self._lines.put(_line(told))
 
-    def _write(self) -> None:
-        for line in self._lines:
-            lost = self._lines.counts().dropped
-            if lost > self._lost:
-                self._print(_line({"event": "lines-lost", "at": _now(), "lines": lost - self._lost}))
-                self._lost = lost
-            self._print(line)
+    def _print_lost(self, lines: int) -> None:
+        self._print(_line({"event": "lines-lost", "at": _now(), "lines": lines}))
 
     def _print(self, line: str) -> None:
         with contextlib.suppress(OSError):  # a closed pipe must not end a run

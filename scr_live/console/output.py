@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -87,30 +87,52 @@ def tell_error(error: ScrLiveError) -> None:
 
 
 class _Audience:
-    """A standard stream for as long as somebody listens: a closed pipe or terminal must not end a run."""
+    """A standard stream for as long as somebody listens: a closed pipe or terminal must not end a run.
+
+    It writes past Python's buffer, whose lock a writer that is stuck would keep until the process ends.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def write(self, text: str) -> int:
-        self._try("write", text)
+        self._try(lambda stream: _write(stream, text))
         return len(text)
 
     def flush(self) -> None:
-        self._try("flush")
+        self._try(lambda stream: stream.flush())
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
         return getattr(getattr(sys, self._name), name)
 
-    def _try(self, method: str, *arguments: str) -> None:
+    def _try(self, action: Callable[[IO[str]], object]) -> None:
         stream = getattr(sys, self._name)
         if stream is None:  # closed before Python began
             return
         try:
-            getattr(stream, method)(*arguments)
+            action(stream)
         except OSError:  # what is still in its buffer has to go somewhere when Python ends
             with suppress(OSError, ValueError), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _write(stream: IO[str], text: str) -> None:
+    if os.name != "posix" or not isinstance(stream, io.TextIOWrapper) or not _has_number(stream):
+        stream.write(text)
+        return
+    stream.flush()  # what others have written stays before it
+    data = text.encode(stream.encoding, stream.errors or "strict")
+    while data:
+        data = data[os.write(stream.fileno(), data) :]
+
+
+def _has_number(stream: IO[str]) -> bool:
+    """Whether it is a stream of the system, and not one in memory."""
+    try:
+        stream.fileno()
+    except OSError:
+        return False
+    return True
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,6 @@
 """What `run` prints."""
 
-from collections.abc import Sequence
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,8 +15,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from scr_live.console.background import Background
 from scr_live.console.output import bar, counted, say
 from scr_live.events import EventKind
+from scr_live.frames import Ai
 
 if TYPE_CHECKING:
     from scr_live.app import Outcome, Started
@@ -28,25 +29,69 @@ if TYPE_CHECKING:
     from scr_live.pipeline.timing import Latency
 
 
-_SAID_BY_ITSELF: Final = (
-    EventKind.RUN_STARTED,
-    EventKind.RUN_ENDED,
-    EventKind.RECORDING_STARTED,
-    EventKind.RECORDING_ENDED,
-)
+_PLACES: Final = {
+    "source": "before they were captured",
+    "to-model": "not shown to the model, which was busy",
+    "to-compose": "before drawing",
+    "to-screen": "before the screen",
+    "to-disk": "before the recorder",
+    "to-raw-disk": "before the raw recorder",
+}
+"""Where frames are dropped, in words; the names are those of `--stats`."""
+_SAID_BY_ITSELF: Final = (EventKind.RUN_STARTED, EventKind.RUN_ENDED, EventKind.RECORDING_ENDED)
 """What start and summary tell; everything else is worth a line when it happens."""
+_EXPECTED_FILES: Final = ("start", "segment")
+"""Causes to begin a file of the recording that are no news."""
 
 
 class RunView:
-    """A progress bar with rate and remaining time on files; a status line on live sources."""
+    """A progress bar with rate and remaining time on files; a status line on live sources.
+
+    Any thread may make the calls, and none of them waits for the terminal.
+    """
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._heard: SimpleQueue[Event] = SimpleQueue()
+        self._latest: RunProgress | None = None
+        self._lines: Background[Callable[[], None]] = Background(_call, _say_lost)
 
     def started(self, facts: "Started") -> None:
         """Say what was opened, then start the bar."""
+        self._lines.put(lambda: self._begin(facts))
+
+    def progress(self, now: "RunProgress") -> None:
+        """Move the bar."""
+        is_waiting, self._latest = self._latest is not None, now
+        if not is_waiting:
+            self._lines.put(self._move)
+
+    def note(self, text: str) -> None:
+        """Pass on a sentence."""
+        self._lines.put(lambda: say(text))
+
+    def heard(self, event: "Event") -> None:
+        """Say what has happened, if it is news: a listener for the journal of a run."""
+        is_expected = event.facts.get("cause") in _EXPECTED_FILES
+        if event.kind in _SAID_BY_ITSELF or (event.kind is EventKind.RECORDING_STARTED and is_expected):
+            return
+        self.note(event_line(event))
+
+    def tell_outcome(self, outcome: "Outcome") -> None:
+        """Print the summary."""
+        self._lines.put(lambda: self._end(outcome))
+
+    def __enter__(self) -> Self:
+        self._lines.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.put(self._stop)
+        self._lines.close()
+
+    def _begin(self, facts: "Started") -> None:
         source, engine = facts.source, facts.engine
         rate = f"{source.fps:.2f} fps" if source.fps else "variable rate"
         say(f"source   {source.name}: {source.width}x{source.height}, {rate}, {_liveness(source.is_live)}")
@@ -63,53 +108,40 @@ class RunView:
         self._bar.start()
         self._task = self._bar.add_task("run", total=total, facts="")
 
-    def progress(self, now: "RunProgress") -> None:
-        """Move the bar, and say what has happened."""
-        self._say_heard()
-        if self._bar is None:
-            return
-        facts = [f"{now.fps:5.1f} fps", f"polyp in {_frames(now.polyp_frames)}"]
-        if now.dropped:
-            facts.append(f"{now.dropped} dropped")
-        if now.marks_age_s is not None:
-            facts.append(f"{now.ai}, marks {1000 * now.marks_age_s:.0f} ms old")
-        if now.status:
-            facts.append(now.status)
-        if now.recording and now.recording.hours_left is not None:
-            facts.append(f"disk for {now.recording.hours_left:.1f} h")
-        self._bar.update(self._task, completed=now.composed, facts="  ".join(facts))
+    def _move(self) -> None:
+        now, self._latest = self._latest, None
+        if now is not None and self._bar is not None:
+            self._bar.update(self._task, completed=now.composed, facts="  ".join(_facts(now)))
 
-    def note(self, text: str) -> None:
-        """Pass on a sentence."""
-        say(text)
-
-    def heard(self, event: "Event") -> None:
-        """Keep what happened for the next progress: a thread of the video must not wait for a terminal."""
-        self._heard.put(event)
-
-    def tell_outcome(self, outcome: "Outcome") -> None:
-        """Print the summary."""
+    def _end(self, outcome: "Outcome") -> None:
         self._stop()
         tell_outcome(outcome)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
-
     def _stop(self) -> None:
-        self._say_heard()
         if self._bar is not None:
             self._bar.stop()
 
-    def _say_heard(self) -> None:
-        while not self._heard.empty():
-            event = self._heard.get()
-            if event.kind not in _SAID_BY_ITSELF:
-                say(event_line(event))
+
+def _call(job: Callable[[], None]) -> None:
+    job()
+
+
+def _say_lost(count: int) -> None:
+    say(f"note     the terminal was too slow: {counted(count, 'line')} left out")
+
+
+def _facts(now: "RunProgress") -> list[str]:
+    """What stands beside the bar."""
+    facts = [f"{now.fps:5.1f} fps", f"marks in {_frames(now.marked)}"]
+    if now.dropped:
+        facts.append(f"{now.dropped} dropped")
+    if now.status:
+        facts.append(now.status)
+    if now.marks_age_s is not None:
+        facts.append(f"marks {1000 * now.marks_age_s:.0f} ms old")
+    if now.recording and now.recording.hours_left is not None:
+        facts.append(f"disk for {now.recording.hours_left:.1f} h")
+    return facts
 
 
 def event_line(event: "Event") -> str:
@@ -122,19 +154,29 @@ def event_line(event: "Event") -> str:
 def tell_outcome(outcome: "Outcome") -> None:
     """Print the summary of a run."""
     stats = outcome.stats
-    rows = [("frames", f"{stats.captured} captured, {stats.inferred} inferred, {_delivered(outcome)}")]
+    unanswered = (
+        f", {stats.ai_skipped + stats.ai_failures} not, as the model failed" if stats.ai_failures else ""
+    )
+    inferred = f"{stats.inferred} inferred{unanswered}"
+    rows = [("frames", f"{stats.captured} captured, {inferred}, {_delivered(outcome)}")]
     if stats.placeholders:
         rows.append(("no signal", f"{_frames(stats.placeholders)} shown in place of missing ones"))
-    dropped = {name: count for name, count in stats.dropped.items() if count}
+    dropped = [f"{count} {_PLACES.get(name, name)}" for name, count in stats.dropped.items() if count]
     rows += [
         ("engine", _engine(stats.engine)),
-        ("dropped", ", ".join(f"{count} at {name}" for name, count in dropped.items()) or "none"),
+        ("dropped", ", ".join(dropped) or "none"),
         ("polyps", _marked(stats)),
         ("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s"),
         ("inference", _latency(stats.stages.get("engine"))),
         ("annotation delay", _latency(stats.annotation_delay)),
         ("video delay", _latency(stats.video_delay)),
     ]
+    if stats.source.is_live and stats.inferred:
+        rows.append(("marks", _answers(stats)))
+    if stats.marks_failed:
+        rows.append(
+            ("marks failed", f"in {_frames(stats.marks_failed)}: an overlay raises an error, see the log")
+        )
     if stats.ai_failures:
         rows.append(("model failures", f"{stats.ai_failures}, the last: {stats.last_ai_failure}"))
     if outcome.recordings:
@@ -165,7 +207,25 @@ def _delivered(outcome: "Outcome") -> str:
 def _marked(stats: "RunStats") -> str:
     if not stats.inferred:
         return "not known: no frame was inferred"
-    return f"marked in {_frames(stats.polyp_frames)} ({stats.polyp_frames / stats.inferred:.1%})"
+    pictures = stats.composed - stats.placeholders
+    marked = f"marked in {_frames(stats.marked)} ({stats.marked / max(pictures, 1):.1%})"
+    if stats.marked == stats.polyp_frames and pictures == stats.inferred:
+        return marked
+    share = stats.polyp_frames / stats.inferred
+    return f"found in {_frames(stats.polyp_frames)} ({share:.1%} of those inferred), {marked}"
+
+
+def _answers(stats: "RunStats") -> str:
+    """How many pictures went out with marks of their own, of an earlier frame, or with none."""
+    words = {
+        Ai.ON: "with their own",
+        Ai.BEHIND: "with those of an earlier frame",
+        Ai.LATE: "with none, the latest being too old",
+        Ai.OFF: "with none, the model being off",
+        Ai.STARTING: "before the first answer",
+    }
+    told = [f"{stats.ai_answers[ai]} {what}" for ai, what in words.items() if stats.ai_answers.get(ai)]
+    return ", ".join(told)
 
 
 def _frames(count: int) -> str:

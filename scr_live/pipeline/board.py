@@ -5,6 +5,7 @@ compose has passed is forgotten, and of what it never asks for only the latest `
 """
 
 import threading
+import time
 from collections import OrderedDict
 
 from scr_live.frames import Prediction
@@ -20,6 +21,7 @@ class Board:
         self._waiting: OrderedDict[int, Prediction] = OrderedDict()
         self._newest: Prediction | None = None
         self._heard_at: float | None = None
+        self._latency_s: float | None = None
         self._usable_from = 0
         self._waited_in_vain = False
         self._asked = -1
@@ -37,6 +39,11 @@ class Board:
         return self._heard_at
 
     @property
+    def latency_s(self) -> float | None:
+        """How long after the capture of its frame the latest prediction came; None: there was none."""
+        return self._latency_s
+
+    @property
     def answers(self) -> bool:
         """False while the model fails or once it has ended: then waiting is useless."""
         return not (self._failing or self._closed)
@@ -48,6 +55,7 @@ class Board:
                 raise Closed("board")
             self._failing = self._waited_in_vain = False
             self._heard_at = prediction.captured_at
+            self._latency_s = time.perf_counter() - prediction.captured_at
             if prediction.frame_index >= self._usable_from:
                 self._newest = prediction
             if prediction.frame_index >= self._asked:
@@ -94,13 +102,6 @@ class Board:
             while self._waiting and next(iter(self._waiting)) <= frame_index:
                 self._waiting.popitem(last=False)
             return prediction
-
-    def newest_near(self, captured_at: float, max_age_s: float) -> Prediction | None:
-        """Return the latest prediction if its frame was captured within `max_age_s` of that time."""
-        newest = self._newest
-        if newest is None or abs(captured_at - newest.captured_at) > max_age_s:
-            return None
-        return newest
 
     def __len__(self) -> int:
         return len(self._waiting)

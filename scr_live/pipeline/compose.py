@@ -1,7 +1,9 @@
 """Frame to picture: pair it with a prediction, draw the marks on a copy, say what is amiss."""
 
+import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +25,9 @@ _SIGNALS: Final = {
 }
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What the model has to say of a frame."""
@@ -31,12 +36,18 @@ class _Answer:
     prediction: Prediction | None = None
 
 
+class _MarksFailed(Exception):  # noqa: N818 - it never leaves this module
+    """Whatever breaks the marks of a frame, its video has to go on."""
+
+
 class Compose:
     """The step of the compose stage.
 
     With `budget_s` None (files) every frame carries its own prediction, however long that takes. With a
     budget (live) a frame leaves at the latest so long after its capture, with a young enough earlier
-    prediction or with none. Without a signal it says so, large, and for how long.
+    prediction or with none; it does not wait for a model that is too slow to keep the budget. Marks that
+    cannot be drawn end a file's run; live, the picture goes on without them. Without a signal it says so,
+    large, and for how long.
     """
 
     def __init__(  # noqa: PLR0913  all that it works with, named at its one call
@@ -59,9 +70,16 @@ class Compose:
         self._max_overlay_age_s = max_overlay_age_s
         self._troubles = troubles
         self._began_at = math.inf
+        self._first_at: float | None = None
         self._living_at: float | None = None
         self._shape: tuple[int, ...] = ()
         self.composed = 0
+        self.marked = 0
+        """Pictures with at least one region drawn on them."""
+        self.answers: Counter[Ai] = Counter()
+        """How many pictures left with which answer of the model."""
+        self.marks_failed = 0
+        """Pictures whose marks could not be drawn (live)."""
         self.status = ""
         self.ai = Ai.STARTING
         self.marks_age_s: float | None = None
@@ -74,13 +92,23 @@ class Compose:
             picture = self._picture(frame, answer)
         self.status, self.ai, self.marks_age_s = picture.status, picture.ai, picture.marks_age_s
         self.composed += 1
+        self.answers[picture.ai] += 1
         return picture
+
+    @property
+    def silent_s(self) -> float | None:
+        """From the last answered frame, or else the first, to the latest; None: there was no frame."""
+        if self._living_at is None or self._first_at is None:
+            return None
+        heard_at = self._board.heard_at
+        return max(0.0, self._living_at - (self._first_at if heard_at is None else heard_at))
 
     def _answer(self, frame: Frame) -> _Answer:
         if frame.signal is Signal.LOST:
             self._began_at = math.inf  # the silence of the model in the gap is no fault of its
             return _Answer(Ai.NOTHING_TO_SEE)
         self._living_at = frame.captured_at
+        self._first_at = frame.captured_at if self._first_at is None else self._first_at
         if self._shape not in ((), frame.image.shape):
             self._board.forget_before(frame.index)  # its places are those of another picture
         self._shape = frame.image.shape
@@ -95,9 +123,9 @@ class Compose:
     def _without_its_own(self, frame: Frame) -> _Answer:
         if not self._board.answers:
             return _Answer(Ai.OFF)
-        near = self._board.newest_near(frame.captured_at, self._max_overlay_age_s)
-        if near is not None:
-            return _Answer(Ai.BEHIND, near)
+        newest = self._board.newest
+        if newest is not None and _age_s(newest) <= self._max_overlay_age_s:
+            return _Answer(Ai.BEHIND, newest)
         heard_at = self._board.heard_at
         if frame.captured_at - max(heard_at or -math.inf, self._began_at) > _SILENT_S:
             return _Answer(Ai.OFF)
@@ -107,16 +135,22 @@ class Compose:
         """Return how long the frame may still wait: the budget counts from its capture."""
         if self._budget_s is None:
             return None
+        latency_s = self._board.latency_s
+        if latency_s is not None and latency_s > self._budget_s:
+            return 0.0  # its answer will not be in time either: to wait for it would only delay the video
         return max(0.0, frame.captured_at + self._budget_s - time.perf_counter())
 
     def _picture(self, frame: Frame, answer: _Answer) -> Picture:
-        prediction = answer.prediction
-        age_s = None if prediction is None else time.perf_counter() - prediction.captured_at
-        lost, troubles = frame.signal is Signal.LOST, self._troubles()
+        lost, troubles = frame.signal is Signal.LOST, list(self._troubles())
         signal = [] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]
-        image, status_at = frame.image, None
+        prediction, image, status_at = answer.prediction, frame.image, None
+        age_s = None if prediction is None else _age_s(prediction)
         if prediction is not None and self._controls.overlay:
-            image = draw(image, prediction, self._overlays)
+            try:
+                image = self._marked(image, prediction)
+            except _MarksFailed:
+                prediction, age_s = None, None
+                troubles.insert(0, "marks failed")
         shown = _joined(_words(answer.ai, age_s), *([] if lost else signal), *troubles)
         if lost or shown:
             image = image.copy() if image is frame.image else image
@@ -124,12 +158,31 @@ class Compose:
         status = _joined(_words(answer.ai), *signal, *troubles)
         return Picture(frame, prediction, image, status, answer.ai, age_s, status_at)
 
+    def _marked(self, image: Image, prediction: Prediction) -> Image:
+        """Return a copy with the marks, the image itself if there are none. Live: _MarksFailed."""
+        try:
+            drawn = draw(image, prediction, self._overlays)
+        except Exception as error:
+            if self._budget_s is None:
+                raise
+            if not self.marks_failed:
+                log.exception("the marks of frame %d cannot be drawn", prediction.frame_index)
+            self.marks_failed += 1
+            raise _MarksFailed from error
+        self.marked += drawn is not image
+        return drawn
+
     def _tell(self, image: Image, frame: Frame, text: str) -> Box | None:
         if frame.signal is Signal.LOST:
             since = "" if self._living_at is None else f" {frame.captured_at - self._living_at:.0f} s"
             draw_no_signal(image, f"NO SIGNAL{since}")
         newest = self._board.newest
         return draw_status(image, text, Box.whole(image) if newest is None else newest.placement.box)
+
+
+def _age_s(prediction: Prediction) -> float:
+    """How long ago its frame was captured: what is shown, and what --max-overlay-age limits."""
+    return time.perf_counter() - prediction.captured_at
 
 
 def _words(ai: Ai, age_s: float | None = None) -> str:

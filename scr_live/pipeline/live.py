@@ -113,6 +113,7 @@ class _Pipeline:
         self._controls = controls
         self._stop = stop
         self._journal = journal
+        self._max_frames = options.max_frames
         self._started_at = time.perf_counter()
         self._crew = Crew(
             grace_s=options.stage_grace_s, main="screen" if screen else "main", hurry=self._hurry
@@ -124,7 +125,7 @@ class _Pipeline:
         self._presenter = (
             None if screen is None else Presenter(screen, self._to.screen, self._timings, pause=self._pause)
         )
-        self._stalls = StallWatch(self._still_s, limit_s=options.stall_after_s, journal=journal)
+        self._stalls = StallWatch(self._still_s, limit_s=options.stall_s(info), journal=journal)
         self._capture = Capture(
             source,
             self._timings,
@@ -185,11 +186,16 @@ class _Pipeline:
             placeholders=self._capture.placeholders,
             recorded=written.get(RECORDER, 0),
             polyp_frames=self._inference.polyp_frames,
+            marked=self._compose.marked,
+            marks_failed=self._compose.marks_failed,
+            ai_answers=dict(self._compose.answers),
+            ai_silent_s=self._compose.silent_s,
             ai_failures=self._inference.failures,
             ai_skipped=self._inference.skipped,
             ai_reopened=self._inference.reopened,
             last_engine=self._inference.engine_info,
             last_ai_failure=self._inference.last_failure,
+            ended_by=self._ended_by(),
             duration_s=time.perf_counter() - self._started_at,
             video_delay=self._timings.video_delay.latency(),
             annotation_delay=self._timings.annotation_delay.latency(),
@@ -211,7 +217,7 @@ class _Pipeline:
             elapsed_s=time.perf_counter() - self._started_at,
             fps=fps,
             frame_count=self._info.frame_count,
-            polyp_frames=self._inference.polyp_frames,
+            marked=self._compose.marked,
             placeholders=self._capture.placeholders,
             status=self._compose.status,
             ai=self._compose.ai,
@@ -246,6 +252,13 @@ class _Pipeline:
             return False
         self._stop.wait(TICK_S)  # everything before the screen fills up and waits too
         return True
+
+    def _ended_by(self) -> str:
+        if self._presenter is not None and self._presenter.was_closed:
+            return "closed window"
+        if self._stop.is_set():
+            return "stop"
+        return "frame limit" if self._capture.captured == self._max_frames else "end of the video"
 
     @property
     def _shown(self) -> int:

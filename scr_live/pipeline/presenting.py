@@ -31,6 +31,8 @@ class Presenter:
         self._pause = pause
         self.watch = Watch()
         self.shown = 0
+        self.was_closed = False
+        """Whether the user wanted the end."""
 
     def present(self, *, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Go on until the pictures end, the user wants to stop, or the run is over.
@@ -39,25 +41,27 @@ class Presenter:
         """
         try:
             while not is_over():
-                if not self._show(self._next()):
+                picture = self._next()
+                self.watch.turn_to(Activity.WORKING)
+                self.was_closed = not self._show(picture)
+                if self.was_closed:
                     return
                 tick()
+                self.watch.turn_to(Activity.READING)
         except Closed:
             return
         finally:
             self._pictures.abandon()
 
     def still_s(self) -> dict[str, float]:
-        """Return how long the screen has been busy with one picture, if it is."""
+        """Return how long the screen has been busy with one picture and its tick, if it is."""
         if self.watch.activity is not Activity.WORKING:
             return {}
         return {"screen": time.monotonic() - self.watch.since}
 
     def _show(self, picture: Picture | None) -> bool:
-        self.watch.turn_to(Activity.WORKING)
         with self._timings.measure("screen"):
             goes_on = self._screen.refresh(picture)
-        self.watch.turn_to(Activity.READING)
         if picture is not None:
             self.shown += 1
             self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +38,8 @@ class Progress:
     """Composed pictures a second, over the last seconds."""
     frame_count: int | None
     """Expected in all, an estimate."""
-    polyp_frames: int
+    marked: int
+    """Pictures with at least one region drawn on them."""
     status: str
     """What is written on the picture: empty, "AI late", "recorder failed" ..."""
     ai: Ai
@@ -63,7 +64,15 @@ class RunStats:
     placeholders: int
     """Pictures that say that there is no signal; `captured` does not count them, the others do."""
     polyp_frames: int
-    """Frames in which the model itself found at least one region."""
+    """Frames in which the model found at least one region; live, not all of them are drawn in time."""
+    marked: int
+    """Pictures with at least one region drawn on them."""
+    marks_failed: int
+    """Pictures whose marks could not be drawn."""
+    ai_answers: Mapping[Ai, int]
+    """How many pictures left with which answer of the model."""
+    ai_silent_s: float | None
+    """From the last frame that the model answered, or the first of all, to the last; None: no frame came."""
     ai_failures: int
     ai_skipped: int
     """Frames not shown to the model because it had failed and its next attempt was not due."""
@@ -72,6 +81,8 @@ class RunStats:
     last_ai_failure: str
     last_engine: EngineInfo
     """The one in use at the end: another than `engine` if that failed."""
+    ended_by: str
+    """What made it end: "end of the video", "stop" ..."""
     duration_s: float
     """Wall-clock time of the run."""
     video_delay: Latency
@@ -131,6 +142,7 @@ class RunStats:
                 "discarded": {name: counts.discarded for name, counts in self.channels.items()},
                 "written": self.written,
             },
+            "ended_by": self.ended_by,
             "duration_s": round(self.duration_s, 3),
             "fps": round(self.fps, 2),
             "latency_ms": {
@@ -140,7 +152,11 @@ class RunStats:
             },
             "channels": {name: _waits(counts) for name, counts in self.channels.items()},
             "polyp_frames": self.polyp_frames,
+            "marked_frames": self.marked,
+            "marks_failed": self.marks_failed,
             "ai": {
+                "pictures": {ai.name.lower(): self.ai_answers.get(ai, 0) for ai in Ai},
+                "silent_s": None if self.ai_silent_s is None else round(self.ai_silent_s, 3),
                 "failures": self.ai_failures,
                 "skipped": self.ai_skipped,
                 "reopened": self.ai_reopened,

@@ -13,6 +13,8 @@ import pytest
 
 import scr_live
 
+fcntl = pytest.importorskip("fcntl")
+
 ROOT = Path(scr_live.__file__).parents[1]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
@@ -67,6 +69,23 @@ def test_before_anything_has_started_one_signal_is_enough(start, finish, loopbac
     assert list(tmp_path.iterdir()) == []
 
 
+IMPORTING = """
+import os, signal, sys
+class Interrupter:
+    def find_spec(self, name, path, target=None):
+        if name == "scr_live.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupter())
+from scr_live.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_while_the_program_is_loaded_an_interrupt_ends_it_without_a_word(start, finish):
+    done = finish(start("--version", code=IMPORTING))
+    assert (done.code, done.out, done.err) == (-signal.SIGINT, "", "")
+
+
 def test_a_reader_that_goes_away_does_not_end_the_run(start, clip):
     out = clip.parent / "out.mp4"
     process = start("run", "--source", clip, "--record", out, "--engine", "constant", "--no-display")
@@ -98,6 +117,32 @@ def test_a_second_signal_ends_a_stuck_run(start, finish, clip):
     done = finish(process)  # by itself it would end after ten minutes
     assert done.code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
     assert done.err == ""
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="only Linux lets a pipe be made small")
+def test_a_terminal_that_is_paused_stops_neither_the_video_nor_its_end(clip):
+    out = clip.parent / "out.mp4"
+    options = ("--loop", "--realtime", "--record", out, "--engine", "constant", "--no-display")
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writing, bytes(4096))  # full from the start: the first line blocks
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scr_live", "run", "--source", str(clip), *map(str, options)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    try:
+        wait_for(lambda: out.exists() and out.stat().st_size > 0, process, "a recording")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        os.close(reading)
+    assert (process.returncode, err) == (0, "")
+    assert pictures_in(out) > 0
 
 
 PARENT = """

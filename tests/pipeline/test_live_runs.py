@@ -189,18 +189,27 @@ def test_a_mistake_in_the_model_stage_is_raised_after_the_video_has_ended():
 
 
 @pytest.mark.parametrize("at", [0, 5])
-@pytest.mark.parametrize("broken", ["capture", "compose", "recorder"])
+@pytest.mark.parametrize("broken", ["capture", "recorder"])
 def test_a_fault_is_raised_and_what_came_before_is_recorded(broken, at):
     def hook(stage):
         return fail_at(at) if stage == broken else ignore
 
-    rig = paced_by_recorder(ENDLESS, recorder=Keeper(hook("recorder")), overlay=hook("compose"))
+    rig = paced_by_recorder(ENDLESS, recorder=Keeper(hook("recorder")))
     before(rig.source, hook("capture"))
     with pytest.raises(FaultError) as caught:
         rig.run()
     assert notes(caught.value) == f"Pipeline stage: {broken}"
     assert rig.recorder.indexes == list(range(at))
     assert rig.recorder.left
+
+
+def test_marks_that_cannot_be_drawn_cost_no_picture():
+    rig = paced_by_recorder(FRAMES, overlay=fail_at(5))
+    stats = rig.run()
+    assert rig.recorder.indexes == list(range(FRAMES))
+    assert [index for index, said in enumerate(rig.recorder.statuses) if said] == [5]
+    assert (stats.marks_failed, stats.marked) == (1, FRAMES - 1)
+    assert stats.ai_answers == {Ai.ON: FRAMES}
 
 
 @pytest.mark.parametrize("at", [0, 5])

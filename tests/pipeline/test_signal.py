@@ -81,7 +81,7 @@ def test_a_long_silence_of_the_source_is_no_silence_of_the_model():
     rig = Rig(
         AfterAMinute(3, {1}),
         engine=HookedEngine(lambda index: index == 0 or release.wait(20)),
-        options=PipelineOptions(annotation_budget_s=-60.0),
+        options=PipelineOptions(annotation_budget_s=-60.0, max_overlay_age_s=0.0),
     )
     arrived = threading.Semaphore(0)
     rig.source.before = lambda index: index == 0 or arrived.acquire(timeout=20)

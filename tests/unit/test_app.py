@@ -1,14 +1,20 @@
 """The composition root without a command line around it."""
 
+import contextlib
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from run_figures import run_stats
 
 from scr_live.app import RunConfig, run_video
-from scr_live.errors import OptionError
+from scr_live.app.outcome import live_notes, model_failure
+from scr_live.errors import InferenceError, OptionError, ScrLiveError
+from scr_live.events import EventKind, Journal
+from scr_live.frames import Ai
 from scr_live.sinks.options import RecorderOptions, Segment
+from scr_live.sources import SourceInfo
 from scr_live.sources.options import SourceOptions
 
 
@@ -78,3 +84,69 @@ def test_a_wrong_option_is_refused_before_anything_is_opened(wrong, config):
     with pytest.raises(OptionError):
         run_video(replace(config, **wrong))
     assert not config.record.exists()
+
+
+def heard_by(config, **options):
+    """Run it; return the outcomes that were told, and the cause of the end."""
+    told, journal = [], Journal()
+    with contextlib.suppress(ScrLiveError):
+        run_video(config, ended=told.append, journal=journal, **options)
+    return told, [one.facts["cause"] for one in journal.events if one.kind is EventKind.RUN_ENDED]
+
+
+@pytest.mark.parametrize(("changes", "cause"), [({}, "end of the video"), ({"max_frames": 2}, "frame limit")])
+def test_it_is_told_what_made_a_run_end(changes, cause, config):
+    (outcome,), causes = heard_by(replace(config, **changes))
+    assert causes == [outcome.stats.ended_by] == [cause]
+
+
+def test_a_stop_is_told_from_the_end_of_the_video(config):
+    stop = threading.Event()
+    loop = replace(config, source_options=SourceOptions(loop=True))
+    assert heard_by(loop, stop=stop, started=lambda _: stop.set())[1] == ["stop"]
+
+
+def test_a_run_that_fails_leaves_an_outcome_too(config, monkeypatch):
+    def fail(self, image):
+        raise InferenceError("no memory")
+
+    monkeypatch.setattr("scr_live.engines.constant.ConstantEngine.infer", fail)
+    (outcome,), (cause,) = heard_by(config)
+    assert outcome.stats.captured > 0
+    assert cause == "no memory"
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"ai_failures": 0}, None),
+        ({"inferred": 0}, "never gave an answer; the last failure: hung"),
+        ({"ai_silent_s": 9.0}, None),
+        ({"ai_silent_s": 11.0}, "no answer in the last 11 s; the last failure: hung"),
+    ],
+)
+def test_a_model_that_is_missing_at_the_end_is_a_failure(figures, says):
+    usual = {"captured": 500, "inferred": 400, "ai_failures": 3, "last_ai_failure": "hung"}
+    failure = model_failure(run_stats(**(usual | figures)))
+    assert (failure is None) == (says is None)
+    assert says is None or says in str(failure)
+
+
+LIVE = SourceInfo("camera", "0", 64, 48, fps=25.0, is_live=True)
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({}, []),
+        ({"ai_answers": {Ai.ON: 230, Ai.LATE: 20}}, ["8% of the pictures show no marks"]),
+        ({"captured": 100}, ["10.0 frames a second and announces 25.0"]),
+        ({"captured": 100, "placeholders": 5}, []),
+        ({"captured": 100, "ai_answers": {Ai.LATE: 250}, "source": replace(LIVE, is_live=False)}, []),
+    ],
+)
+def test_what_a_live_run_could_not_keep_up_with_is_noted(figures, says):
+    usual = {"source": LIVE, "captured": 250, "composed": 250, "duration_s": 10.0}
+    notes = live_notes(run_stats(**(usual | figures)))
+    assert len(notes) == len(says)
+    assert all(text in note for text, note in zip(says, notes, strict=True))

@@ -108,16 +108,12 @@ def test_answers_that_nobody_asks_for_are_bounded():
     assert board.wait_for(49).frame_index == 49
 
 
-@pytest.mark.parametrize(("frame", "is_near"), [(10, True), (12, True), (13, False), (8, True), (7, False)])
-def test_the_newest_counts_only_near_its_own_time(frame, is_near):
+def test_the_board_knows_how_late_the_latest_answer_came(monkeypatch):
     board = Board(5)
+    assert board.latency_s is None
+    monkeypatch.setattr("scr_live.pipeline.board.time.perf_counter", lambda: 10 / 25 + 0.3)
     board.put(prediction(10))
-    near = board.newest_near(frame / 25, max_age_s=0.085)
-    assert (near is not None) == is_near
-
-
-def test_an_empty_board_has_nothing_near():
-    assert Board(5).newest_near(0.0, max_age_s=1.0) is None
+    assert board.latency_s == pytest.approx(0.3)
 
 
 # --- waiting in vain ------------------------------------------------------------------------------------
@@ -197,15 +193,15 @@ def test_waiting_that_was_worth_it_goes_on():
 # --- another picture size -------------------------------------------------------------------------------
 
 
-def test_marks_of_another_picture_size_are_not_near():
+def test_marks_of_another_picture_size_are_not_the_newest():
     board = Board(8)
     board.put(prediction(10))
     board.forget_before(12)
-    assert board.newest is board.newest_near(12 / 25, max_age_s=1.0) is None
+    assert board.newest is None
     board.put(prediction(11))  # was being inferred meanwhile
     assert board.newest is None
     board.put(prediction(12))
-    assert board.newest_near(13 / 25, max_age_s=1.0).frame_index == 12
+    assert board.newest.frame_index == 12
 
 
 def test_what_is_forgotten_was_heard_all_the_same():

@@ -1,5 +1,6 @@
 """Composing alone: what is said of a frame, and that nothing but the marks and the words changes."""
 
+import threading
 import time
 
 import numpy as np
@@ -37,13 +38,13 @@ def board():
 
 @pytest.fixture
 def compose(board):
-    def make(*troubles, max_overlay_age_s=10.0):
+    def make(*troubles, max_overlay_age_s=10.0, budget_s=0.0, overlays=OVERLAYS):
         return Compose(
             board,
             Timings("await-prediction", "compose"),
-            overlays=OVERLAYS,
+            overlays=overlays,
             controls=Controls(),
-            budget_s=0.0,
+            budget_s=budget_s,
             max_overlay_age_s=max_overlay_age_s,
             troubles=lambda: troubles,
         )
@@ -127,3 +128,61 @@ def test_marks_from_before_a_change_of_size_are_not_drawn_after_it(board, compos
 
 def test_other_troubles_stand_beside_the_models(board, compose):
     assert compose("recorder stalled")(frame(0)).status == "AI starting; recorder stalled"
+
+
+def test_the_age_that_is_limited_is_the_age_that_is_shown(board, compose):
+    """Both count from the capture of the marked frame to the making of this picture."""
+    composed = compose(max_overlay_age_s=0.12)
+    board.put(prediction(frame(0, ago_s=0.2)))
+    assert composed(frame(1, ago_s=0.15)).ai is Ai.LATE  # though only 50 ms lie between the two frames
+
+
+def test_a_model_that_is_too_slow_for_the_budget_is_not_waited_for(board, compose):
+    composed = compose(budget_s=5.0)
+    board.put(prediction(frame(0, ago_s=6.0)))
+    began = time.perf_counter()
+    assert composed(frame(1)).ai is Ai.BEHIND
+    assert time.perf_counter() - began < 2.0
+
+
+def test_it_is_waited_for_again_once_it_is_quick_enough(board, compose):
+    composed = compose(budget_s=5.0)
+    board.put(prediction(frame(0, ago_s=6.0)))
+    composed(frame(1))
+    board.put(prediction(frame(2)))
+    now = frame(3)
+    threading.Timer(0.1, lambda: board.put(prediction(now))).start()
+    assert composed(now).ai is Ai.ON
+
+
+def fail(_image, _prediction):
+    raise ValueError("no contour")
+
+
+def test_marks_that_cannot_be_drawn_do_not_end_a_live_video(board, compose):
+    composed = compose(overlays=(ContourOverlay(), fail))
+    now = frame(0)
+    board.put(prediction(now))
+    picture = composed(now)
+    assert (picture.status, picture.prediction, picture.marks_age_s) == ("marks failed", None, None)
+    assert changed_outside_the_declared(picture) == 0
+    assert (composed.marks_failed, composed.marked, composed.composed) == (1, 0, 1)
+
+
+def test_marks_that_cannot_be_drawn_end_the_run_of_a_file(board, compose):
+    now = frame(0)
+    board.put(prediction(now))
+    with pytest.raises(ValueError, match="no contour"):
+        compose(overlays=(fail,), budget_s=None)(now)
+
+
+def test_pictures_are_counted_by_what_was_drawn(board, compose):
+    composed = compose(max_overlay_age_s=0.5)
+    composed(frame(0))
+    one = frame(1)
+    board.put(prediction(one))
+    composed(one)
+    composed(frame(2))
+    composed(frame(3, signal=Signal.LOST))
+    assert composed.marked == 2
+    assert composed.answers == {Ai.STARTING: 1, Ai.ON: 1, Ai.BEHIND: 1, Ai.NOTHING_TO_SEE: 1}

@@ -1,15 +1,40 @@
 """What reaches the terminal."""
 
 import io
+import threading
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
+from run_figures import run_stats
 
 from scr_live import console
-from scr_live.app import Started
+from scr_live.app import Outcome, Started
 from scr_live.engines import EngineInfo
 from scr_live.errors import SourceNotFoundError
+from scr_live.events import Event, EventKind
+from scr_live.frames import Ai
+from scr_live.pipeline.channel import Counts
+from scr_live.pipeline.stats import Progress
 from scr_live.sources import SourceInfo
+
+NOW = Progress(
+    captured=3,
+    inferred=2,
+    composed=3,
+    shown=0,
+    recorded=1,
+    placeholders=0,
+    dropped=0,
+    elapsed_s=1.0,
+    fps=25.0,
+    frame_count=None,
+    marked=1,
+    status="",
+    ai=Ai.ON,
+    marks_age_s=None,
+    ai_failures=0,
+)
 
 
 @pytest.mark.parametrize("nasty", ["\x1b[2J", "\x07", "\x9b31m", "\x00"])
@@ -67,3 +92,78 @@ def test_a_run_tells_a_log_file_its_facts_and_no_empty_line(capsys):
         view.started(facts)
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["source", "engine", "note"]
+
+
+def event(kind, **facts):
+    return Event(kind, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 1.0, facts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "is_told"),
+    [
+        (EventKind.SIGNAL_LOST, "unplugged", True),
+        (EventKind.RECORDING_STARTED, "start", False),
+        (EventKind.RECORDING_STARTED, "segment", False),
+        (EventKind.RECORDING_STARTED, "fallback", True),
+        (EventKind.RECORDING_STARTED, "size", True),
+        (EventKind.RUN_ENDED, "stop", False),
+    ],
+)
+def test_what_is_news_has_a_line(kind, cause, is_told, capsys):
+    with console.RunView() as view:
+        view.heard(event(kind, cause=cause))
+    assert (cause in capsys.readouterr().out) == is_told
+
+
+def test_progress_that_nobody_reads_is_not_kept_and_pushes_out_nothing(monkeypatch):
+    gate, told = threading.Event(), []
+
+    def say(line, **_):
+        assert gate.wait(20)
+        told.append(line)
+
+    monkeypatch.setattr(console.run, "say", say)
+    with console.RunView() as view:
+        view.note("first")
+        for _ in range(5000):
+            view.progress(NOW)
+        view.note("last")
+        gate.set()
+    assert told == ["first", "last"]
+
+
+def outcome(**figures):
+    return Outcome(run_stats(**figures), (), ())
+
+
+def rows(capsys):
+    lines = capsys.readouterr().out.splitlines()
+    return {line.partition("  ")[0]: line.partition("  ")[2].strip() for line in lines}
+
+
+LIVE = SourceInfo("camera", "0", 64, 48, fps=25.0, is_live=True)
+
+
+def test_the_summary_of_a_live_run_tells_found_from_marked(capsys):
+    answers = {Ai.ON: 40, Ai.BEHIND: 30, Ai.LATE: 20, Ai.OFF: 10}
+    figures = {"inferred": 50, "polyp_frames": 38, "composed": 100, "marked": 29, "ai_answers": answers}
+    console.tell_outcome(outcome(source=LIVE, **figures))
+    told = rows(capsys)
+    assert told["polyps"] == "found in 38 frames (76.0% of those inferred), marked in 29 frames (29.0%)"
+    assert told["marks"] == (
+        "40 with their own, 30 with those of an earlier frame, 20 with none, the latest being too old, "
+        "10 with none, the model being off"
+    )
+
+
+def lost(count):
+    return Counts(100, 100 - count, count, 0, 0, 1, 0.0, 0.0)
+
+
+def test_all_captured_frames_are_accounted_for(capsys):
+    channels = {"to-model": lost(30), "to-disk": lost(2)}
+    figures = {"captured": 100, "inferred": 60, "ai_skipped": 7, "ai_failures": 3, "channels": channels}
+    console.tell_outcome(outcome(source=LIVE, **figures))
+    told = rows(capsys)
+    assert told["frames"].startswith("100 captured, 60 inferred, 10 not, as the model failed, ")
+    assert told["dropped"] == "30 not shown to the model, which was busy, 2 before the recorder"

@@ -99,7 +99,7 @@ def progress(fps):
         elapsed_s=0.0,
         fps=fps,
         frame_count=None,
-        polyp_frames=0,
+        marked=0,
         status="",
         ai=Ai.ON,
         marks_age_s=None,
