@@ -41,6 +41,18 @@ class Signal(StrEnum):
     """White nearly everywhere."""
 
 
+class Quality(StrEnum):
+    """Whether the mucosa can be judged in a frame, in the words that people read."""
+
+    GOOD = "good"
+    BLURRED = "blurred"
+    DARK = "too dark"
+    BRIGHT = "too bright"
+    COVERED = "covered"
+    """By liquid, bubbles, stool or an instrument."""
+    OUTSIDE = "outside the body"
+
+
 class Ai(StrEnum):
     """How the model keeps up with the video, in the words that people read."""
 
@@ -85,6 +97,11 @@ class Polyp:
     area_px: float
     """Area in frame pixels."""
     track_id: int | None = None
+    """The same number for the same region from frame to frame; None: nobody follows it."""
+    age_s: float = 0.0
+    """For how long its track has been seen."""
+    announced: bool = True
+    """Whether it is old enough to be marked; before that it is drawn faintly, or not at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +116,8 @@ class Prediction:
     infer_ms: float
     captured_at: float
     """Frame.captured_at of the frame it belongs to: what the age of a mark is counted from."""
+    quality: Quality = Quality.GOOD
+    """Of the frame; marks on one that is not good are held back."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

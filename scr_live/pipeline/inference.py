@@ -4,16 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from scr_live.card import check_range
-from scr_live.content import FieldFinder
 from scr_live.controls import Controls
 from scr_live.engines import Engine
 from scr_live.engines.leash import Abandonable
-from scr_live.errors import EngineError, InferenceError, ModelError
-from scr_live.frames import Frame, Mask, Prediction, Signal
-from scr_live.geometry import Placement, polyps_from_probability
+from scr_live.errors import EngineError, ModelError
+from scr_live.frames import Frame, Prediction, Signal
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.timing import Timings
+from scr_live.predictor import Follower, Predictor
 
 
 class Backoff:
@@ -62,7 +60,7 @@ class Recovery(Protocol):
 
 
 class Inference:
-    """Frame to prediction: find the field, run the engine, check its answer, find the contours.
+    """Frame to prediction, and what becomes of a run whose model does not answer.
 
     Without a back-off a failure ends the stage. With one (live) it is counted and told to the board and to
     `reopen_engine` if that is a Recovery; frames are skipped until the next attempt, and that uses a new
@@ -77,6 +75,7 @@ class Inference:
         *,
         controls: Controls,
         min_area: float,
+        follower: Follower | None = None,
         backoff: Backoff | None = None,
         reopen_engine: Recovery | Callable[[], Engine] | None = None,
     ) -> None:
@@ -84,12 +83,12 @@ class Inference:
         self._owned: Engine | None = None
         self._board = board
         self._timings = timings
-        self._controls = controls
-        self._min_area = min_area
         self._backoff = backoff
         self._reopen_engine = reopen_engine
         self._recovery = reopen_engine if isinstance(reopen_engine, Recovery) else None
-        self._finder = FieldFinder()
+        self._predictor = Predictor(
+            engine, threshold=lambda: controls.threshold, min_area=min_area, follower=follower
+        )
         self._is_broken = False
         self._is_abandoned = False
         self.engine_info = engine.info
@@ -168,33 +167,16 @@ class Inference:
             self._engine.abandon()  # the caller closes it, in the end: its process must be gone by now
         self.close()
         self._engine = self._owned = self._reopen_engine().__enter__()
+        self._predictor.engine = self._engine
         self.reopened += 1
         before, self.engine_info = self.engine_info, self._engine.info
         self.engine_changes += self.engine_info.kind != before.kind
 
     def _predict(self, frame: Frame) -> Prediction:
         with self._timings.measure("infer"):
-            placement = Placement(self._finder.update(frame.image), self._engine.info.input_size)
-            network_input = placement.to_network(frame.image)
-            started = time.perf_counter()
-            with self._timings.measure("engine"):
-                probability = self._engine.infer(network_input)
-            infer_ms = 1000 * (time.perf_counter() - started)
-            check_probability(probability, placement.size, frame_index=frame.index)
-            polyps = polyps_from_probability(
-                probability, placement, threshold=self._controls.threshold, min_area=self._min_area
-            )
+            prediction = self._predictor.predict(frame)
+        self._timings.record("engine", prediction.infer_ms / 1000)
         self.inferred += 1
-        self.polyp_frames += bool(polyps)
+        self.polyp_frames += bool(prediction.polyps)
         self._timings.annotation_delay.record(time.perf_counter() - frame.captured_at)
-        return Prediction(frame.index, polyps, probability, placement, infer_ms, frame.captured_at)
-
-
-def check_probability(probability: Mask, size: int, *, frame_index: int) -> None:
-    """Raise InferenceError unless it is a (size, size) float map of numbers from 0 to 1."""
-    if probability.shape != (size, size) or probability.dtype.kind != "f":
-        raise InferenceError(
-            f"The engine should answer frame {frame_index} with a ({size}, {size}) float map, and answered "
-            f"{probability.shape} {probability.dtype}. The model file does not fit its card: check them."
-        )
-    check_range(probability, f"The engine should answer frame {frame_index} with probabilities")
+        return prediction

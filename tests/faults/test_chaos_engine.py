@@ -11,7 +11,7 @@ from scr_live.engines.constant import ConstantEngine
 from scr_live.errors import InferenceError
 from scr_live.faults.engine import EXIT_CODE, ChaosEngine, injections_in, open_chaos_engine
 from scr_live.faults.schedule import CALM_ENGINE, EngineFault, FaultSchedule
-from scr_live.pipeline.inference import check_probability
+from scr_live.predictor import check_probability
 
 IMAGE = np.zeros((64, 64, 3), np.uint8)
 

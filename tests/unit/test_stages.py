@@ -10,10 +10,11 @@ from scr_live.errors import InferenceError
 from scr_live.frames import Ai, Frame
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.compose import Compose
-from scr_live.pipeline.inference import Backoff, check_probability
+from scr_live.pipeline.inference import Backoff
 from scr_live.pipeline.stages import NamedSink
 from scr_live.pipeline.stats import Progress, Reporter
 from scr_live.pipeline.timing import Timings
+from scr_live.predictor import check_probability
 
 
 class Clock:
