@@ -1,0 +1,119 @@
+"""All of it together: motion, steady maps, quality, identities, alerts and sightings of one video."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scr_live.events import EventKind, Journal
+from scr_live.frames import Frame, Mask, Polyp, Quality
+from scr_live.geometry import Box, Placement
+from scr_live.tracking.alerts import AlertRule
+from scr_live.tracking.motion import Motion, MotionFinder
+from scr_live.tracking.quality import QualityJudge
+from scr_live.tracking.sightings import SaveSnapshot, Sightings, View
+from scr_live.tracking.steady import Steadier
+from scr_live.tracking.tracks import Track, Tracks
+
+GAP_S: Final = 1.0
+"""After so long without a frame, or with a step back in time, nothing goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingOptions:
+    """How a video is followed."""
+
+    rule: AlertRule = field(default_factory=AlertRule)
+    is_steady: bool = True
+    """Whether probabilities are averaged over time."""
+
+
+class Tracking:
+    """A Follower (see `scr_live.predictor`) of one video; used by one thread, frame after frame.
+
+    After a cut, a gap or another place of the field in the picture everything begins anew. In a frame that
+    cannot be judged tracks do not grow older, so none is announced in it; what was announced stays marked.
+    """
+
+    def __init__(
+        self,
+        options: TrackingOptions | None = None,
+        *,
+        journal: Journal | None = None,
+        save_snapshot: SaveSnapshot | None = None,
+    ) -> None:
+        self._options = options or TrackingOptions()
+        self._journal = journal or Journal()
+        self._motion_finder = MotionFinder()
+        self._steadier = Steadier()
+        self._judge = QualityJudge()
+        self._tracks = Tracks()
+        self._sightings = Sightings(self._journal, save_snapshot)
+        self._motion: Motion | None = None
+        self._quality = Quality.GOOD
+        self._box: Box | None = None
+        self._time_s: float | None = None
+        self.qualities: Counter[Quality] = Counter()
+        """How many frames were of which quality."""
+
+    @property
+    def sightings(self) -> int:
+        """How many were opened."""
+        return self._sightings.count
+
+    def update(
+        self, frame: Frame, network_input: NDArray[np.uint8], probability: Mask, placement: Placement
+    ) -> tuple[Mask, Quality]:
+        """Return the steadied (s, s) probability of the frame, and whether the frame can be judged."""
+        time_s = _time_s(frame)
+        before, self._time_s = self._time_s, time_s
+        has_gap = before is not None and not 0 <= time_s - before <= GAP_S
+        if has_gap or self._box not in (None, placement.box):
+            self._motion_finder.reset()
+        self._box = placement.box
+        self._motion = self._motion_finder.update(network_input)
+        self._note_quality(self._judge.update(network_input), frame)
+        if self._options.is_steady:
+            probability = self._steadier.update(probability, self._motion)
+        return probability, self._quality
+
+    def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
+        """Return the regions of that probability with their identities, ages and announcements."""
+        time_s = _time_s(frame)
+        tracks, ended = self._tracks.update(
+            polyps, placement, self._motion, time_s=time_s, grows=self._quality is Quality.GOOD
+        )
+        self._sightings.close(ended)
+        return tuple(
+            self._announced(frame, polyp, track, placement)
+            for polyp, track in zip(polyps, tracks, strict=True)
+        )
+
+    def close(self) -> None:
+        """Close the sightings that are open: the video has ended."""
+        self._sightings.close(self._tracks.end_all())
+
+    def _announced(self, frame: Frame, polyp: Polyp, track: Track, placement: Placement) -> Polyp:
+        can_begin = self._quality is Quality.GOOD
+        track.announced |= can_begin and self._options.rule.announces(track.age_s)
+        if track.announced:
+            self._sightings.see(track, View(frame, polyp, placement), time_s=_time_s(frame))
+        return replace(polyp, track_id=track.number, age_s=track.age_s, announced=track.announced)
+
+    def _note_quality(self, quality: Quality, frame: Frame) -> None:
+        self.qualities[quality] += 1
+        if quality is not self._quality:
+            self._journal.tell(
+                EventKind.QUALITY_CHANGED,
+                stream_s=frame.pts_s,
+                quality=str(quality),
+                before=str(self._quality),
+            )
+            self._quality = quality
+
+
+def _time_s(frame: Frame) -> float:
+    """When the frame was seen, in seconds of the video; of the clock where the video has no times."""
+    return frame.captured_at if frame.pts_s is None else frame.pts_s

@@ -1,0 +1,87 @@
+"""How the picture moved since the frame before: dense flow in a small grey copy of the network's input."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE: Final = 88
+"""Of the small copy: a quarter of a usual network input; a camera's motion is smooth."""
+LEAST_LIKENESS: Final = 0.4
+"""Correlation of the frame with the moved one before it, below which it shows another place: a cut."""
+
+_FLAT: Final = 2.0  # grey levels of standard deviation: less has nothing that could be followed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """From the frame before to this one."""
+
+    flow: NDArray[np.float32]
+    """(SIDE, SIDE, 2): where each point of this frame lay before, as (dx, dy) in pixels of the small copy."""
+    likeness: float
+    """Correlation of the two after the motion is undone, -1 to 1."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether nothing connects the two frames."""
+        return self.likeness < LEAST_LIKENESS
+
+    def carry(self, small: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Move a (SIDE, SIDE) map of the frame before to where its content is now.
+
+        What comes into view has the value of the nearest point that was in view.
+        """
+        moved = cv2.remap(
+            small,
+            _GRID[..., 0] + self.flow[..., 0],
+            _GRID[..., 1] + self.flow[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(moved, np.float32)
+
+
+class MotionFinder:
+    """Follows the motion of a video; used by one thread."""
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow.setVariationalRefinementIterations(0)  # halves the cost and loses next to nothing
+        self._before: NDArray[np.uint8] | None = None
+
+    def update(self, network_input: NDArray[np.uint8]) -> Motion | None:
+        """Take the next (s, s, 3) RGB picture; None if there is none before it."""
+        now = small_grey(network_input)
+        before, self._before = self._before, now
+        if before is None:
+            return None
+        flow = np.asarray(self._flow.calc(now, before, np.zeros((SIDE, SIDE, 2), np.float32)), np.float32)
+        still = Motion(flow, 1.0)
+        return Motion(flow, _likeness(still.carry(before.astype(np.float32)), now))
+
+    def reset(self) -> None:
+        """Forget the frame before."""
+        self._before = None
+
+
+def small_grey(network_input: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the picture as (SIDE, SIDE) grey levels, each the mean of its pixels."""
+    small = cv2.resize(network_input, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _likeness(moved: NDArray[np.float32], now: NDArray[np.uint8]) -> float:
+    """Return the correlation without the rim, which motion brings into view."""
+    rim = SIDE // 11
+    one = moved[rim:-rim, rim:-rim].ravel()
+    other = now[rim:-rim, rim:-rim].astype(np.float32).ravel()
+    spread, other_spread = float(one.std()), float(other.std())
+    if min(spread, other_spread) < _FLAT:  # two flat pictures are alike, a flat one and another are not
+        return 1.0 if max(spread, other_spread) < 2 * _FLAT else 0.0
+    return float(np.mean((one - one.mean()) * (other - other.mean()))) / (spread * other_spread)
+
+
+_GRID: Final = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(np.float32)

@@ -1,0 +1,46 @@
+"""Probability maps that do not flicker: a running mean that moves with the camera. Past frames only."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from scr_live.frames import Mask
+from scr_live.tracking.motion import SIDE, Motion
+
+RISE: Final = 0.35
+"""Share of the new frame where it says more than the mean: a region stands after two frames or three."""
+FALL: Final = 0.2
+"""Where it says less: a region that is gone for a frame or two stays."""
+
+
+class Steadier:
+    """Keeps a small map of what was said, moves it along, and lifts or lowers each new map towards it.
+
+    The outline keeps the new frame's detail, since only what a small copy can hold is averaged. Used by one
+    thread.
+    """
+
+    def __init__(self, *, rise: float = RISE, fall: float = FALL) -> None:
+        for name, share in (("rise", rise), ("fall", fall)):
+            if not 0 < share <= 1:
+                raise ValueError(f"{name} should be a share above 0 and up to 1, and is {share}")
+        self._rise = np.float32(rise)
+        self._fall = np.float32(fall)
+        self._mean: Mask | None = None
+
+    def update(self, probability: Mask, motion: Motion | None) -> Mask:
+        """Return the (s, s) map of this frame, steadied; as it is after a cut or without a frame before."""
+        now = cv2.resize(probability, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        if self._mean is None or motion is None or motion.is_cut:
+            self._mean = np.asarray(now, np.float32)
+            return probability
+        before = motion.carry(self._mean)
+        mean = before + np.where(now > before, self._rise, self._fall) * (now - before)
+        self._mean = np.asarray(mean, np.float32)
+        lift = cv2.resize(mean - now, probability.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(np.clip(probability + lift, 0, 1), np.float32)
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self._mean = None
