@@ -1,10 +1,13 @@
 """A model that hangs, leaks, crashes or babbles in a process of its own does nothing to that of the video."""
 
 import contextlib
+import errno
 import logging
 import os
+import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +19,8 @@ import pytest
 from faulty_engines import ANSWERS, SIZE, order
 
 from scr_live.controls import Controls
-from scr_live.engines import isolated
+from scr_live.engines import isolated, process
+from scr_live.engines.constant import ConstantEngine
 from scr_live.engines.isolated import IsolatedEngine, open_isolated
 from scr_live.engines.ladder import EngineLadder, Rung
 from scr_live.engines.leash import Leash
@@ -79,10 +83,21 @@ def belongings():
 
 
 def parent_of(process):
+    return _stat(process)[1]
+
+
+def processes_of_group(group):
+    """Those that live: what nobody has reaped yet is none of ours."""
+    stats = [_stat(process) for process in Path("/proc").glob("[0-9]*")]
+    return [stat for stat in stats if stat[2] == group and stat[0] not in "ZX"]
+
+
+def _stat(process):
     try:
-        return int((process / "stat").read_bytes().rpartition(b")")[2].split()[1])
+        state, parent, group = (process / "stat").read_text().rpartition(")")[2].split()[:3]
     except OSError:
-        return None
+        return "X", None, None
+    return state, int(parent), int(group)
 
 
 # --- a model that lives on ------------------------------------------------------------------------------
@@ -160,6 +175,38 @@ def test_what_cannot_be_used_any_more_is_ended_and_says_so(deed, options, kind, 
         engine.infer(BEHAVE)
 
 
+def test_what_an_engine_has_started_ends_with_it_and_holds_nothing_up():
+    said = []
+    with leaving_nothing():
+        engine = opened("leaves_others_behind", progress=said.append, answer_timeout_s=3600)
+        started, with_a_session = map(int, said)
+        try:
+            with pytest.raises(InferenceError, match="was ended by SIGSEGV while it answered"):
+                engine.infer(order("fork and crash"))
+            assert is_gone(started)
+        finally:
+            os.kill(with_a_session, signal.SIGKILL)
+        assert not processes_of_group(engine.pid)
+
+
+def test_what_an_engine_has_started_ends_with_an_orderly_end_too():
+    said = []
+    with opened("leaves_others_behind", progress=said.append):
+        started, with_a_session = map(int, said)
+    try:
+        assert is_gone(started)
+    finally:
+        os.kill(with_a_session, signal.SIGKILL)
+
+
+def test_once_it_is_reaped_its_number_may_be_that_of_others_and_is_not_signalled(monkeypatch):
+    with opened() as engine:
+        pass
+    assert engine._process.wait(20)
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("that may be anybody"))
+    engine.abandon()
+
+
 def test_it_is_killed_from_outside_while_it_is_waited_for():
     with opened() as engine, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(engine.infer, order("hang"))
@@ -196,6 +243,14 @@ def test_an_orderly_end_lets_the_engine_close_itself_and_leaves_nothing(tmp_path
     with leaving_nothing(), opened("closes_loudly", {"trace": trace}):
         assert not trace.exists()
     assert trace.read_text(encoding="ascii") == "closed"
+
+
+def test_a_run_that_has_gone_before_its_engine_was_ready_is_not_waited_for():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:  # neither is closed: it is not the connection that tells
+        somebody = str(os.getppid())
+        command = [sys.executable, "-c", process._START, somebody, *sys.path]
+        assert subprocess.run(command, stdin=theirs, timeout=50, check=False).returncode == 0
 
 
 PARENT = """
@@ -245,7 +300,7 @@ def test_a_stage_that_lost_its_engine_goes_on_with_a_new_one():
         answered = [stage(frame(deed, index)) is not None for index, deed in enumerate(deeds)]
         stage.close()
     assert answered == [True, False, True, False, True]
-    assert (stage.failures, stage.reopened, stage.engine_changes) == (2, 2, 0)
+    assert (stage.failures, stage.reopened) == (2, 2)
     causes = [event.facts["cause"] for event in journal.events if event.kind is EventKind.AI_FAILED]
     assert "SIGSEGV" in causes[0]
     assert "from nan to nan" in causes[1]
@@ -287,6 +342,71 @@ def test_a_leash_ends_an_opening_that_hangs_and_any_later_one():
         opened(leash=leash)
 
 
+@pytest.mark.parametrize(
+    ("factory", "timeouts", "words"),
+    [
+        ("hangs_in_silence", (0.5, 3600), r"said nothing for 0\.5 s while it was opened, and was ended"),
+        ("never_opens", (20, 0.5), r"said nothing for 20 s after 'hanging' while it was opened"),
+    ],
+)
+def test_an_opening_that_hangs_is_ended(factory, timeouts, words, monkeypatch):
+    opening_s, step_s = timeouts
+    monkeypatch.setattr(isolated, "STEP_TIMEOUT_S", step_s)
+    with leaving_nothing(), pytest.raises(EngineUnavailableError, match=words):
+        opened(factory, opening_timeout_s=opening_s)
+
+
+def test_an_opening_may_take_any_time_as_long_as_it_goes_on(monkeypatch):
+    monkeypatch.setattr(isolated, "STEP_TIMEOUT_S", 2.0)
+    steps = {"steps": 8, "step_s": 0.3}
+    with opened("opens_in_steps", steps, opening_timeout_s=2.0) as engine:
+        assert engine.infer(BEHAVE).shape == (SIZE, SIZE)
+
+
+def test_a_stage_whose_engine_hangs_while_it_is_opened_goes_on_with_the_one_below():
+    def open_rung(rung, *, leash):
+        return opened(rung.engine, leash=leash, opening_timeout_s=20.0 if rung.engine == "told" else 0.3)
+
+    rungs = [Rung(name, "auto") for name in ("hangs_in_silence", "hangs_in_silence", "told")]
+    first = ConstantEngine(SIZE, fail_after=0)
+    stage = Inference(
+        first,
+        Board(4),
+        Timings("infer", "engine"),
+        controls=Controls(),
+        min_area=0.0,
+        backoff=Backoff(0.0, 0.0),
+        reopen_engine=EngineLadder(open_rung, first.info, rungs=rungs, failures_per_rung=2),
+    )
+    frames = [Frame(np.zeros((48, 64, 3), np.uint8), index, None, captured_at=0.0) for index in range(3)]
+    assert [stage(frame) is not None for frame in frames] == [False, False, True]
+    assert stage.failures == 2
+    assert "said nothing" in stage.last_failure
+    stage.close()
+
+
+RUN = """
+import sys
+sys.path[:] = sys.argv[1:]
+from scr_live.cli.signals import stop_on_signals
+from scr_live.engines.isolated import IsolatedEngine
+
+with stop_on_signals(force_after_s=600):
+    IsolatedEngine("faulty_engines:never_opens", {}, progress=lambda text: print(text, flush=True))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_for_the_first_engine_and_its_process(number):
+    command = [sys.executable, "-c", RUN, *sys.path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "hanging\n"
+        (worker,) = [int(path.name) for path in Path("/proc").glob("[0-9]*") if parent_of(path) == run.pid]
+        run.send_signal(number)
+        assert is_gone(worker)
+    assert run.returncode != 0
+
+
 def test_an_error_while_progress_is_told_ends_the_process():
     def interrupt(_):
         raise KeyboardInterrupt
@@ -295,7 +415,68 @@ def test_an_error_while_progress_is_told_ends_the_process():
         opened(progress=interrupt)
 
 
-def test_a_system_that_starts_no_process_is_told(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with leaving_nothing(), pytest.raises(EngineUnavailableError, match="No process can be started"):
-        opened()
+def _fails_with(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "stand_in", "words"),
+    [
+        (sys, "executable", "/nowhere/python", "/nowhere/python"),
+        (socket, "socketpair", _fails_with(OSError(errno.EMFILE, "Too many open files")), "Too many open"),
+        (subprocess, "Popen", _fails_with(OSError(errno.EAGAIN, "Try again later")), "Try again later"),
+        (threading.Thread, "start", _fails_with(RuntimeError("can't start new thread")), "new thread"),
+    ],
+    ids=["executable", "sockets", "processes", "threads"],
+)
+def test_a_system_that_starts_no_process_is_told_and_nothing_is_left(
+    where, name, stand_in, words, monkeypatch
+):
+    with leaving_nothing(), monkeypatch.context() as patched:
+        patched.setattr(where, name, stand_in)
+        with pytest.raises(EngineUnavailableError, match=f"No process can be started .*{words}"):
+            opened()
+
+
+def test_a_system_out_of_descriptors_is_told_and_nothing_is_left():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    highest = max(taken)
+    with contextlib.ExitStack() as fill:
+        for _ in range(highest + 2 - len(taken)):  # the gaps: a limit is on the number, not on how many
+            fill.enter_context(Path(os.devnull).open(encoding="ascii"))
+        with leaving_nothing():
+            for free in range(6):  # one more each time: another step fails
+                resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + free, hard))
+                try:
+                    with pytest.raises(EngineUnavailableError, match="Too many open files"):
+                        opened()
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("outcome", ["starts", "fails"])
+def test_whoever_starts_a_process_too_late_ends_it_and_nobody_waits(outcome, monkeypatch):
+    """As when the program lies on a disk that hangs."""
+    start, begun, go_on = process._start, threading.Event(), threading.Event()
+
+    def starts_late(connection):
+        begun.set()
+        assert go_on.wait(20)
+        if outcome == "fails":
+            raise OSError(errno.EIO, "the disk is gone")
+        return start(connection)
+
+    monkeypatch.setattr(process, "_start", starts_late)
+    leash = Leash()
+    with leaving_nothing():
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(opened, leash=leash)
+            assert begun.wait(20)
+            leash.abandon()
+            with pytest.raises(EngineUnavailableError, match="was abandoned while it was opened"):
+                waiting.result(20)
+        go_on.set()
