@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from scr_live.engines import Engine, EngineInfo
 from scr_live.engines.leash import Leash
 from scr_live.engines.opening import CPU_ORDER, GPU_ORDER, NAMED, short
-from scr_live.errors import EngineUnavailableError, ModelNotFoundError
+from scr_live.errors import EngineError, EngineUnavailableError, ModelError, ModelNotFoundError, ScrLiveError
 from scr_live.events import EventKind, Fact, Journal
 
 FAILURES_PER_RUNG: Final = 3
@@ -97,11 +97,9 @@ class EngineLadder:
         self._passed_over: dict[int, str] = {}
         self.info = first
         """Of the engine that was opened last."""
-        self.changes = 0
-        """How often another kind of engine took over."""
 
     def __call__(self) -> Engine:
-        """Open the engine that is next. Whatever goes wrong is a failure, to be told to `failed`."""
+        """Open the engine that is next. EngineError or ModelError: a failure, to be told to `failed`."""
         here = self._at
         for at in self._ahead():
             self._go_to(at)
@@ -165,13 +163,22 @@ class EngineLadder:
         if at:
             rung = replace(rung, reason=self._reason())
         self._engine = rung.engine
-        engine = self._open_rung(rung, leash=self._leash)
+        engine = self._open(rung)
         before, self.info = self.info, engine.info
         self._engine = self.info.kind
         if self.info.kind != before.kind:
-            self.changes += 1
             self._tell(EventKind.ENGINE_CHANGED, None, before=before.kind, cause=self._cause)
         return engine
+
+    def _open(self, rung: Rung) -> Engine:
+        """Open it, with any error as one that says that the engine or its model is of no use now."""
+        try:
+            return self._open_rung(rung, leash=self._leash)
+        except (EngineError, ModelError):
+            raise
+        except Exception as error:  # of a driver, a disk or a lack of memory: another engine may do without
+            said = str(error) if isinstance(error, ScrLiveError) else f"{type(error).__name__}: {error}"
+            raise EngineUnavailableError(f"The engine {rung.engine} could not be opened: {said}") from error
 
     def _reason(self) -> str:
         """Why it is no longer the engine that the run began with."""

@@ -8,7 +8,13 @@ from scr_live.engines import EngineInfo
 from scr_live.engines.constant import ConstantEngine
 from scr_live.engines.ladder import ANSWERS_TO_TRUST, EngineLadder, Rung, rungs_from
 from scr_live.engines.opening import open_engine
-from scr_live.errors import EngineUnavailableError, InferenceError, ModelError, ModelNotFoundError
+from scr_live.errors import (
+    EngineUnavailableError,
+    InferenceError,
+    ModelError,
+    ModelNotFoundError,
+    OutputUnwritableError,
+)
 from scr_live.events import EventKind, Journal
 
 TENSORRT = EngineInfo("tensorrt", "Test GPU", "fp16", 64, reason="the fastest on this Test GPU")
@@ -123,7 +129,7 @@ def test_the_same_engine_is_opened_until_it_has_failed_three_times_in_a_row():
     assert bench.fail_and_reopen(1) == "engine1"
     assert bench.fail_and_reopen(2) == "engine1"
     assert bench.fail_and_reopen(1) == "engine2"
-    assert bench.ladder.changes == 2
+    assert len(bench.told(EventKind.ENGINE_CHANGED)) == 2
 
 
 def test_an_engine_that_answers_a_little_between_its_failures_has_to_go():
@@ -141,6 +147,20 @@ def test_an_engine_that_cannot_be_opened_counts_as_one_that_fails():
     assert [bench.reopen() for _ in range(2)] == [None, None]
     assert bench.reopen().info.backend == "engine1"
     assert bench.opened == ["engine0", "engine0", "engine1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OutputUnwritableError("the disk is full."), "engine1 could not be opened: the disk is full"),
+        (MemoryError("no room"), "engine1 could not be opened: MemoryError: no room"),
+    ],
+)
+def test_an_error_of_any_other_kind_is_a_failure_to_open_too(error, words):
+    bench = Bench(3)
+    bench.fails["engine1"] = error
+    assert bench.fail_and_reopen(3) == "engine2"
+    assert words in bench.ladder.info.reason
 
 
 def test_lower_engines_that_cannot_work_here_are_passed_over_and_told():
