@@ -110,10 +110,12 @@ class EngineProcess:
             self._process = process
             if self._is_unwanted:
                 self._end()
-        if process.stdout is not None:
-            with process.stdout:
-                self._listen(process.pid, process.stdout.fileno())
-        self._reap(process)
+        try:
+            if process.stdout is not None:
+                with process.stdout:
+                    self._listen(process.pid, process.stdout.fileno())
+        finally:
+            self._reap(process)
 
     def _end(self) -> None:
         """Kill the process and its group. Until it is reaped nobody else can have its number."""
