@@ -65,7 +65,8 @@ class EngineLadder:
     In a row means with fewer than ANSWERS_TO_TRUST answers in between: one that crashes on every tenth frame
     has to go. A lower engine that cannot work here, for want of a package, a file or a device, is passed over
     with the reason kept. At the lowest it stays; once the descent is `start_over_s` ago, a series of failures
-    there leads back to the first. All but `abandon` is called by the one thread that uses the engine.
+    there leads back to the first, and to those that were passed over. All but `abandon` is called by the one
+    thread that uses the engine.
     """
 
     def __init__(  # noqa: PLR0913 - most of it is for tests
@@ -146,10 +147,10 @@ class EngineLadder:
         if self._failures_here < self._failures_per_rung:
             return []
         ahead = [at for at in range(self._at + 1, len(self._rungs)) if at not in self._passed_over]
-        if not ahead and self._at and self._clock() - self._descended_at >= self._start_over_s:
+        if not ahead and self._clock() - self._descended_at >= self._start_over_s:
             self._passed_over.clear()
             self._descended_at = self._clock()
-            ahead = list(range(self._at))
+            ahead = [at for at in range(len(self._rungs)) if at != self._at]
         return ahead
 
     def _go_to(self, at: int) -> None:

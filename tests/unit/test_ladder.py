@@ -205,6 +205,21 @@ def test_the_lowest_stays_and_after_a_long_while_of_failures_the_first_is_tried_
     assert bench.fail_and_reopen(30) == "engine1"
 
 
+@pytest.mark.parametrize("lowest", [0, 1])
+def test_what_was_passed_over_is_tried_again_after_a_long_while(lowest):
+    """Its cause may have passed: a lack of memory, a program that held the device."""
+    bench = Bench(lowest + 2, start_over_s=600.0)
+    last = f"engine{lowest + 1}"
+    bench.fails[last] = EngineUnavailableError("no process can be started")
+    assert bench.fail_and_reopen(30) == f"engine{lowest}"
+    bench.now += 599.0
+    bench.fail_and_reopen(30)
+    assert bench.opened.count(last) == 1
+    bench.fails = {"engine0": EngineUnavailableError("away")} if lowest else {}
+    bench.now += 1.0
+    assert bench.fail_and_reopen(3) == last
+
+
 def test_a_lowest_engine_that_works_is_left_in_peace():
     bench = Bench(2, start_over_s=600.0)
     bench.fail_and_reopen(3)
