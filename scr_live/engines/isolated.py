@@ -201,7 +201,7 @@ class IsolatedEngine:
         while message.kind == "progress":
             said = str(message.facts.get("text"))
             progress(said)
-            message = self._heard_opening(max(timeout_s, STEP_TIMEOUT_S), said)
+            message = self._heard_opening(STEP_TIMEOUT_S, said)
         if message.kind != "opened":
             raise _error_of(message, EngineUnavailableError, "could not be opened")
         try:
