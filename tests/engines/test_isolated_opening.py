@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -169,6 +168,7 @@ def test_a_system_that_starts_no_process_is_told_and_nothing_is_left(
 
 
 def test_a_system_out_of_descriptors_is_told_and_nothing_is_left():
+    resource = pytest.importorskip("resource")  # not on Windows
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
     highest = max(taken)
