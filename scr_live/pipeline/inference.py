@@ -100,8 +100,6 @@ class Inference:
         self.skipped = 0
         """Frames not shown to the model because it had failed and its next attempt was not due."""
         self.reopened = 0
-        self.engine_changes = 0
-        """How often a reopened engine was of another kind than the one before."""
         self.last_failure = ""
 
     def __call__(self, frame: Frame) -> Prediction | None:
@@ -169,8 +167,7 @@ class Inference:
         self.close()
         self._engine = self._owned = self._reopen_engine().__enter__()
         self.reopened += 1
-        before, self.engine_info = self.engine_info, self._engine.info
-        self.engine_changes += self.engine_info.kind != before.kind
+        self.engine_info = self._engine.info
 
     def _predict(self, frame: Frame) -> Prediction:
         with self._timings.measure("infer"):
