@@ -12,12 +12,12 @@ import pytest
 from scr_live.errors import SourceLostError, SourceNotFoundError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame, Signal
-from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources import SourceInfo, VideoSource, retry
 from scr_live.sources.live import LiveSource
-from scr_live.sources.opening import LEAST_PATIENCE_S, SourceOptions, _again, open_lasting_source
+from scr_live.sources.opening import LEAST_PATIENCE_S, SourceOptions, _hasty, open_lasting_source
 from scr_live.sources.phantom import PhantomSource
 from scr_live.sources.reconnect import DIMMED_BY, MOST_LEFT_BEHIND, Reconnecting
-from scr_live.sources.retry import FIRST_S, LONGEST_S, Retry
+from scr_live.sources.retry import FIRST_S, LONGEST_S, STEADY_S, Retry
 from scr_live.sources.stamps import Stamps
 
 QUICK = SourceOptions(open_timeout_s=0.3, read_timeout_s=0.15)
@@ -150,7 +150,6 @@ def test_whatever_happens_it_is_lost_and_comes_back(lasting, journal, kind):
     assert value_of(after[-1]) == 120
     assert all(is_lost(frame) and value_of(frame) == 60 // DIMMED_BY for frame in after[:-1])
     assert value_of(next(frames)) == 150
-    assert source.reconnects == 1
     lost, back = journal.events
     assert (lost.kind, back.kind) == (EventKind.SIGNAL_LOST, EventKind.SIGNAL_BACK)
     assert back.facts["attempts"] == plug.refused + 1
@@ -268,7 +267,8 @@ def test_closing_ends_the_iteration_at_once(lasting, then):
     thread.join()
 
 
-def test_after_hundreds_of_losses_only_the_sums_are_left(lasting):
+def test_after_hundreds_of_losses_only_the_sums_are_left(lasting, journal, monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_S", 0)
     fakes = [Fake(40, then="end", troubles=2) for _ in range(300)]
     alive = weakref.WeakSet(fakes)
     plug = Plug(*fakes)
@@ -277,7 +277,7 @@ def test_after_hundreds_of_losses_only_the_sums_are_left(lasting):
     frames = iter(source)
     while plug.refused == 0:
         next(frames)
-    assert source.reconnects == 300
+    assert journal.counts["signal-back"] == 300
     assert (source.decode_errors, source.warnings) == (602, ["damaged 2 times"])
     assert source.dropped >= 602
     gc.collect()
@@ -304,17 +304,16 @@ def test_what_ends_by_itself_or_shall_end_is_left_as_it_is(tmp_path, make_clip, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "opened_in_s", "wait"),
+    ("kind", "patience_s", "wait"),
     [
-        ("stream", 0.3, {"connect_timeout_s": LEAST_PATIENCE_S}),
-        ("stream", 3.0, {"connect_timeout_s": 6.0}),
-        ("stream", 9.0, {"connect_timeout_s": 10.0}),
-        ("camera", 0.3, {"open_timeout_s": LEAST_PATIENCE_S}),
-        ("camera", 3.0, {"open_timeout_s": 6.0}),
+        ("stream", 6.0, {"connect_timeout_s": 6.0}),
+        ("stream", 18.0, {"connect_timeout_s": 10.0}),
+        ("camera", 1.5, {"open_timeout_s": 1.5}),
+        ("camera", 18.0, {"open_timeout_s": 10.0}),
     ],
 )
-def test_opening_again_has_less_patience_but_enough(kind, opened_in_s, wait):
-    assert _again(kind, PATIENT, opened_in_s=opened_in_s) == SourceOptions(**wait)
+def test_patience_is_cut_where_it_lets_a_key_frame_be_waited_for(kind, patience_s, wait):
+    assert _hasty(kind, PATIENT, patience_s) == SourceOptions(**wait)
 
 
 def test_a_first_opening_that_fails_fails(free_port, journal):
@@ -337,8 +336,8 @@ def test_attempts_grow_apart_and_keep_a_bound(jitter, distances):
         now = retry.due_at
     assert found == pytest.approx(distances)
     assert retry.attempts == 4
-    retry.reset()
-    assert (retry.attempts, retry.due_at <= 0) == (0, True)
+    retry.lost(now + STEADY_S)
+    assert (retry.attempts, retry.due_at <= now) == (0, True)
 
 
 def frame_at(captured_at, pts_s):
