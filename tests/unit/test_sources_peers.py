@@ -202,6 +202,17 @@ def test_a_decoder_that_is_too_slow_for_a_long_group_keeps_its_connection(serve,
     assert any("as fast as it came" in warning for warning in source.warnings)
 
 
+def test_times_go_as_the_clock_does_although_pictures_are_left_out(serve, monkeypatch):
+    _, address, options = serve("ts over tcp", gop=25)
+    monkeypatch.setattr(reading, "PacketDecoder", counting_decoder(lambda *_: time.sleep(0.12)))
+    journal = Journal()
+    with open_lasting_source(address, options, journal=journal) as source:
+        taken = watch(source, lambda frames: len(frames) == 28)
+    assert source.dropped > 40
+    assert journal.events == []
+    assert_honest(taken, longest_s=reading.LONGEST_DELAY_S + 0.3)
+
+
 def test_after_a_stall_the_decoder_catches_up_long_before_the_next_key_frame(serve, monkeypatch):
     _, address, options = serve("ts over tcp", gop=LONG_GROUP)
     stall_s = 1.5
