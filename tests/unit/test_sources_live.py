@@ -18,6 +18,7 @@ from scr_live.errors import (
     SourceTimeoutError,
     SourceUnreadableError,
 )
+from scr_live.sources import live
 from scr_live.sources.camera import Device, device_for, open_camera, open_device
 from scr_live.sources.handoff import Handoff
 from scr_live.sources.live import LiveSource, LiveTarget
@@ -196,6 +197,34 @@ def test_closing_does_not_wait_for_a_driver_that_hangs():
         assert list(source) == []
     finally:
         let_go.set()
+
+
+@pytest.mark.parametrize(("read_timeout_s", "hangs"), [(30, False), (0.2, True)])
+def test_only_what_is_overdue_is_said_to_hang(monkeypatch, read_timeout_s, hangs):
+    """A slow source whose next picture is merely awaited lets go when it comes: that is no hang."""
+    monkeypatch.setattr(live, "RELEASE_S", 0.3)
+    let_go = threading.Event()
+    device = Hanging(av.open("testsrc=size=64x48:rate=25", format="lavfi"), let_go)
+    target = LiveTarget("camera", "scope", lambda _: device, 5, read_timeout_s)
+    try:
+        with LiveSource(target) as source:
+            pass
+        assert any("did not let go" in warning for warning in source.warnings) == hangs
+    finally:
+        let_go.set()
+
+
+def test_a_consumer_that_was_away_is_no_silence(tmp_path, make_clip, loopback):
+    """A recording waits for its consumer, so that nothing is received meanwhile."""
+    clip = make_clip(tmp_path / "r.mp4", 120, container_options={"movflags": "faststart"})
+    with (
+        loopback(clip.read_bytes(), http=True, hang_up=True) as server,
+        open_source(f"http://127.0.0.1:{server.port}/r.mp4", SOON_SILENT) as source,
+    ):
+        frames = iter(source)
+        next(frames)
+        threading.Event().wait(2 * SOON_SILENT.read_timeout_s)
+        assert len(list(frames)) == 119
 
 
 def test_a_slow_source_may_be_silent_for_three_of_its_intervals():
