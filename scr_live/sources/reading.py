@@ -11,7 +11,7 @@ from math import inf
 from threading import Thread
 from threading import enumerate as enumerate_threads
 from time import monotonic
-from typing import Final
+from typing import Final, cast
 
 import av
 import av.error
@@ -195,18 +195,26 @@ class Reader:
     def _demux(self, container: InputContainer, stream: VideoStream) -> "Iterator[av.Packet[VideoStream]]":
         while not self.frames.is_closed():
             try:
-                for packet in container.demux(stream):
-                    self.due_at = monotonic() + self.silence_s
-                    self._has_packets = True
-                    yield packet
+                for packet in container.demux():  # of all streams: else sound could keep this thread for ever
+                    if packet.stream_index == stream.index:
+                        self.due_at = monotonic() + self.silence_s
+                        self._has_packets = True
+                        yield cast("av.Packet[VideoStream]", packet)
+                    elif self.frames.is_closed():
+                        return
+                    else:
+                        self._check_silence()
             except BlockingIOError:  # nothing yet: devices are read without blocking
-                if self.is_overdue:
-                    raise silent(self._target.name, self.silence_s) from None
+                self._check_silence()
                 self.frames.wait_closed(POLL_S)
             except av.error.FFmpegError as error:
                 raise self._broken(error) from None  # its text has the address, password and all
             else:
                 return
+
+    def _check_silence(self) -> None:
+        if self.is_overdue:
+            raise silent(self._target.name, self.silence_s)
 
     def _decode(self) -> None:
         """Body of the decoding thread."""
