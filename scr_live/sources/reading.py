@@ -196,14 +196,14 @@ class Reader:
         while not self.frames.is_closed():
             try:
                 for packet in container.demux():  # of all streams: else sound could keep this thread for ever
+                    if self.is_live:  # if late: FFmpeg's time-out struck, and it gives out what it still had
+                        self._check_silence()
                     if packet.stream_index == stream.index:
-                        self.due_at = monotonic() + self.silence_s
-                        self._has_packets = True
+                        self._hear()
                         yield cast("av.Packet[VideoStream]", packet)
+                        self._hear()  # a recording may have had to wait for room
                     elif self.frames.is_closed():
                         return
-                    else:
-                        self._check_silence()
             except BlockingIOError:  # nothing yet: devices are read without blocking
                 self._check_silence()
                 self.frames.wait_closed(POLL_S)
@@ -211,6 +211,10 @@ class Reader:
                 raise self._broken(error) from None  # its text has the address, password and all
             else:
                 return
+
+    def _hear(self) -> None:
+        self.due_at = monotonic() + self.silence_s
+        self._has_packets = True
 
     def _check_silence(self) -> None:
         if self.is_overdue:

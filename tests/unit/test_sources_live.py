@@ -24,7 +24,7 @@ from scr_live.sources.camera import Device, device_for, open_camera, open_device
 from scr_live.sources.handoff import Handoff
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.opening import SourceOptions, kind_of, open_source
-from scr_live.sources.reading import readers_left_behind
+from scr_live.sources.reading import Reader, readers_left_behind
 from scr_live.sources.stream import redact, settings_for
 
 PATIENT = SourceOptions()  # where no time-out is to be seen: a busy machine shall not show one
@@ -185,6 +185,27 @@ class Hanging(Stuttering):
     def demux(self):
         yield next(self._inner.demux())
         self._let_go.wait()
+
+
+class Flushing(Stuttering):
+    """A container that gives out its last packet when its time-out strikes, as FFmpeg's parsers do."""
+
+    def demux(self):
+        packets = self._inner.demux()
+        yield next(packets)
+        threading.Event().wait(0.3)
+        yield next(packets)
+        raise av.error.ExitError(1, "Immediate exit requested")
+
+
+def test_what_ffmpeg_still_had_when_its_time_out_struck_is_no_new_picture():
+    device = Flushing(av.open("testsrc=size=64x48:rate=25", format="lavfi"))
+    reader = Reader(LiveTarget("stream", "scope", lambda _: device, 5, 0.2))
+    assert reader.frames.take(5) is not None
+    with pytest.raises(SourceTimeoutError):
+        reader.frames.take(5)
+    assert not reader.receives
+    assert reader.wait_gone(5)
 
 
 def test_closing_does_not_wait_for_a_driver_that_hangs():
