@@ -37,7 +37,7 @@ class CrashSafeFile:
         self.size = 0
         """Bytes appended so far."""
         self._safe_size = 0
-        self.path = path.with_name(f"{path.stem[:40]}{PARTIAL_MARK}{secrets.token_hex(3)}{path.suffix}")
+        self.path = partial_name(path)
         """Where the bytes are now."""
         self._file: IO[bytes] = self.path.open("xb", buffering=0)
         self._identity = os.fstat(self._file.fileno())
@@ -157,6 +157,11 @@ class CrashSafeFile:
             return os.path.samestat(self._identity, path.stat())
         except OSError:
             return False
+
+
+def partial_name(path: Path) -> Path:
+    """Return a name beside `path`, of a length that any disk takes, that nobody else has."""
+    return path.with_name(f"{path.stem[:40]}{PARTIAL_MARK}{secrets.token_hex(3)}{path.suffix}")
 
 
 def sync_data(number: int) -> None:
