@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 RAW = "raw-recorder"
 
-_LIVE_KINDS = ("camera", "stream")
-
 
 class Recordings:
     """The annotated recording, and the raw one beside it: each may be missing.
@@ -46,11 +44,10 @@ class Recordings:
         if config.record is not None:
             Recorder(config.record, config.recording, source_path=self._source_path)
         if config.record_raw is not None:
-            kind = kind_of(config.source)
             self._raw = raw_recording_for(
-                kind,
+                kind_of(config.source),
                 config.record_raw,
-                replace(config.recording, is_live=kind in _LIVE_KINDS),
+                config.recording,
                 source_path=self._source_path,
                 journal=journal,
             )
@@ -76,6 +73,7 @@ class Recordings:
             )
             sinks.append(NamedSink(RECORDER, self._annotated, channel="to-disk"))
         if self._raw is not None:
+            self._raw.about(nominal_fps=info.fps, is_live=info.is_live, size=(info.width, info.height))
             sinks.append(NamedSink(RAW, self._raw, channel="to-raw-disk"))
         return sinks
 

@@ -8,6 +8,7 @@ from scr_live.errors import OutputUnwritableError, SinkError
 from scr_live.events import EventKind, Journal
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, RawPart, Template
+from scr_live.sinks.space import DiskWatch
 from scr_live.sinks.targets import Names, reason
 
 
@@ -17,26 +18,30 @@ class RawWriter:
     It raises nothing: what it survived, and what ended it, stands in `problems`, the latter in `failure` too.
     """
 
-    def __init__(self, path: Path, options: RecorderOptions, *, names: Names, journal: Journal) -> None:
+    def __init__(
+        self, path: Path, options: RecorderOptions, *, names: Names, journal: Journal, disk: DiskWatch
+    ) -> None:
         self._options = options
         self._names = names
         self._journal = journal
+        self._disk = disk
         self._suffix = path.suffix
         self._folder = path.parent
         self._template: Template | None = None
         self._part: RawPart | None = None
         self._cause = "start"
         self._bytes_before = 0
+        self._packets_before = 0
         self.path = names.first
         self.paths: list[Path] = []
         self.problems: list[str] = []
         self.failure: SinkError | None = None
 
     @property
-    def bytes(self) -> int:
-        """How much was written, over all files."""
+    def packets(self) -> int:
+        """How many all files hold."""
         part = self._part
-        return self._bytes_before + (part.muxer.file.size if part else 0)
+        return self._packets_before + (part.muxer.packets if part else 0)
 
     def begin(self, template: Template) -> None:
         """A source was opened: the next packet begins a file."""
@@ -72,6 +77,8 @@ class RawWriter:
             self._part = self._begin_part(template)
         if self._part is not None:
             self._part.put(arrival)
+            written = self._bytes_before + self._part.muxer.file.size
+            self._disk.watch(self._folder, written, journal=self._journal)
 
     def _is_full(self) -> bool:
         part, segment = self._part, self._options.segment
@@ -87,6 +94,7 @@ class RawWriter:
         self._part.finish()
         part, self._part = self._part, None
         self._bytes_before += part.muxer.file.size
+        self._packets_before += part.muxer.packets
         self._journal.tell(
             EventKind.RECORDING_ENDED,
             path=str(part.path),
@@ -129,6 +137,7 @@ class RawWriter:
         self._bytes_before += part.muxer.file.size
         safe = part.muxer.packets_safe
         if safe and part.muxer.file.is_in_place:
+            self._packets_before += safe
             return f" Its first {safe} frames are safe and readable."
         self.paths.remove(part.path)
         return ""

@@ -8,7 +8,7 @@ from typing import Final, Self
 from av.codec import Codec
 
 from scr_live.errors import SinkError
-from scr_live.events import EventKind, Journal
+from scr_live.events import Journal
 from scr_live.frames import Picture
 from scr_live.sinks.clock import Clock
 from scr_live.sinks.encoding import (
@@ -110,8 +110,7 @@ class Recorder:
             self._end = str(error)
             raise
         self.frames_written += 1
-        if self._disk.note(self._reel.folder, self._reel.bytes):
-            self._tell_low(shot.stream_s)
+        self._disk.watch(self._reel.folder, self._reel.bytes, journal=self._journal, stream_s=shot.stream_s)
 
     def state(self) -> RecordingState:
         """Say how it does; from any thread, and cheap."""
@@ -140,15 +139,6 @@ class Recorder:
         ticks = self._clock.ticks(picture.frame)
         stream_s = self._clock.origin_s + ticks / TICKS_PER_S
         return Shot(image, ticks, interval=self._clock.interval, stream_s=stream_s)
-
-    def _tell_low(self, stream_s: float) -> None:
-        self._journal.tell(
-            EventKind.DISK_LOW,
-            stream_s=stream_s,
-            folder=str(self._reel.folder),
-            free_bytes=self._disk.free_bytes,
-            hours_left=None if self._disk.hours_left is None else round(self._disk.hours_left, 2),
-        )
 
 
 def _check_room(folder: Path, options: RecorderOptions, size: tuple[int, int]) -> None:

@@ -1,14 +1,19 @@
 """Raw recordings: packets as they come from a source that is read in the test's own thread."""
 
 import itertools
+import json
 import shutil
 import threading
+import time
 
 import av
 import numpy as np
 import pytest
+from peers.process import Peer
 from recording_fakes import Film, first_packet, small_disk, told
 
+from scr_live.app.config import RunConfig
+from scr_live.app.run import run_video
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.events import Journal
 from scr_live.frames import Frame, Picture, Signal
@@ -17,6 +22,7 @@ from scr_live.sinks.options import RecorderOptions, Segment
 from scr_live.sinks.raw import check_raw, raw_recording_for
 from scr_live.sinks.raw_packets import RawPacketRecorder
 from scr_live.sinks.raw_part import Arrival, PacketClock
+from scr_live.sinks.space import DiskWatch
 
 GOP = {"g": "10", "keyint_min": "10", "sc_threshold": "0"}
 
@@ -212,6 +218,64 @@ def test_a_full_disk_without_a_fallback_is_an_error_at_the_end(camera, out, monk
     assert f"first {len(kept)} frames are safe" in recorder.problems[0]
 
 
+def until_it_fails(recorder):
+    """Wait for the writer's thread; what it takes is an event or an error, and comes soon."""
+    while recorder.failure is None:
+        time.sleep(0.001)
+
+
+def test_a_failure_is_raised_by_the_next_write_and_not_once_more_at_the_end(film, camera, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    with raw_recording_for("stream", out / "raw.mp4") as raw:
+        raw.write(marked(film, 0))
+        feed(raw.tap, camera)
+        until_it_fails(raw.tap)
+        with pytest.raises(OutputUnwritableError, match="No space left"):
+            raw.write(marked(film, 1))
+    (problem,) = raw.problems
+    assert "No space left" in problem
+    assert raw.written == len(packets_of(out / "raw.mp4"))
+
+
+def test_at_the_end_it_does_not_hide_another_error(camera, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    with pytest.raises(KeyError) as caught, raw_recording_for("stream", out / "raw.mp4") as raw:  # noqa: PT012 - the order counts
+        feed(raw.tap, camera)
+        raise KeyError("elsewhere")
+    assert "No space left" in caught.value.__notes__[0]
+
+
+def test_packets_of_which_no_file_holds_any_are_an_error(camera, out):
+    raw = raw_recording_for("stream", out / "raw.mp4")
+    with pytest.raises(OutputUnwritableError, match=r"holds nothing: 5 packets came.*key frame"), raw:
+        feed(raw.tap, camera, 1, 6)
+    assert "holds nothing" in raw.problems[0]
+    assert list(out.iterdir()) == []
+
+
+def test_it_counts_what_its_files_hold_and_not_the_pictures_that_passed_by(film, camera, out):
+    with raw_recording_for("stream", out / "raw.mp4") as raw:
+        for index in range(5):
+            raw.write(marked(film, index))
+        assert raw.written == 0
+        feed(raw.tap, camera)
+    assert raw.written == 60
+    with raw_recording_for("phantom", out / "frames.mp4", size=(64, 48)) as raw:
+        raw.write(marked(film, 0))
+        raw.write(marked(film, 1, signal=Signal.LOST))
+    assert raw.written == 1
+
+
+def test_a_disk_that_runs_low_is_told(camera, out, monkeypatch):
+    journal, clock = Journal(), itertools.count(step=5)
+    disk = DiskWatch(look=lambda _: 1, now=lambda: float(next(clock)))
+    with RawPacketRecorder(out / "raw.mp4", journal=journal, disk=disk) as recorder:
+        feed(recorder, camera)
+    (low,) = told(journal, "disk-low")
+    assert (low.facts["folder"], low.facts["free_bytes"]) == (str(out), 1)
+    assert low.facts["hours_left"] < 0.25
+
+
 def test_a_folder_that_is_gone_is_an_error_at_the_end(camera, out):
     recorder = RawPacketRecorder(out / "raw.mp4")
     with pytest.raises(OutputUnwritableError, match="No such file"), recorder:  # noqa: PT012 - the order counts
@@ -270,8 +334,8 @@ def test_frames_that_are_shown_in_another_order_stay_so():
 # --- which way --------------------------------------------------------------------------------------------
 
 
-def marked(film, index, *, signal=Signal.OK):
-    picture = film.picture(index)
+def marked(film, index, *, signal=Signal.OK, size=(64, 48)):
+    picture = film.picture(index, size=size)
     frame = Frame(picture.image, index, index / 25, 0.0, signal)
     return Picture(frame, None, np.zeros_like(picture.image))
 
@@ -307,8 +371,75 @@ def test_an_uncompressed_camera_has_its_frames_recorded(film, make_clip, tmp_pat
     assert raw.problems == []
 
 
+def test_frames_are_encoded_as_what_is_known_of_the_source_asks(film, out):
+    raw = raw_recording_for("phantom", out / "raw.mp4", size=(64, 48))
+    raw.about(nominal_fps=8, is_live=True, size=(64, 48))
+    with raw:
+        raw.write(marked(film, 0))
+    with av.open(str(out / "raw.mp4")) as container:
+        assert container.duration / av.time_base == pytest.approx(1 / 8)
+        assert b"rc_lookahead=1 " in (out / "raw.mp4").read_bytes()
+
+
+def test_frames_of_a_live_source_get_the_preset_of_one(film, out, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    raw = raw_recording_for("camera", out / "raw.mp4")
+    raw.about(nominal_fps=60, is_live=True, size=(1920, 1080))
+    with raw:
+        raw.tap.takes_packets = False
+        raw.write(marked(film, 0, size=(1920, 1080)))
+    assert b" cabac=0 " in (out / "raw.mp4").read_bytes()  # so is ultrafast alone
+
+
 def test_a_file_is_its_own_raw_recording(out):
     with pytest.raises(OptionError, match="raw recording itself"):
         raw_recording_for("file", out / "raw.mp4")
     with pytest.raises(OptionError, match="raw recording itself"):
         check_raw("file", out / "raw.mp4")
+
+
+# --- in a run ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def address(free_port):
+    with Peer("ts_server.py", port=free_port):
+        yield f"tcp://127.0.0.1:{free_port}"
+
+
+def test_a_run_that_only_records_raw_ends_when_that_fails(address, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    stats = out.with_name("stats.json")
+    config = RunConfig(address, engine="constant", display=False, record_raw=out / "raw.mp4", stats=stats)
+    journal, seen = Journal(), []
+    with pytest.raises(OutputUnwritableError, match="No space left") as caught:
+        run_video(config, progress=seen.append, journal=journal)
+    assert caught.value.__notes__ == ["Pipeline stage: raw-recorder"]
+    assert caught.value.__context__ is not caught.value
+    told_at_the_end = json.loads(stats.read_text())["recording"]
+    assert told_at_the_end["files"] == [str(out / "raw.mp4")]
+    assert ["No space left" in problem for problem in told_at_the_end["problems"]] == [True]
+    assert len(told(journal, "recording-failed")) == 1
+
+
+def test_beside_another_recording_the_failure_is_said_in_the_picture(address, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    annotated = out.with_name("annotated")
+    annotated.mkdir()
+    config = RunConfig(
+        address,
+        engine="constant",
+        display=False,
+        record=annotated / "out.mp4",
+        record_raw=out / "raw.mp4",
+    )
+    stop = threading.Event()
+
+    def look(now):
+        if "raw-recorder failed" in now.status:
+            stop.set()
+
+    with pytest.raises(OutputUnwritableError, match=r"raw recording .* failed"):
+        run_video(config, progress=look, stop=stop)
+    assert stop.is_set()
+    assert len(packets_of(annotated / "out.mp4")) > 0
