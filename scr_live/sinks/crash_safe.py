@@ -36,6 +36,8 @@ class CrashSafeFile:
         self._position = 0
         self.size = 0
         """Bytes appended so far."""
+        self.synced_size = 0
+        """Bytes of them that are known to be on the disk."""
         self._safe_size = 0
         self.path = partial_name(path)
         """Where the bytes are now."""
@@ -93,8 +95,10 @@ class CrashSafeFile:
 
         OutputUnwritableError: the file was removed meanwhile, and all that is written goes nowhere.
         """
+        size = self.size
         sync_data(self._file.fileno())
         self._check_place()
+        self.synced_size = size
         with self._naming:
             folder_is_dirty, self._folder_is_dirty = self._folder_is_dirty, False
         if folder_is_dirty:
@@ -103,6 +107,7 @@ class CrashSafeFile:
     def finish(self) -> None:
         """Apply the patches behind a barrier, close, and make sure of the name and of what it leads to."""
         os.fsync(self._file.fileno())
+        self.synced_size = self.size
         for position, data in self._patches:
             self._file.seek(position)
             _write_all(self._file, data)
@@ -125,6 +130,14 @@ class CrashSafeFile:
                 self.path.unlink(missing_ok=True)
             elif not self._named:
                 self._take_name()
+
+    def cut(self, size: int) -> None:
+        """Cut an abandoned file back further, to `size`; 0 removes it. No error is raised."""
+        with contextlib.suppress(OSError):
+            if self.is_in_place and size:
+                os.truncate(self.path, size)
+            elif self.is_in_place:
+                self.path.unlink()
 
     def _append(self, data: bytes) -> None:
         if data:

@@ -120,7 +120,7 @@ class RawWriter:
         self._journal.tell(EventKind.RECORDING_FAILED, path=str(self.path), cause=reason(error))
         problem = f"The raw recording {self.path} failed: {reason(error)}."
         if part is not None:
-            problem += self._abandon(part)
+            problem += f" {self._abandon(part)}"
         fallback = self._options.fallback
         if fallback is None or self._folder == fallback:
             problem += " Free space, or choose another place."
@@ -138,6 +138,6 @@ class RawWriter:
         safe = part.muxer.packets_safe
         if safe and part.muxer.file.is_in_place:
             self._packets_before += safe
-            return f" Its first {safe} frames are safe and readable."
-        self.paths.remove(part.path)
-        return ""
+        else:
+            self.paths.remove(part.path)
+        return part.muxer.kept(safe)
