@@ -148,15 +148,22 @@ class CrashSafeFile:
     def _take_name(self) -> None:
         """Rename; without --force never over a file that has come into being meanwhile."""
         self._check_place()
-        if not self._force and self._final.exists():
+        with self._naming:
+            if self._force:
+                self.path.replace(self._final)
+            else:
+                self._rename_to_new()
+            self.path = self._final
+            self._named = self._folder_is_dirty = True
+
+    def _rename_to_new(self) -> None:
+        try:
+            _give_new_name(self.path, self._final)
+        except FileExistsError as error:
             raise OutputExistsError(
                 f"{self._final} came into being while it was being recorded to, and is left as it is. "
                 f"The recording is in {self.path}."
-            )
-        with self._naming:
-            self.path.replace(self._final)
-            self.path = self._final
-            self._named = self._folder_is_dirty = True
+            ) from error
 
     def _check_place(self) -> None:
         if not self.is_in_place:
@@ -190,6 +197,21 @@ def sync_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def _give_new_name(path: Path, name: Path) -> None:
+    """Rename. FileExistsError: the name is taken, be it by another process at the very same moment."""
+    try:
+        os.link(path, name)
+    except FileExistsError:
+        raise
+    except OSError:  # no second names on this disk
+        if name.exists():
+            raise FileExistsError(name) from None
+        path.replace(name)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

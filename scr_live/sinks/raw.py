@@ -13,20 +13,8 @@ from scr_live.sinks import Sink
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_packets import RawPacketRecorder
 from scr_live.sinks.recorder import Recorder
-from scr_live.sinks.targets import check_target
 
 _PACKET_KINDS = ("camera", "stream")
-
-
-def check_raw(
-    kind: str, path: Path, options: RecorderOptions | None = None, *, source_path: Path | None = None
-) -> None:
-    """Refuse, before the source is opened, what cannot be recorded raw. kind: that of SourceInfo."""
-    if kind == "file":
-        raise OptionError(
-            "The source is a file, which is the raw recording itself. Keep it, and leave the option out."
-        )
-    check_target(path, force=options.force if options else False, source_path=source_path)
 
 
 def raw_recording_for(  # noqa: PLR0913 - what surrounds a recording
@@ -38,8 +26,14 @@ def raw_recording_for(  # noqa: PLR0913 - what surrounds a recording
     source_path: Path | None = None,
     journal: Journal | None = None,
 ) -> "RawRecording":
-    """Return the raw recording that fits a source of this kind; see `check_raw`."""
-    check_raw(kind, path, options, source_path=source_path)
+    """Return the raw recording that fits a source of this kind: that of SourceInfo.
+
+    Refuses what cannot be recorded raw, or recorded to, before the source is opened.
+    """
+    if kind == "file":
+        raise OptionError(
+            "The source is a file, which is the raw recording itself. Keep it, and leave the option out."
+        )
     options = replace(options or RecorderOptions(), made="Recorded")
     Recorder(path, options, source_path=source_path, size=size)  # refuses now what it would later
     make_recorder = partial(Recorder, path, source_path=source_path, journal=journal)
@@ -86,7 +80,8 @@ class RawRecording(Sink):
     @property
     def problems(self) -> list[str]:
         """What the recording survived, and what ended it; complete once it is closed."""
-        return [*(self.tap.problems if self.tap else []), *(self._frames.problems if self._frames else [])]
+        told = [*(self.tap.problems if self.tap else []), *(self._frames.problems if self._frames else [])]
+        return list(dict.fromkeys(told))  # both may have wanted to begin in a folder that is full
 
     @property
     def written(self) -> int:

@@ -14,7 +14,7 @@ from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, Template
 from scr_live.sinks.raw_writer import RawWriter
 from scr_live.sinks.space import DiskWatch
-from scr_live.sinks.targets import Names, check_fallback, check_target
+from scr_live.sinks.targets import Names, place_to_begin
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -47,10 +47,12 @@ class RawPacketRecorder:
         """disk: for tests. patience_s: how long the disk may take nothing at the end."""
         options = options or RecorderOptions()
         names = Names(path, numbered=options.segment is not None, force=options.force)
-        check_target(names.first, force=options.force, source_path=source_path)
-        check_fallback(options.fallback, path.parent)
+        start = place_to_begin(names.first, options, source_path=source_path)
         self._journal = journal or Journal()
-        self._writer = RawWriter(path, options, names=names, journal=self._journal, disk=disk or DiskWatch())
+        self._names = names
+        self._writer = RawWriter(
+            options, names=names, start=start, journal=self._journal, disk=disk or DiskWatch()
+        )
         self._backlog = Backlog(most_bytes=most_bytes)
         self._patience_s = patience_s
         self._thread: threading.Thread | None = None
@@ -144,7 +146,10 @@ class RawPacketRecorder:
         """Write what waits, and finish the file. An error that is under way gets a note instead."""
         self.end()
         self._backlog.close()
-        failure = self._stuck() or self.failure or self._emptiness()
+        stuck = self._stuck()
+        if stuck is None:
+            self._names.release()
+        failure = stuck or self.failure or self._emptiness()
         if failure is None or self._told:
             return
         if error is None:

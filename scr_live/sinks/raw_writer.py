@@ -1,6 +1,6 @@
 """The files of a raw recording, as its writer's thread makes them."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 
@@ -9,7 +9,10 @@ from scr_live.events import EventKind, Journal
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, RawPart, Template
 from scr_live.sinks.space import DiskWatch
-from scr_live.sinks.targets import Names, reason
+from scr_live.sinks.targets import Names, Start, reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class RawWriter:
@@ -19,22 +22,23 @@ class RawWriter:
     """
 
     def __init__(
-        self, path: Path, options: RecorderOptions, *, names: Names, journal: Journal, disk: DiskWatch
+        self, options: RecorderOptions, *, names: Names, start: Start, journal: Journal, disk: DiskWatch
     ) -> None:
         self._options = options
         self._names = names
         self._journal = journal
         self._disk = disk
-        self._suffix = path.suffix
-        self._folder = path.parent
+        self._suffix = names.first.suffix
+        self._start = start
+        self._folder = start.folder
         self._template: Template | None = None
         self._part: RawPart | None = None
         self._cause = "start"
         self._bytes_before = 0
         self._packets_before = 0
-        self.path = names.first
+        self.path = start.folder / names.first.name
         self.paths: list[Path] = []
-        self.problems: list[str] = []
+        self.problems = [start.problem] if start.problem else []
         self.failure: SinkError | None = None
 
     @property
@@ -103,6 +107,9 @@ class RawWriter:
         )
 
     def _begin_part(self, template: Template) -> RawPart:
+        if self._cause == "start" and self._start.problem:
+            cause, self._cause = self._start.problem, "fallback"
+            self._journal.tell(EventKind.RECORDING_FAILED, path=str(self._names.first), cause=cause)
         suffix = template.suffix_for(self._suffix)
         self.path, may_replace = self._names.next(self._folder, suffix=suffix)
         if suffix != self._suffix and not self.paths:

@@ -11,7 +11,7 @@ from scr_live.events import EventKind, Journal
 from scr_live.sinks.finishing import Finisher, Patience
 from scr_live.sinks.movie import Movie, Shot
 from scr_live.sinks.options import RecorderOptions
-from scr_live.sinks.targets import Names, reason
+from scr_live.sinks.targets import Names, Start, reason
 
 
 class Reel:
@@ -23,23 +23,24 @@ class Reel:
     """
 
     def __init__(
-        self, path: Path, encoder: str, options: RecorderOptions, *, names: Names, journal: Journal
+        self, encoder: str, options: RecorderOptions, *, names: Names, start: Start, journal: Journal
     ) -> None:
         self._encoder = encoder
         self._options = options
         self._names = names
+        self._start = start
         self._journal = journal
         self._movie: Movie | None = None
         self._finishers = [Finisher()]
         self._bytes_before = 0
         self._inside = threading.Lock()
         self._closed = self._is_left_behind = False
-        self.folder = path.parent
-        self.path = names.first
+        self.folder = start.folder
+        self.path = start.folder / names.first.name
         """The file that is written to."""
         self.paths: list[Path] = []
         """All files that were begun and hold something."""
-        self.problems: list[str] = []
+        self.problems = [start.problem] if start.problem else []
 
     @property
     def bytes(self) -> int:
@@ -71,6 +72,7 @@ class Reel:
         if self._inside.acquire(timeout=patience.left_s):
             try:
                 failed += self._end(patience)
+                self._names.release()
             finally:
                 self._inside.release()
         else:  # nobody may touch a muxer while a thread is in it; should it come back, it ends the file
@@ -114,12 +116,23 @@ class Reel:
         """Say why `shot` begins a new file; empty: it does not."""
         movie, segment = self._movie, self._options.segment
         if movie is None:
-            return "start"
+            return self._cause_to_start(shot)
         if shot.size != movie.size:
             return "size"
         too_long = segment and segment.duration_s and movie.lasts_s(shot) >= segment.duration_s
         too_large = segment and segment.size_bytes and movie.size_with_next > segment.size_bytes
         return "segment" if too_long or too_large else ""
+
+    def _cause_to_start(self, shot: Shot) -> str:
+        if not self._start.problem:
+            return "start"
+        self._journal.tell(
+            EventKind.RECORDING_FAILED,
+            stream_s=shot.stream_s,
+            path=str(self._names.first),
+            cause=self._start.problem,
+        )
+        return "fallback"
 
     def _feed(self, shots: list[Shot], cause: str) -> None:
         for shot in shots:

@@ -199,6 +199,100 @@ def test_a_failure_at_the_very_end_is_raised_or_saved(film, fill, first, second)
     assert len(recorder.problems) == 1
 
 
+@pytest.fixture
+def spoil(first, monkeypatch):
+    """spoil(how): make the first folder one that cannot be recorded to."""
+
+    def spoil(how):
+        match how:
+            case "missing":
+                first.rmdir()
+            case "full":
+                monkeypatch.setattr(
+                    "scr_live.sinks.space.free_bytes", lambda folder: 0 if folder == first else None
+                )
+            case "unwritable":
+                monkeypatch.setattr("os.access", lambda path, mode: path != first)
+        return first
+
+    return spoil
+
+
+STATES = {"missing": "does not exist", "full": "0.0 MB are free", "unwritable": "cannot be written to"}
+
+
+@pytest.mark.parametrize("how", STATES)
+@pytest.mark.parametrize("segment", [None, Segment(duration_s=1)])
+def test_a_folder_that_cannot_be_recorded_to_at_the_start_is_left_out(film, second, spoil, how, segment):
+    first = spoil(how)
+    journal, name = Journal(), "out-0001.mp4" if segment else "out.mp4"
+    recorder = record(film, first / "out.mp4", 30, fallback=second, segment=segment, journal=journal)
+    assert recorder.paths[0] == second / name
+    assert film.all_numbers(recorder.paths) == list(range(30))
+    (problem,) = recorder.problems
+    assert STATES[how] in problem
+    assert problem.endswith(f"The recording goes to {second} instead.")
+    (failed,) = told(journal, "recording-failed")
+    assert failed.facts == {"path": str(first / name), "cause": problem}
+    assert told(journal, "recording-started")[0].facts == {"path": str(second / name), "cause": "fallback"}
+
+
+@pytest.mark.parametrize("how", STATES)
+def test_without_a_fallback_such_a_folder_is_an_error_at_once(first, spoil, how):
+    spoil(how)
+    with pytest.raises(OutputUnwritableError, match=STATES[how]):
+        Recorder(first / "out.mp4")
+
+
+def test_a_fallback_that_is_full_too_is_no_help(first, second, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.space.free_bytes", lambda _: 0)
+    with pytest.raises(OutputUnwritableError, match=r"first, and .* The fallback is no help: .*second, and"):
+        Recorder(first / "out.mp4", RecorderOptions(fallback=second))
+
+
+@pytest.mark.parametrize("name", ["folder.mp4", "x" * 300 + ".mp4"])
+def test_a_name_that_no_folder_takes_is_refused_with_a_fallback_too(first, second, name):
+    (first / "folder.mp4").mkdir()
+    with pytest.raises(OutputUnwritableError, match=r"is a folder|too long"):
+        Recorder(first / name, RecorderOptions(fallback=second))
+
+
+def test_a_fallback_replaces_nothing(film, first, second):
+    first.rmdir()
+    (second / "out.mp4").write_bytes(b"precious")
+    recorder = record(film, first / "out.mp4", 3, fallback=second, force=True)
+    assert recorder.paths == [second / "out-0001.mp4"]
+    assert (second / "out.mp4").read_bytes() == b"precious"
+
+
+def test_two_recordings_that_meet_in_one_folder_have_names_of_their_own(film, first, second, tmp_path):
+    other = tmp_path / "other"
+    recorders = [
+        Recorder(folder / "out.mp4", RecorderOptions(fallback=second, force=True))
+        for folder in (first, other)
+        if not folder.mkdir(exist_ok=True)
+    ]
+    shutil.rmtree(first)
+    shutil.rmtree(other)
+    with recorders[0], recorders[1]:
+        for index in range(30):
+            for recorder in recorders:
+                recorder.write(film.picture(index))
+    assert [recorder.paths for recorder in recorders] == [
+        [second / "out-0002.mp4"],
+        [second / "out-0003.mp4"],
+    ]
+    for recorder in recorders:
+        assert film.all_numbers(recorder.paths) == list(range(30))
+
+
+def test_a_name_is_free_again_after_the_end(film, first):
+    for _ in range(2):
+        recorder = record(film, first / "out.mp4", 3)
+        assert recorder.paths == [first / "out.mp4"]
+        (first / "out.mp4").unlink()
+
+
 def test_a_fallback_is_checked_beforehand(tmp_path, first, second):
     with pytest.raises(OutputUnwritableError, match="does not exist"):
         Recorder(first / "out.mp4", RecorderOptions(fallback=tmp_path / "nowhere"))

@@ -19,7 +19,7 @@ from scr_live.events import Journal
 from scr_live.frames import Frame, Picture, Signal
 from scr_live.sinks.crash_safe import CrashSafeFile
 from scr_live.sinks.options import RecorderOptions, Segment
-from scr_live.sinks.raw import check_raw, raw_recording_for
+from scr_live.sinks.raw import raw_recording_for
 from scr_live.sinks.raw_packets import RawPacketRecorder
 from scr_live.sinks.raw_part import Arrival, PacketClock
 from scr_live.sinks.space import DiskWatch
@@ -218,6 +218,42 @@ def test_a_full_disk_without_a_fallback_is_an_error_at_the_end(camera, out, monk
     assert f"first {len(kept)} frames are safe" in recorder.problems[0]
 
 
+@pytest.mark.parametrize("kind", ["stream", "phantom"])
+def test_a_folder_that_is_missing_at_the_start_sends_it_to_the_fallback(film, camera, out, tmp_path, kind):
+    options, journal = RecorderOptions(fallback=out), Journal()
+    with raw_recording_for(kind, tmp_path / "gone" / "raw.mp4", options, journal=journal) as raw:
+        if raw.tap:
+            feed(raw.tap, camera)
+        else:
+            raw.write(marked(film, 0))
+    assert raw.paths == [out / "raw.mp4"]
+    assert film.numbers(out / "raw.mp4")[0] == 0
+    (problem,) = raw.problems
+    assert "gone does not exist" in problem
+    assert problem.endswith(f"The recording goes to {out} instead.")
+    (failed,) = told(journal, "recording-failed")
+    assert failed.facts["path"] == str(tmp_path / "gone" / "raw.mp4")
+    assert [event.facts["cause"] for event in told(journal, "recording-started")] == ["fallback"]
+
+
+def test_an_uncompressed_camera_says_once_that_it_begins_in_the_fallback(film, out, tmp_path):
+    options = RecorderOptions(fallback=out)
+    with raw_recording_for("camera", tmp_path / "gone" / "raw.mp4", options) as raw:
+        raw.tap.takes_packets = False
+        raw.write(marked(film, 0))
+    assert raw.paths == [out / "raw.mp4"]
+    assert len(raw.problems) == 1
+
+
+def test_an_mkv_that_was_there_before_is_left_alone(make_clip, tmp_path, out):
+    (out / "raw.mkv").write_bytes(b"precious")
+    clip = make_clip(tmp_path / "camera.mkv", 10, codec="libvpx")
+    with RawPacketRecorder(out / "raw.mp4", RecorderOptions(force=True)) as recorder:
+        feed(recorder, clip)
+    assert recorder.paths == [out / "raw-0001.mkv"]
+    assert (out / "raw.mkv").read_bytes() == b"precious"
+
+
 def until_it_fails(recorder):
     """Wait for the writer's thread; what it takes is an event or an error, and comes soon."""
     while recorder.failure is None:
@@ -394,8 +430,6 @@ def test_frames_of_a_live_source_get_the_preset_of_one(film, out, monkeypatch):
 def test_a_file_is_its_own_raw_recording(out):
     with pytest.raises(OptionError, match="raw recording itself"):
         raw_recording_for("file", out / "raw.mp4")
-    with pytest.raises(OptionError, match="raw recording itself"):
-        check_raw("file", out / "raw.mp4")
 
 
 # --- in a run ---------------------------------------------------------------------------------------------
