@@ -1,6 +1,7 @@
 """Where the pictures of a run go: recordings and a window."""
 
 import contextlib
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -97,10 +98,24 @@ class Recordings:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish both, whatever the reason for leaving."""
-        with contextlib.ExitStack() as stack:
-            for one in reversed(self._all()):
-                stack.push(one.__exit__)
+        """Finish both, whatever the reason for leaving, and at once: a disk that hangs costs its time once."""
+        errors: list[BaseException] = []
+
+        def finish(one: "Recorder | RawRecording") -> None:
+            try:
+                one.__exit__(kind, error, trace)
+            except BaseException as failed:  # noqa: BLE001 - raised below, in the thread that can tell
+                errors.append(failed)
+
+        threads = [threading.Thread(target=finish, args=(one,), name="finish") for one in self._all()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for more in errors[1:]:
+            errors[0].add_note(str(more))
+        if errors:
+            raise errors[0]
 
     def _all(self) -> "Sequence[Recorder | RawRecording]":
         return [one for one in (self._annotated, self._raw) if one is not None]

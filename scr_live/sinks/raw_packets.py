@@ -10,6 +10,7 @@ import av
 
 from scr_live.errors import OutputUnwritableError, SinkError
 from scr_live.events import EventKind, Journal
+from scr_live.sinks.finishing import Patience
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, Template
 from scr_live.sinks.raw_writer import RawWriter
@@ -42,9 +43,8 @@ class RawPacketRecorder:
         journal: Journal | None = None,
         disk: DiskWatch | None = None,
         most_bytes: int = MOST_BYTES,
-        patience_s: float = 10.0,
     ) -> None:
-        """disk: for tests. patience_s: how long the disk may take nothing at the end."""
+        """disk: for tests."""
         options = options or RecorderOptions()
         names = Names(path, numbered=options.segment is not None, force=options.force)
         start = place_to_begin(names.first, options, source_path=source_path)
@@ -54,7 +54,6 @@ class RawPacketRecorder:
             options, names=names, start=start, journal=self._journal, disk=disk or DiskWatch()
         )
         self._backlog = Backlog(most_bytes=most_bytes)
-        self._patience_s = patience_s
         self._thread: threading.Thread | None = None
         self._is_open = False
         self._waits_for_key = True
@@ -160,11 +159,13 @@ class RawPacketRecorder:
         """Wait as long as the disk takes something; the thread is a daemon, and must not keep the process."""
         while self._thread is not None and self._thread.is_alive():
             waiting = len(self._backlog)
-            self._thread.join(self._patience_s)
+            self._thread.join(Patience().left_s)
             if self._thread.is_alive() and len(self._backlog) == waiting:
+                cause = "the disk has not answered"
+                self._journal.tell(EventKind.RECORDING_FAILED, path=str(self.path), cause=cause)
                 return self._problem(
-                    f"The raw recording {self.path} was not ended: the disk does not answer. What is on it "
-                    "is readable, and `scr-live repair` makes an ordinary video of it."
+                    f"The raw recording {self.path} was not ended: {cause}. What is on it is readable, and "
+                    "`scr-live repair` makes an ordinary video of that."
                 )
         return None
 

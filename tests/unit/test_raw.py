@@ -182,10 +182,11 @@ def test_a_disk_that_never_answers_does_not_hold_up_the_end(camera, out, monkeyp
         return write(file, data)
 
     monkeypatch.setattr(CrashSafeFile, "write", hang)
-    recorder = RawPacketRecorder(out / "raw.mp4", patience_s=0.1)
+    monkeypatch.setattr("scr_live.sinks.finishing._PATIENCE_S", 0.1)
+    recorder = RawPacketRecorder(out / "raw.mp4")
     feed(recorder, camera)
     assert hangs.wait(20)
-    with pytest.raises(OutputUnwritableError, match="the disk does not answer"), recorder:
+    with pytest.raises(OutputUnwritableError, match="the disk has not answered"), recorder:
         pass
     let_go.set()
 
@@ -454,6 +455,28 @@ def test_a_run_that_only_records_raw_ends_when_that_fails(address, out, monkeypa
     assert told_at_the_end["files"] == [str(out / "raw.mp4")]
     assert ["No space left" in problem for problem in told_at_the_end["problems"]] == [True]
     assert len(told(journal, "recording-failed")) == 1
+
+
+def test_two_recordings_are_ended_at_the_same_time(address, out, monkeypatch):
+    both = threading.Barrier(2)
+
+    class EndsWithTheOther(CrashSafeFile):
+        def finish(self):
+            both.wait(30)
+            super().finish()
+
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", EndsWithTheOther)
+    config = RunConfig(
+        address,
+        engine="constant",
+        display=False,
+        record=out / "out.mp4",
+        record_raw=out / "raw.mp4",
+        max_frames=30,
+    )
+    outcome = run_video(config)
+    assert outcome.recordings == (out / "out.mp4", out / "raw.mp4")
+    assert len(packets_of(out / "out.mp4")) > 0
 
 
 def test_beside_another_recording_the_failure_is_said_in_the_picture(address, out, monkeypatch):
