@@ -98,7 +98,7 @@ class Recordings:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish both, whatever the reason for leaving, and at once: a disk that hangs costs its time once."""
+        """Finish both, whatever the reason for leaving, at once: a disk that hangs costs its time once."""
         errors: list[BaseException] = []
 
         def finish(one: "Recorder | RawRecording") -> None:
@@ -107,7 +107,7 @@ class Recordings:
             except BaseException as failed:  # noqa: BLE001 - raised below, in the thread that can tell
                 errors.append(failed)
 
-        threads = [threading.Thread(target=finish, args=(one,), name="finish") for one in self._all()]
+        threads = [threading.Thread(target=finish, args=(one,), daemon=True) for one in self._all()]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -55,22 +55,38 @@ class RawWriter:
 
     def put(self, arrival: Arrival) -> None:
         """Write a packet; a new file waits for a key frame."""
-        for _ in range(2):  # a key frame that could not be written here begins the file in the fallback
-            if self.failure is not None or self._template is None:
-                return
-            try:
-                self._put(arrival, self._template)
-            except (OSError, av.FFmpegError) as error:
-                self._fail(error)
-            else:
-                return
+        if self.failure is not None or self._template is None:
+            return
+        try:
+            self._put(arrival, self._template)
+        except (OSError, av.FFmpegError) as error:
+            self._go_on_elsewhere(error, [arrival])
 
     def end(self) -> None:
         """Finish the open file, if there is one."""
         try:
             self._finish_part()
         except (OSError, av.FFmpegError) as error:
-            self._fail(error)
+            self._go_on_elsewhere(error, [])
+            self.end()
+
+    def _go_on_elsewhere(self, error: OSError | av.FFmpegError, arrivals: list[Arrival]) -> None:
+        """Go on in the fallback, if there is one, with what the disk had not confirmed."""
+        failed, template = self._part, self._template
+        self._fail(error)
+        if self.failure is not None or template is None:
+            return
+        unsafe = failed.unsafe if failed else []
+        try:
+            for arrival in [*unsafe, *(each for each in arrivals if each not in unsafe)]:
+                self._put(arrival, template)
+        except (OSError, av.FFmpegError) as second:
+            self._fail(second)
+            return
+        if failed is not None and unsafe:
+            failed.keep_only_safe()
+            if not failed.safe_packets and failed.path in self.paths:
+                self.paths.remove(failed.path)
 
     def _put(self, arrival: Arrival, template: Template) -> None:
         is_key = arrival.packet.is_keyframe
@@ -135,15 +151,15 @@ class RawWriter:
         else:
             self._folder = fallback
             self._cause = "fallback"
-            problem += f" It goes on in {fallback} with the next key frame."
+            problem += f" It goes on in {fallback}."
         self.problems.append(problem)
 
     def _abandon(self, part: RawPart) -> str:
         """Cut the file back to what is readable; say what that is."""
         part.abandon()
         self._bytes_before += part.muxer.file.size
-        safe = part.muxer.packets_safe
-        if safe and part.muxer.file.is_in_place:
+        safe = part.safe_packets
+        if part.muxer.packets_safe and part.muxer.file.is_in_place:
             self._packets_before += safe
         else:
             self.paths.remove(part.path)

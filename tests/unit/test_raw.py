@@ -1,5 +1,6 @@
 """Raw recordings: packets as they come from a source that is read in the test's own thread."""
 
+import errno
 import itertools
 import json
 import shutil
@@ -191,21 +192,48 @@ def test_a_disk_that_never_answers_does_not_hold_up_the_end(camera, out, monkeyp
     let_go.set()
 
 
-@pytest.mark.parametrize("size", [10, 4000])
-def test_a_full_disk_goes_on_elsewhere_with_the_next_key_frame(film, camera, out, monkeypatch, size):
-    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, size))
+@pytest.mark.parametrize(("suffix", "size"), [(".mp4", 10), (".mp4", 9000), (".mov", 9000), (".mkv", 5000)])
+def test_a_full_disk_goes_on_elsewhere_and_no_frame_is_missing(film, camera, suffix, size, monkeypatch):
+    first, second = (camera.parent.with_name(name) for name in ("first", "second"))
+    first.mkdir()
+    second.mkdir()
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(first, size))
+    with RawPacketRecorder(first / f"raw{suffix}", RecorderOptions(fallback=second)) as recorder:
+        feed(recorder, camera)
+    path, last = first / f"raw{suffix}", second / f"raw-0002{suffix}"
+    assert recorder.paths == ([path, last] if size > 10 else [last])
+    later = film.numbers(last)
+    assert later == list(range(later[0], 60))
+    assert later[0] % 10 == 0
+    (problem,) = recorder.problems
+    assert "No space left" in problem
+    if path in recorder.paths:
+        kept = film.numbers(path)
+        assert kept == list(range(len(kept)))
+        assert len(kept) == later[0] or (suffix == ".mkv" and len(kept) > later[0])  # some may be in both
+        assert f"Its first {len(kept)} frames are safe and readable" in problem
+
+
+def test_an_end_that_the_disk_does_not_confirm_is_saved_elsewhere(film, camera, out, monkeypatch):
     second = out.with_name("second")
     second.mkdir()
+
+    class NeverConfirms(CrashSafeFile):
+        def sync(self):
+            pass
+
+        def finish(self):
+            if self.path.parent == out:
+                raise OSError(errno.EIO, "Input/output error")
+            super().finish()
+
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", NeverConfirms)
     with RawPacketRecorder(out / "raw.mp4", RecorderOptions(fallback=second)) as recorder:
         feed(recorder, camera)
-    later = film.numbers(second / "raw-0002.mp4")
-    assert later[0] % 10 == 0
-    assert later[-1] == 59
-    if size == 10:
-        assert later == list(range(60))
-    else:
-        assert film.numbers(out / "raw.mp4")[0] == 0
-    assert "No space left" in recorder.problems[0]
+    assert recorder.paths == [second / "raw-0002.mp4"]
+    assert film.all_numbers(recorder.paths) == list(range(60))
+    assert list(out.iterdir()) == []
+    assert recorder.packets_written == 60
 
 
 def test_a_full_disk_without_a_fallback_is_an_error_at_the_end(camera, out, monkeypatch):
