@@ -53,7 +53,7 @@ class Movie:
         """Width and height of its pictures."""
         self.frames = 0
         """Pictures added."""
-        self._keeps = options.fallback is not None  # a second of pictures: nothing to hold without a reason
+        self._keeps = options.fallback not in (None, path.parent)  # some memory: not without a reason
         self._recent: deque[Shot] = deque()
         self.last = first
         """The picture added last."""

@@ -90,7 +90,7 @@ class RawPart:
         self._clock = PacketClock()
         self._group_began_at = 0
         self._largest_group = 0
-        self._keeps = options.fallback is not None
+        self._keeps = options.fallback not in (None, path.parent)
         self._groups: deque[_Group] = deque()
         self._kept_bytes = 0
         self.muxer = SafeMuxer(path, safety=options.safety, force=force, note=made_by("Recorded"))

@@ -75,7 +75,6 @@ class Recorder:
         self._reel = Reel(encoder, self._options, names=names, start=start, journal=self._journal)
         self._disk = disk or DiskWatch()
         self._ended = False
-        self._end = ""
         self.frames_written = 0
 
     @property
@@ -90,7 +89,7 @@ class Recorder:
 
     @property
     def problems(self) -> list[str]:
-        """What the recording survived, a sentence or two each; complete once it is closed."""
+        """What the recording survived and what ended it, a sentence or two each; complete once closed."""
         return list(self._reel.problems)
 
     def write(self, picture: Picture) -> None:
@@ -100,9 +99,8 @@ class Recorder:
         shot = self._shot(picture)
         try:
             self._reel.put(shot)
-        except SinkError as error:
+        except SinkError:
             self._ended = True
-            self._end = str(error)
             raise
         self.frames_written += 1
         self._disk.watch(self._reel.folder, self._reel.bytes, journal=self._journal, stream_s=shot.stream_s)
@@ -116,7 +114,7 @@ class Recorder:
             bytes=self._reel.bytes,
             free_bytes=self._disk.free_bytes,
             hours_left=self._disk.hours_left,
-            problem=self._end or (problems[-1] if problems else ""),
+            problem=problems[-1] if problems else "",
         )
 
     def __enter__(self) -> Self:

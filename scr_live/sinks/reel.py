@@ -34,6 +34,7 @@ class Reel:
         self._finishers = [Finisher()]
         self._bytes_before = 0
         self._inside = threading.Lock()
+        self._listing = threading.Lock()
         self._closed = self._is_left_behind = False
         self.folder = start.folder
         self.path = start.folder / names.first.name
@@ -209,8 +210,14 @@ class Reel:
         """Leave out of a file that failed what is in another one now: no picture is there twice."""
         kept = failed.frames - len(failed.unsafe)
         failed.keep_only(kept)
-        if not kept and failed.path in self.paths:
-            self.paths.remove(failed.path)
+        if not kept:
+            self._list_instead(failed.path, None)
+
+    def _list_instead(self, path: Path, other: Path | None) -> None:
+        with self._listing:  # files may fail in several threads
+            if path in self.paths and path != other:
+                place = self.paths.index(path)
+                self.paths[place : place + 1] = [] if other is None else [other]
 
     def _refuge_from(self, folder: Path) -> Path | None:
         """Where to go on if `folder` fails; None: nowhere."""
@@ -261,8 +268,8 @@ class Reel:
         """Cut the file back to what is readable, and return the error that says so."""
         movie.abandon()
         file = movie.muxer.file
-        place = self.paths.index(movie.path)
-        self.paths[place : place + 1] = [file.path] if movie.muxer.packets_safe and file.is_in_place else []
+        is_kept = movie.muxer.packets_safe and file.is_in_place
+        self._list_instead(movie.path, file.path if is_kept else None)
         self._journal.tell(
             EventKind.RECORDING_FAILED,
             stream_s=movie.last.stream_s,

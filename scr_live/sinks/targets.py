@@ -30,6 +30,7 @@ class Names:
         self._path = path
         self._numbered = numbered
         self._force = force
+        self._lock = threading.Lock()
         self._count = 0
 
     @property
@@ -44,7 +45,7 @@ class Names:
         """
         suffix = suffix or self._path.suffix
         is_at_home = folder == self._path.parent and suffix == self._path.suffix
-        with _reserving:
+        with self._lock:
             self._count += 1
             if self._count == 1:
                 path = folder / self.first.with_suffix(suffix).name
@@ -66,10 +67,15 @@ class Names:
     def _takes(self, path: Path, *, may_exist: bool) -> bool:
         """Reserve a name, unless it is another's."""
         key = path.parent.resolve() / path.name
-        if key in _reserved or (not may_exist and path.exists()):
-            return False
-        _reserved[key] = self
-        return True
+        with _reserving:  # and no longer: a disk that hangs must not hold up another recording
+            if key in _reserved:
+                return False
+            _reserved[key] = self
+        if may_exist or not path.exists():
+            return True
+        with _reserving:
+            del _reserved[key]
+        return False
 
     def _with_number(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.stem}-{number:04d}{self._path.suffix}")
