@@ -160,8 +160,9 @@ class RawPart:
     def _keep(self, arrival: Arrival) -> None:
         if arrival.packet.is_keyframe:
             self._groups.append(_Group(self.muxer.packets, None if self.muxer.packets else 0))
-        self._groups[-1].arrivals.append(arrival)
-        self._kept_bytes += arrival.packet.size
+        if self._groups:  # else too much had come since the last key frame
+            self._groups[-1].arrivals.append(arrival)
+            self._kept_bytes += arrival.packet.size
 
     def _forget_confirmed(self) -> None:
         muxer = self.muxer
@@ -169,8 +170,7 @@ class RawPart:
             self._groups[-1].begins_at = muxer.file.size
         ends = [*(group.first for group in self._groups), muxer.packets][1:]
         for end in ends:
-            is_last = end == muxer.packets and muxer.packets_synced < muxer.packets
-            if is_last or (end > muxer.packets_synced and self._kept_bytes <= _KEPT_BYTES):
+            if end > muxer.packets_synced and self._kept_bytes <= _KEPT_BYTES:
                 break
             gone = self._groups.popleft()
             self._kept_bytes -= sum(arrival.packet.size for arrival in gone.arrivals)

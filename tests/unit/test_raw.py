@@ -214,6 +214,21 @@ def test_a_full_disk_goes_on_elsewhere_and_no_frame_is_missing(film, camera, suf
         assert f"Its first {len(kept)} frames are safe and readable" in problem
 
 
+def test_memory_bounds_what_is_kept_and_then_it_goes_on_with_the_next_key_frame(film, camera, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.raw_part._KEPT_BYTES", 1)
+    first, second = (camera.parent.with_name(name) for name in ("first", "second"))
+    first.mkdir()
+    second.mkdir()
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(first, 7000))
+    with RawPacketRecorder(first / "raw.mp4", RecorderOptions(fallback=second)) as recorder:
+        feed(recorder, camera)
+    kept, later = packets_of(recorder.paths[0]), film.numbers(recorder.paths[1])
+    assert kept == packets_of(camera)[: len(kept)]
+    assert later == list(range(later[0], 60))
+    assert later[0] % 10 == 0
+    assert later[0] > len(kept)
+
+
 def test_an_end_that_the_disk_does_not_confirm_is_saved_elsewhere(film, camera, out, monkeypatch):
     second = out.with_name("second")
     second.mkdir()
