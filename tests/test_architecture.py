@@ -20,7 +20,7 @@ LAYERS = (
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
     ("convert.to_tensorrt",),
     ("engines", "sources", "sinks", "overlays"),
-    ("pipeline", "evaluation", "faults"),
+    ("pipeline", "evaluation", "faults", "repair"),
     ("app", "convert", "training", "soak"),
     ("console", "diagnosis"),
     ("cli",),
@@ -49,7 +49,7 @@ AT_HOME = {
     "platformdirs": ("engines/engine_cache.py",),
     "openvino": ("engines/openvino.py",),
     "onnxruntime": ("engines/onnx_runtime.py", "convert/"),
-    "av": ("sources/", "sinks/", "soak/parts.py"),
+    "av": ("sources/", "sinks/", "repair/", "soak/parts.py"),
     "typer": (
         "cli/__init__.py",
         "cli/config.py",
