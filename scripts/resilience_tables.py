@@ -112,7 +112,7 @@ def soak() -> str:
     told = report["soak"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in report["injected"]["kinds"].items())
     rows = [
-        (check["name"], check["limit"], check["found"], "kept" if check["passed"] else "**broken**")
+        (check["name"], check["limit"], check["found"], check["verdict"].replace("broken", "**broken**"))
         for check in report["checks"]
     ]
     heading = (
