@@ -1,5 +1,6 @@
 """What the inference stage does to one frame, and what it does when the model fails."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -9,11 +10,13 @@ from scr_live.content import FieldFinder
 from scr_live.controls import Controls
 from scr_live.engines import Engine
 from scr_live.engines.leash import Abandonable
-from scr_live.errors import EngineError, InferenceError, ModelError
+from scr_live.errors import InferenceError
 from scr_live.frames import Frame, Mask, Prediction, Signal
 from scr_live.geometry import Placement, polyps_from_probability
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.timing import Timings
+
+log = logging.getLogger(__name__)
 
 
 class Backoff:
@@ -120,7 +123,7 @@ class Inference:
             if self._is_broken:
                 self._replace_engine()
             prediction = self._predict(frame)
-        except (EngineError, ModelError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever breaks the model, it has to be tried again
             if not self._is_abandoned:  # else it is what was asked for
                 self._failed(error, frame, self._backoff)
             return None
@@ -142,12 +145,15 @@ class Inference:
         """Close the engine that was reopened, if any. The first one belongs to the caller."""
         owned, self._owned = self._owned, None
         if owned is not None:
-            owned.__exit__(None, None, None)
+            try:
+                owned.__exit__(None, None, None)
+            except Exception:
+                log.exception("the engine %s failed to close", owned.info.kind)
 
-    def _failed(self, error: EngineError | ModelError, frame: Frame, backoff: Backoff) -> None:
+    def _failed(self, error: Exception, frame: Frame, backoff: Backoff) -> None:
         self._is_broken = True
         self.failures += 1
-        self.last_failure = str(error)
+        self.last_failure = str(error) or type(error).__name__
         self._board.fail()
         if self._recovery is not None:
             self._recovery.failed(error, stream_s=frame.pts_s)

@@ -198,3 +198,22 @@ def test_without_a_back_off_the_failure_is_raised():
     stage = Inference(Failing(), Board(8), Timings("infer", "engine"), controls=Controls(), min_area=0.0)
     with pytest.raises(InferenceError, match="out of memory"):
         stage(frame(0))
+
+
+class Breaking(Failing):
+    """Fails in ways that nobody foresaw."""
+
+    def infer(self, image):
+        if self.fails:
+            raise RuntimeError("device lost")
+        return super().infer(image)
+
+    def __exit__(self, *_):
+        raise OSError("cannot be closed either")
+
+
+def test_an_error_that_nobody_foresaw_is_a_failure_like_any_other():
+    engines = [Breaking(), Failing(fails=False)]
+    stage = inference(Breaking(), reopen_engine=lambda: engines.pop(0))
+    assert [stage(frame(index)) is None for index in range(4)] == [True, True, False, False]
+    assert (stage.failures, stage.reopened, stage.last_failure) == (2, 2, "device lost")
