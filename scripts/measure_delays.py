@@ -27,6 +27,7 @@ from scr_live.engines.opening import open_engine
 from scr_live.faults.replay import ReplaySource
 from scr_live.files import write_json
 from scr_live.frames import Image, Mask, Picture
+from scr_live.heap import keep_memory_level
 from scr_live.machine import machine_facts
 from scr_live.overlays import ContourOverlay, ScoreLabel
 from scr_live.phantom.options import PhantomOptions
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("--recorded", action="store_true", help="the recorded ones alone")
     parser.add_argument("--out", type=Path, default=Path("figures/delays.json"))
     options = parser.parse_args()
+    arenas = keep_memory_level()  # as `scr-live run` does
     known = json.loads(options.out.read_text(encoding="utf-8"))["runs"] if options.out.exists() else []
     runs = {(run["picture"], run["model"], run["recording"]): run for run in known}
     for size in options.size or SIZES:
@@ -177,7 +179,8 @@ def main() -> None:
                 run_now = measure(images, size, model, records=records, seconds=options.seconds)
                 runs[size, model, records] = run_now
                 print(run_now)
-    write_json(options.out, {"fps": FPS, "runs": list(runs.values()), "machine": machine_facts()})
+    found = {"fps": FPS, "runs": list(runs.values()), "arenas": arenas, "machine": machine_facts()}
+    write_json(options.out, found)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def run_and_kill(path: Path, sidecar: Path, safety: str, *, source: str, after_s
 def examine(path: Path, sidecar: Path) -> dict[str, Any]:
     """Count what was captured, taken and kept, before and after the repair."""
     from scr_live.errors import ScrLiveError  # noqa: PLC0415
-    from scr_live.sinks.repair import repair  # noqa: PLC0415
+    from scr_live.repair.repairing import repair  # noqa: PLC0415
 
     captured_at, taken = told_by(sidecar)
     captured = sorted(captured_at)

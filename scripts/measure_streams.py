@@ -18,7 +18,7 @@ from scr_live.engines.constant import ConstantEngine
 from scr_live.events import Journal
 from scr_live.files import write_json
 from scr_live.frames import Picture, Signal
-from scr_live.heap import keep_memory_level
+from scr_live.heap import keep_memory_level, resident_bytes
 from scr_live.machine import machine_facts
 from scr_live.pipeline.live import NamedSink, run
 from scr_live.sources.opening import open_lasting_source
@@ -111,7 +111,7 @@ def measure(  # noqa: PLR0913  what varies from stream to stream
                     time.sleep(away_s)
                     peer.thaw() if frozen else peer.start()
                     recover.append(observer.wait_for(Signal.OK, time.monotonic()))
-                    rss_mb.append(round(rss_bytes() / 1e6, 1))
+                    rss_mb.append(round(resident_bytes() / 1e6, 1))
             finally:
                 stop.set()
                 thread.join()
@@ -136,14 +136,6 @@ def measure(  # noqa: PLR0913  what varies from stream to stream
     }
 
 
-def rss_bytes() -> int:
-    """Resident memory of this process."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError("this measurement reads /proc, as Linux has it")
-
-
 def _spread(seconds: list[float]) -> dict[str, float]:
     ordered = sorted(seconds)
     return {"median": round(ordered[len(ordered) // 2], 3), "max": round(ordered[-1], 3)}
@@ -158,7 +150,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=18554)
     parser.add_argument("--out", type=Path, default=Path("figures/streams.json"))
     options = parser.parse_args()
-    keep_memory_level()  # tells leaks from holes in the heap
+    arenas = keep_memory_level()  # as `scr-live run` does
     streams = [
         ("ts_server.py", f"tcp://127.0.0.1:{options.port}", "tcp"),
         ("rtsp_server.py", f"rtsp://127.0.0.1:{options.port + 1}/live", "tcp"),
@@ -178,7 +170,7 @@ def main() -> None:
             )
         )
         print(runs[-1])
-    write_json(options.out, {"runs": runs, "machine": machine_facts()})
+    write_json(options.out, {"runs": runs, "arenas": arenas, "machine": machine_facts()})
 
 
 if __name__ == "__main__":

@@ -112,14 +112,25 @@ def soak() -> str:
     told = report["soak"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in report["injected"]["kinds"].items())
     rows = [
-        (check["name"], check["limit"], check["found"], "kept" if check["passed"] else "**broken**")
+        (check["name"], check["limit"], check["found"], check["verdict"].replace("broken", "**broken**"))
         for check in report["checks"]
     ]
     heading = (
         f"**Soak** (`scr-live soak --minutes {told['minutes']:g} --record DIR`, live {told['size']} at "
         f"{told['fps']:g} fps; faults made on purpose: {kinds})."
     )
-    return table(heading, "what, limit, found, ", rows)
+    return f"{table(heading, 'what, limit, found, verdict', rows)}{open_questions(report)}"
+
+
+def open_questions(report: dict[str, Any]) -> str:
+    """What the table leaves open, in words."""
+    unsettled = [check for check in report["checks"] if check["verdict"] == "not settled"]
+    sentences = [
+        f"The {check['name']} was {check['found']}: the interval holds values above the limit, so this soak "
+        "does not show that it is kept, nor that it is not."
+        for check in unsettled
+    ]
+    return "".join(f"\n\n{sentence}" for sentence in sentences)
 
 
 def table(heading: str, head: str, rows: Iterable[Iterable[object]]) -> str:

@@ -21,7 +21,7 @@ LAYERS = (
     ("convert.to_tensorrt",),
     ("engines", "sources", "sinks", "overlays", "tracking"),
     ("predictor",),
-    ("pipeline", "evaluation", "faults"),
+    ("pipeline", "evaluation", "faults", "repair"),
     ("app", "convert", "training", "soak"),
     ("console", "diagnosis"),
     ("cli",),
@@ -50,7 +50,7 @@ AT_HOME = {
     "platformdirs": ("engines/engine_cache.py",),
     "openvino": ("engines/openvino.py",),
     "onnxruntime": ("engines/onnx_runtime.py", "convert/"),
-    "av": ("sources/", "sinks/", "soak/parts.py"),
+    "av": ("sources/", "sinks/", "repair/", "soak/parts.py"),
     "typer": (
         "cli/__init__.py",
         "cli/config.py",

@@ -1,6 +1,7 @@
 """Where the pictures of a run go: recordings and a window."""
 
 import contextlib
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 RAW = "raw-recorder"
 
-_LIVE_KINDS = ("camera", "stream")
-
 
 class Recordings:
     """The annotated recording, and the raw one beside it: each may be missing.
@@ -46,11 +45,10 @@ class Recordings:
         if config.record is not None:
             Recorder(config.record, config.recording, source_path=self._source_path)
         if config.record_raw is not None:
-            kind = kind_of(config.source)
             self._raw = raw_recording_for(
-                kind,
+                kind_of(config.source),
                 config.record_raw,
-                replace(config.recording, is_live=kind in _LIVE_KINDS),
+                config.recording,
                 source_path=self._source_path,
                 journal=journal,
             )
@@ -76,6 +74,7 @@ class Recordings:
             )
             sinks.append(NamedSink(RECORDER, self._annotated, channel="to-disk"))
         if self._raw is not None:
+            self._raw.about(nominal_fps=info.fps, is_live=info.is_live, size=(info.width, info.height))
             sinks.append(NamedSink(RAW, self._raw, channel="to-raw-disk"))
         return sinks
 
@@ -99,10 +98,24 @@ class Recordings:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish both, whatever the reason for leaving."""
-        with contextlib.ExitStack() as stack:
-            for one in reversed(self._all()):
-                stack.push(one.__exit__)
+        """Finish both, whatever the reason for leaving, at once: a disk that hangs costs its time once."""
+        errors: list[BaseException] = []
+
+        def finish(one: "Recorder | RawRecording") -> None:
+            try:
+                one.__exit__(kind, error, trace)
+            except BaseException as failed:  # noqa: BLE001 - raised below, in the thread that can tell
+                errors.append(failed)
+
+        threads = [threading.Thread(target=finish, args=(one,), daemon=True) for one in self._all()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for more in errors[1:]:
+            errors[0].add_note(str(more))
+        if errors:
+            raise errors[0]
 
     def _all(self) -> "Sequence[Recorder | RawRecording]":
         return [one for one in (self._annotated, self._raw) if one is not None]

@@ -45,7 +45,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     with report, contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
         model = model_for(config.engine, config.model)
-        recordings = Recordings(config, journal)
+        recordings = stack.enter_context(Recordings(config, journal))
         source = stack.enter_context(
             open_lasting_source(config.source, config.source_options, journal=journal, tap=recordings.tap)
         )
@@ -53,8 +53,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
         engine, ladder = open_engines(config, model, is_live=info.is_live, journal=journal, tell=tell)
         stack.enter_context(engine)
         report.about(source, recordings, ladder, model=config.model if model else "")
-        sinks = stack.enter_context(recordings).begin(info)
-        stack.callback(source.close)  # before the recordings end, which may take its packets
+        sinks = recordings.begin(info)
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
         screen, notes = open_screen(config, controls, info, stack)

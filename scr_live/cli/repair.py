@@ -22,7 +22,7 @@ def repair(
 
     Pictures are copied, not encoded anew, and every one is decoded before the new file gets its name.
     """
-    from scr_live.sinks.repair import repair as repair_file  # noqa: PLC0415 - imports av
+    from scr_live.repair.repairing import repair as repair_file  # noqa: PLC0415 - imports av
 
     with console.CountView("pictures checked") as view:
         repaired = repair_file(file, out, force=force, progress=view.update)

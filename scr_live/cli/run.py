@@ -14,6 +14,7 @@ from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshol
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.errors import OptionError
 from scr_live.events import Journal
+from scr_live.heap import keep_memory_level
 from scr_live.service import notifier_for
 from scr_live.shipped import DEFAULT_MODEL
 
@@ -70,14 +71,18 @@ def run(  # noqa: PLR0913 - the options of the command
     record_safety: Annotated[
         str,
         typer.Option(
-            help="What a killed process or lost power may cost: at most a second, or a frame (which costs "
+            help="What a killed process may cost: at most a second, or a frame (which costs "
             "more processor and bytes).",
             rich_help_panel=_RECORDING,
         ),
     ] = "second",
     record_fallback: Annotated[
         Path | None,
-        typer.Option(help="Folder to go on in when the disk is full or gone.", rich_help_panel=_RECORDING),
+        typer.Option(
+            help="Folder to go on in when the disk is full or gone, and to begin in if that of the recording "
+            "cannot be used.",
+            rich_help_panel=_RECORDING,
+        ),
     ] = None,
     encoder: Annotated[
         str, typer.Option(help="H.264 encoder of the recording.", rich_help_panel=_RECORDING)
@@ -159,6 +164,7 @@ def run(  # noqa: PLR0913 - the options of the command
     config_file: Config = None,  # noqa: ARG001 - its callback has made defaults of what it holds
 ) -> None:
     """Mark polyps on a video, show it and record it."""
+    keep_memory_level()
     from scr_live.app import RunConfig, run_video  # noqa: PLC0415 - keeps --help quick
     from scr_live.sinks.options import RecorderOptions, Safety, parse_segment  # noqa: PLC0415
     from scr_live.sources.options import SourceOptions  # noqa: PLC0415

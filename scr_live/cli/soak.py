@@ -41,7 +41,7 @@ def soak(  # noqa: PLR0913 - the options of the command
     Source and model fail on a schedule that the seed decides. Exit code 1 if a limit was broken. Ctrl-C ends
     it early; the report is written all the same.
     """
-    keep_memory_level()
+    arenas = keep_memory_level()
     from scr_live.files import write_json  # noqa: PLC0415 - beside the other
     from scr_live.soak.config import SoakConfig  # noqa: PLC0415 - keeps --help quick
     from scr_live.soak.running import soak as run_soak  # noqa: PLC0415
@@ -66,7 +66,7 @@ def soak(  # noqa: PLR0913 - the options of the command
     with stopping as signals, console.SoakView(config.duration_s) as view:
         found = run_soak(config, progress=view.progress, stop=signals.stop, started=signals.started.set)
     if report is not None:
-        write_json(report, found.as_dict())
+        write_json(report, {**found.as_dict(), "arenas": arenas})
     console.tell_soak(found)
     if not found.passed:
         raise typer.Exit(1)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from scr_live.console.output import counted, say
 
 if TYPE_CHECKING:
-    from scr_live.sinks.repair import Repaired
+    from scr_live.repair.repairing import Repaired
 
 
 def tell_repaired(repaired: "Repaired") -> None:

@@ -168,8 +168,8 @@ def tell_outcome(outcome: "Outcome") -> None:
         ("polyps", _marked(stats)),
         ("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s"),
         ("inference", _latency(stats.stages.get("engine"))),
-        ("annotation delay", _latency(stats.annotation_delay)),
-        ("video delay", _latency(stats.video_delay)),
+        ("annotation delay", _delay(stats, stats.annotation_delay)),
+        ("video delay", _delay(stats, stats.video_delay)),
     ]
     if stats.source.is_live and stats.inferred:
         rows.append(("marks", _answers(stats)))
@@ -230,6 +230,11 @@ def _answers(stats: "RunStats") -> str:
 
 def _frames(count: int) -> str:
     return counted(count, "frame")
+
+
+def _delay(stats: "RunStats", figures: "Latency") -> str:
+    """A file's frames wait for each other: their delays say how long the channels are, and nothing else."""
+    return _latency(figures) if stats.source.is_live else "not live"
 
 
 def _latency(figures: "Latency | None") -> str:

@@ -55,8 +55,8 @@ def tell_soak(report: "Report") -> None:
         say("note      too short to judge growth: memory and delay need 20 minutes")
     width = max(len(check.name) for check in report.checks)
     for check in report.checks:
-        mark = "kept  " if check.passed else "BROKEN"
-        say(f"{mark}  {check.name:<{width}}  {check.found}; limit: {check.limit}")
+        mark = check.verdict if check.passed else check.verdict.upper()
+        say(f"{mark:<11}  {check.name:<{width}}  {check.found}; limit: {check.limit}")
     say("passed" if report.passed else "FAILED", style="bold green" if report.passed else "bold red")
 
 

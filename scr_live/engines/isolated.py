@@ -35,6 +35,12 @@ from scr_live.shipped import Model
 
 ANSWER_TIMEOUT_S: Final = 10.0
 """Far more than any engine needs for a picture, even on a machine that has other things to do."""
+OPENING_TIMEOUT_S: Final = 60.0
+"""For the first sign of life while an engine is opened: many times what its libraries need to load."""
+STEP_TIMEOUT_S: Final = 600.0
+"""From one sign to the next. Only what takes long is told: the build of an engine, whose single steps can
+take minutes, or the wait for another process that builds one. Time is all that tells a hang from such work:
+a driver that hangs may well spin, and who waits for another takes no processor time either."""
 GROWTH_LIMIT_MB: Final = 2000.0
 """How much more memory than right after it was opened an engine may take, unless told otherwise."""
 
@@ -54,6 +60,7 @@ def open_isolated(  # noqa: PLR0913 - what opening takes, and what isolation tak
     threads: int = 0,
     progress: Callable[[str], None] | None = None,
     reason: str = NAMED,
+    opening_timeout_s: float = OPENING_TIMEOUT_S,
     answer_timeout_s: float = ANSWER_TIMEOUT_S,
     memory_limit_mb: float | None = None,
     leash: Leash | None = None,
@@ -63,6 +70,7 @@ def open_isolated(  # noqa: PLR0913 - what opening takes, and what isolation tak
         _OPEN_ENGINE,
         {"name": name, "model": model, "precision": precision, "threads": threads, "reason": reason},
         progress=progress,
+        opening_timeout_s=opening_timeout_s,
         answer_timeout_s=answer_timeout_s,
         memory_limit_mb=memory_limit_mb,
         leash=leash,
@@ -72,10 +80,11 @@ def open_isolated(  # noqa: PLR0913 - what opening takes, and what isolation tak
 class IsolatedEngine:
     """The engine that `factory`, as "module:callable", makes of `arguments` in a process of its own.
 
-    The factory is called with the arguments, which are pickled, and with `progress`. It may take as long as
-    it wants; its errors arrive here as they are, any other end is an EngineUnavailableError. The same holds
-    for `infer`, where the other end is an InferenceError: no answer within `answer_timeout_s`, the process
-    gone, or more memory than `memory_limit_mb` (Linux; None: GROWTH_LIMIT_MB more than when it was opened).
+    The factory is called with the arguments, which are pickled, and with `progress`. Its errors arrive here
+    as they are, any other end is an EngineUnavailableError: nothing heard for `opening_timeout_s`, or, once
+    there was progress, for STEP_TIMEOUT_S. The same holds for `infer`, where the other end is an
+    InferenceError: no answer within `answer_timeout_s`, the process gone, or more memory than
+    `memory_limit_mb` (Linux; None: GROWTH_LIMIT_MB more than when it was opened).
     After that the engine is dead, its process gone, and every `infer` raises at once: open another one.
     Whatever waits here ends at once when `abandon` is called; `leash` is for what is still being opened.
     """
@@ -86,6 +95,7 @@ class IsolatedEngine:
         arguments: Mapping[str, object],
         *,
         progress: Callable[[str], None] | None = None,
+        opening_timeout_s: float = OPENING_TIMEOUT_S,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
         memory_limit_mb: float | None = None,
         leash: Leash | None = None,
@@ -96,19 +106,12 @@ class IsolatedEngine:
         self._why_dead = ""
         self._is_closed = False
         self._is_abandoned = False
-        self._connection, theirs = socket.socketpair()
-        try:
-            self._process = EngineProcess(theirs)
-        except OSError as error:
-            self._connection.close()
-            raise EngineUnavailableError(
-                f"No process can be started for the engine: {error}. End other programs and try again."
-            ) from error
+        self._start()
         with self._lock:
             try:
                 if leash is not None:
                     leash.hold(self)
-                self._info = self._open(factory, arguments, progress or log.info)
+                self._info = self._open(factory, arguments, progress or log.info, opening_timeout_s)
             except BaseException:
                 self._bury()
                 raise
@@ -174,19 +177,56 @@ class IsolatedEngine:
         finally:
             self._lock.release()
 
-    def _open(
-        self, factory: str, arguments: Mapping[str, object], progress: Callable[[str], None]
-    ) -> EngineInfo:
+    def _start(self) -> None:
         try:
-            send(self._connection, "open", pickle.dumps(dict(arguments)), factory=factory)
-            while (message := receive(self._connection)).kind == "progress":
-                progress(str(message.facts["text"]))
-        except (ConnectionError, ValueError) as error:
-            raise EngineUnavailableError(self._why_gone("was opened", error)) from error
+            self._connection, theirs = socket.socketpair()
+            try:
+                self._process = EngineProcess(theirs)
+            except BaseException:
+                self._connection.close()
+                raise
+        except OSError as error:
+            raise EngineUnavailableError(_no_process(error)) from error
+
+    def _open(
+        self,
+        factory: str,
+        arguments: Mapping[str, object],
+        progress: Callable[[str], None],
+        timeout_s: float,
+    ) -> EngineInfo:
+        order = pickle.dumps(dict(arguments))
+        said = ""
+        message = self._heard_opening(timeout_s, said, order, factory=factory)
+        while message.kind == "progress":
+            said = str(message.facts.get("text"))
+            progress(said)
+            message = self._heard_opening(STEP_TIMEOUT_S, said)
         if message.kind != "opened":
             raise _error_of(message, EngineUnavailableError, "could not be opened")
-        facts = message.facts["info"]
-        return EngineInfo(**{**facts, "versions": tuple(map(tuple, facts["versions"]))})
+        try:
+            facts = message.facts["info"]
+            return EngineInfo(**{**facts, "versions": tuple(map(tuple, facts["versions"]))})
+        except (KeyError, TypeError) as error:
+            raise EngineUnavailableError(self._why_gone("was opened", error)) from error
+
+    def _heard_opening(
+        self, timeout_s: float, said: str, order: bytes | None = None, **facts: str
+    ) -> Message:
+        """Give the order, if there is one, and wait for what the process says next."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            if order is not None:
+                send(self._connection, "open", order, deadline=deadline, **facts)
+            return receive(self._connection, deadline=deadline)
+        except TimeoutError as error:
+            after = f" after {said!r}" if said else ""
+            raise EngineUnavailableError(
+                f"The process of the engine said nothing for {timeout_s:g} s{after} while it was opened, and "
+                f"was ended: its device or driver may hang. {_INSTEAD}"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise EngineUnavailableError(self._why_gone("was opened", error)) from error
 
     def _exchange(self, image: NDArray[np.uint8]) -> Message:
         deadline = time.monotonic() + self._answer_timeout_s
@@ -211,7 +251,7 @@ class IsolatedEngine:
                     f"The {self._info.backend} engine did not answer within {self._answer_timeout_s:g} s and "
                     f"was ended. {_INSTEAD}"
                 )
-            case ConnectionError() | ValueError():
+            case Exception():  # no other may end the run's inference for good
                 return InferenceError(self._why_gone("answered", error))
             case _:
                 return None
@@ -220,9 +260,11 @@ class IsolatedEngine:
         """What is known of a process that hung up, or that sent nonsense."""
         if self._is_abandoned:
             return f"The engine was abandoned while it {doing}: the run ends."
-        hung_up = isinstance(error, ConnectionError)
+        hung_up = isinstance(error, OSError)
         ended = hung_up and self._process.wait(_DEATH_S)
-        how = self._process.ending if ended else "hung up" if hung_up else f"sent nonsense ({error})"
+        if ended and self._process.failure is not None:
+            return _no_process(self._process.failure)
+        how = self._process.ending if ended else "hung up" if hung_up else f"sent nonsense ({error!r})"
         words = self._process.last_words
         said = f" Its last words: {words!r}." if words else ""
         return f"The process of the engine {how} while it {doing}.{said} {_INSTEAD}"
@@ -233,6 +275,10 @@ class IsolatedEngine:
         if not self._process.wait(_KILL_S):
             log.warning("the engine process %d was killed and has not ended yet", self.pid)
         self._connection.close()
+
+
+def _no_process(cause: BaseException) -> str:
+    return f"No process can be started for the engine: {cause}. End other programs and try again."
 
 
 def _error_of(message: Message, other: type[EngineError], what: str) -> ScrLiveError:

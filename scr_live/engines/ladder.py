@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from scr_live.engines import Engine, EngineInfo
 from scr_live.engines.leash import Leash
 from scr_live.engines.opening import CPU_ORDER, GPU_ORDER, NAMED, short
-from scr_live.errors import EngineUnavailableError, ModelNotFoundError
+from scr_live.errors import EngineError, EngineUnavailableError, ModelError, ModelNotFoundError, ScrLiveError
 from scr_live.events import EventKind, Fact, Journal
 
 FAILURES_PER_RUNG: Final = 3
@@ -65,7 +65,8 @@ class EngineLadder:
     In a row means with fewer than ANSWERS_TO_TRUST answers in between: one that crashes on every tenth frame
     has to go. A lower engine that cannot work here, for want of a package, a file or a device, is passed over
     with the reason kept. At the lowest it stays; once the descent is `start_over_s` ago, a series of failures
-    there leads back to the first. All but `abandon` is called by the one thread that uses the engine.
+    there leads back to the first, and to those that were passed over. All but `abandon` is called by the one
+    thread that uses the engine.
     """
 
     def __init__(  # noqa: PLR0913 - most of it is for tests
@@ -97,11 +98,9 @@ class EngineLadder:
         self._passed_over: dict[int, str] = {}
         self.info = first
         """Of the engine that was opened last."""
-        self.changes = 0
-        """How often another kind of engine took over."""
 
     def __call__(self) -> Engine:
-        """Open the engine that is next. Whatever goes wrong is a failure, to be told to `failed`."""
+        """Open the engine that is next. EngineError or ModelError: a failure, to be told to `failed`."""
         here = self._at
         for at in self._ahead():
             self._go_to(at)
@@ -148,10 +147,10 @@ class EngineLadder:
         if self._failures_here < self._failures_per_rung:
             return []
         ahead = [at for at in range(self._at + 1, len(self._rungs)) if at not in self._passed_over]
-        if not ahead and self._at and self._clock() - self._descended_at >= self._start_over_s:
+        if not ahead and self._clock() - self._descended_at >= self._start_over_s:
             self._passed_over.clear()
             self._descended_at = self._clock()
-            ahead = list(range(self._at))
+            ahead = [at for at in range(len(self._rungs)) if at != self._at]
         return ahead
 
     def _go_to(self, at: int) -> None:
@@ -165,13 +164,22 @@ class EngineLadder:
         if at:
             rung = replace(rung, reason=self._reason())
         self._engine = rung.engine
-        engine = self._open_rung(rung, leash=self._leash)
+        engine = self._open(rung)
         before, self.info = self.info, engine.info
         self._engine = self.info.kind
         if self.info.kind != before.kind:
-            self.changes += 1
             self._tell(EventKind.ENGINE_CHANGED, None, before=before.kind, cause=self._cause)
         return engine
+
+    def _open(self, rung: Rung) -> Engine:
+        """Open it, with any error as one that says that the engine or its model is of no use now."""
+        try:
+            return self._open_rung(rung, leash=self._leash)
+        except (EngineError, ModelError):
+            raise
+        except Exception as error:  # of a driver, a disk or a lack of memory: another engine may do without
+            said = str(error) if isinstance(error, ScrLiveError) else f"{type(error).__name__}: {error}"
+            raise EngineUnavailableError(f"The engine {rung.engine} could not be opened: {said}") from error
 
     def _reason(self) -> str:
         """Why it is no longer the engine that the run began with."""

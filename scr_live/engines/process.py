@@ -3,20 +3,22 @@
 import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections import deque
-from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 KEPT_LINES: Final = 20
 """Of what the process printed, for error messages."""
 
 _LONGEST_LINE = 4096
+_LOOK_EVERY_MS = 100
+_LOOKS_FIRST = hasattr(os, "waitid")  # whether a process has ended can be seen without reaping it
 _START = (
     "import sys; sys.path[:] = sys.argv[2:]; from scr_live.engines.worker import main; main(int(sys.argv[1]))"
 )
@@ -28,24 +30,36 @@ class EngineProcess:
     """A child process in a session of its own, so that a Ctrl-C of the terminal does not reach it.
 
     A keeper thread starts it, logs what it prints and reaps it: that thread lives as long as the process,
-    because on Linux a child may ask to die with the *thread* that started it. All methods may be called from
-    any thread. OSError: no process can be started.
+    because on Linux a child may ask to die with the *thread* that started it. What the process has started
+    ends with it, unless it has a session of its own. All methods may be called from any thread.
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        """`connection` is the child's end; it is closed here."""
+        """`connection` is the child's end; it is closed here, even if no process can be started.
+
+        OSError: there can be no keeper. Nothing here waits for the process: see `failure`.
+        """
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
-        started: Future[subprocess.Popen[bytes]] = Future()
+        self._lock = threading.Lock()
+        """Held for what must not happen between the process's end and its being reaped."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_reaped = False
+        self._is_unwanted = False
+        self.failure: BaseException | None = None
+        """Why it could not be started; to be read once `wait` was true."""
         self._keeper = threading.Thread(
-            target=self._keep, args=(started, connection), name="engine-process", daemon=True
+            target=self._keep, args=(connection,), name="engine-process", daemon=True
         )
-        self._keeper.start()
-        self._process = started.result()
+        try:
+            self._keeper.start()
+        except RuntimeError as error:
+            connection.close()
+            raise OSError(str(error)) from error
 
     @property
     def pid(self) -> int:
-        """Its number."""
-        return self._process.pid
+        """Its number; 0 as long as there is no process."""
+        return 0 if self._process is None else self._process.pid
 
     @property
     def last_words(self) -> str:
@@ -63,7 +77,9 @@ class EngineProcess:
     @property
     def ending(self) -> str:
         """How it ended, in words that follow "the process"; only once `wait` was true."""
-        code = self._process.wait()
+        if self._process is None:
+            return f"could not be started ({self.failure})"
+        code = self._process.wait()  # reaped already
         if code >= 0:
             return f"ended with exit code {code}"
         try:
@@ -79,33 +95,88 @@ class EngineProcess:
 
     def kill(self) -> None:
         """End it and what it has started at once; in vain while it hangs inside the kernel."""
-        if self._process.poll() is not None:
+        with self._lock:
+            self._is_unwanted = True  # even while it is being started
+            self._end()
+
+    def _keep(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                process = _start(connection)
+        except BaseException as error:  # noqa: BLE001 - told where the process is waited for
+            self.failure = error
+            return
+        with self._lock:
+            self._process = process
+            if self._is_unwanted:
+                self._end()
+        try:
+            if process.stdout is not None:
+                with process.stdout:
+                    self._listen(process.pid, process.stdout.fileno())
+        finally:
+            self._reap(process)
+
+    def _end(self) -> None:
+        """Kill the process and its group. Until it is reaped nobody else can have its number."""
+        if self._process is None or self._is_reaped:
             return
         with contextlib.suppress(OSError):
             if sys.platform == "win32":
                 self._process.kill()
             else:
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _keep(self, started: "Future[subprocess.Popen[bytes]]", connection: socket.socket) -> None:
-        try:
-            with connection:
-                process = _start(connection)
-        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
-            started.set_exception(error)
-            return
-        started.set_result(process)
-        if process.stdout is not None:
-            with process.stdout:
-                self._listen(process.stdout)
-        process.wait()
+    def _reap(self, process: "subprocess.Popen[bytes]") -> None:
+        if not _LOOKS_FIRST:
+            process.wait()
+        else:
+            with contextlib.suppress(ChildProcessError):  # somebody else has reaped it
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                with self._lock:
+                    self._end()  # what it has left behind
+        with self._lock:
+            process.wait()
+            self._is_reaped = True
 
-    def _listen(self, words: IO[bytes]) -> None:
+    def _listen(self, pid: int, words: int) -> None:
         """Keep the last lines, and the terminal free of them."""
-        while piece := words.readline(_LONGEST_LINE):
-            line = piece.decode(errors="replace").rstrip()
-            self._lines.append(line)
-            log.info("engine process: %s", line)
+        rest = b""
+        while piece := _heard(pid, words):
+            *lines, rest = (rest + piece).split(b"\n")
+            if len(rest) >= _LONGEST_LINE:
+                lines.append(rest)
+                rest = b""
+            for line in lines:
+                self._keep_line(line)
+        if rest:
+            self._keep_line(rest)
+
+    def _keep_line(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()
+        self._lines.append(text)
+        log.info("engine process: %s", text)
+
+
+def _heard(pid: int, words: int) -> bytes:
+    """What is printed next; empty: all who could print have ended, or the process has, and is silent.
+
+    What it has started may live on with the same output, and for longer than anybody wants to listen.
+    """
+    if _LOOKS_FIRST:
+        output = select.poll()  # unlike the others it needs no descriptor, and takes those above 1023
+        output.register(words, select.POLLIN)
+        while not output.poll(_LOOK_EVERY_MS):
+            if _has_ended(pid):
+                return b""
+    return os.read(words, _LONGEST_LINE)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def _start(connection: socket.socket) -> "subprocess.Popen[bytes]":

@@ -35,7 +35,7 @@ class Message:
         shape, kind = self.facts.get("shape"), self.facts.get("dtype")
         try:
             array = np.frombuffer(self.payload, np.dtype(str(kind))).reshape(shape)
-        except TypeError as error:
+        except (TypeError, OverflowError, SyntaxError) as error:  # NumPy parses the name of a kind
             raise ValueError(f"{kind} is no kind of number") from error
         if array.dtype.kind not in _NUMBERS:
             raise ValueError(f"an array of {array.dtype} holds no numbers")
@@ -82,7 +82,10 @@ def receive(connection: socket.socket, *, deadline: float | None = None) -> Mess
     head_size, payload_size = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size, deadline=deadline))
     if max(head_size, payload_size) > MOST_BYTES:
         raise ValueError("a message that is larger than any can be")
-    facts = json.loads(_exactly(connection, head_size, deadline=deadline))
+    try:
+        facts = json.loads(_exactly(connection, head_size, deadline=deadline))
+    except RecursionError as error:
+        raise ValueError("a message of endless brackets") from error
     payload = _exactly(connection, payload_size, deadline=deadline)
     if not isinstance(facts, dict):
         raise ValueError("a message without facts")  # noqa: TRY004 - one error for all nonsense

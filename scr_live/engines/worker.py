@@ -115,7 +115,8 @@ def _give_way(parent_pid: int) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(os, "nice"):
-        os.nice(NICENESS)
+        with contextlib.suppress(OSError):  # some sandboxes forbid it
+            os.nice(NICENESS)
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError):

@@ -148,7 +148,7 @@ class ChaosSource(VideoSource):
                 return
             if self._is_small != _makes_small(fault):
                 raise SourceChangedError(
-                    "Expected pictures of one size, but it was changed on purpose. Open the source again."
+                    "Expected pictures of one size, but it was changed on purpose. It has to be opened anew."
                 )
             if fault is None:
                 yield self._numbered(frame)

@@ -1,5 +1,6 @@
 """What the inference stage does to one frame, and what it does when the model fails."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -7,11 +8,12 @@ from typing import Protocol, runtime_checkable
 from scr_live.controls import Controls
 from scr_live.engines import Engine
 from scr_live.engines.leash import Abandonable
-from scr_live.errors import EngineError, ModelError
 from scr_live.frames import Frame, Prediction, Signal
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.timing import Timings
 from scr_live.predictor import Follower, Predictor
+
+log = logging.getLogger(__name__)
 
 
 class Backoff:
@@ -99,8 +101,6 @@ class Inference:
         self.skipped = 0
         """Frames not shown to the model because it had failed and its next attempt was not due."""
         self.reopened = 0
-        self.engine_changes = 0
-        """How often a reopened engine was of another kind than the one before."""
         self.last_failure = ""
 
     def __call__(self, frame: Frame) -> Prediction | None:
@@ -121,7 +121,7 @@ class Inference:
             if self._is_broken:
                 self._replace_engine()
             prediction = self._predict(frame)
-        except (EngineError, ModelError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever breaks the model, it has to be tried again
             if not self._is_abandoned:  # else it is what was asked for
                 self._failed(error, frame, self._backoff)
             return None
@@ -143,12 +143,15 @@ class Inference:
         """Close the engine that was reopened, if any. The first one belongs to the caller."""
         owned, self._owned = self._owned, None
         if owned is not None:
-            owned.__exit__(None, None, None)
+            try:
+                owned.__exit__(None, None, None)
+            except Exception:
+                log.exception("the engine %s failed to close", owned.info.kind)
 
-    def _failed(self, error: EngineError | ModelError, frame: Frame, backoff: Backoff) -> None:
+    def _failed(self, error: Exception, frame: Frame, backoff: Backoff) -> None:
         self._is_broken = True
         self.failures += 1
-        self.last_failure = str(error)
+        self.last_failure = str(error) or type(error).__name__
         self._board.fail()
         if self._recovery is not None:
             self._recovery.failed(error, stream_s=frame.pts_s)
@@ -169,8 +172,7 @@ class Inference:
         self._engine = self._owned = self._reopen_engine().__enter__()
         self._predictor.engine = self._engine
         self.reopened += 1
-        before, self.engine_info = self.engine_info, self._engine.info
-        self.engine_changes += self.engine_info.kind != before.kind
+        self.engine_info = self._engine.info
 
     def _predict(self, frame: Frame) -> Prediction:
         with self._timings.measure("infer"):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scr_live.errors import SourceError
 from scr_live.events import EventKind, Journal
@@ -111,6 +111,16 @@ class NamedSink:
         return self.channel or f"to-{self.name}"
 
 
+@runtime_checkable
+class CountsItself(Protocol):
+    """A sink that may write something else than the pictures it is given."""
+
+    @property
+    def written(self) -> int:
+        """How many frames are in its files."""
+        ...
+
+
 class Output:
     """Picture to sink, counted."""
 
@@ -119,12 +129,17 @@ class Output:
         self._sink = named.sink
         self._timings = timings
         self._ends_video_delay = ends_video_delay
-        self.written = 0
+        self._taken = 0
+
+    @property
+    def written(self) -> int:
+        """Pictures that the sink took, or what it says itself that it wrote."""
+        return self._sink.written if isinstance(self._sink, CountsItself) else self._taken
 
     def __call__(self, picture: Picture) -> None:
         """Write one picture."""
         with self._timings.measure(self.name):
             self._sink.write(picture)
-        self.written += 1
+        self._taken += 1
         if self._ends_video_delay:
             self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)

@@ -36,8 +36,10 @@ class CrashSafeFile:
         self._position = 0
         self.size = 0
         """Bytes appended so far."""
+        self.synced_size = 0
+        """Bytes of them that are known to be on the disk."""
         self._safe_size = 0
-        self.path = path.with_name(f"{path.stem[:40]}{PARTIAL_MARK}{secrets.token_hex(3)}{path.suffix}")
+        self.path = partial_name(path)
         """Where the bytes are now."""
         self._file: IO[bytes] = self.path.open("xb", buffering=0)
         self._identity = os.fstat(self._file.fileno())
@@ -93,8 +95,10 @@ class CrashSafeFile:
 
         OutputUnwritableError: the file was removed meanwhile, and all that is written goes nowhere.
         """
+        size = self.size
         sync_data(self._file.fileno())
         self._check_place()
+        self.synced_size = size
         with self._naming:
             folder_is_dirty, self._folder_is_dirty = self._folder_is_dirty, False
         if folder_is_dirty:
@@ -103,6 +107,7 @@ class CrashSafeFile:
     def finish(self) -> None:
         """Apply the patches behind a barrier, close, and make sure of the name and of what it leads to."""
         os.fsync(self._file.fileno())
+        self.synced_size = self.size
         for position, data in self._patches:
             self._file.seek(position)
             _write_all(self._file, data)
@@ -126,6 +131,14 @@ class CrashSafeFile:
             elif not self._named:
                 self._take_name()
 
+    def cut(self, size: int) -> None:
+        """Cut an abandoned file back further, to `size`; 0 removes it. No error is raised."""
+        with contextlib.suppress(OSError):
+            if self.is_in_place and size:
+                os.truncate(self.path, size)
+            elif self.is_in_place:
+                self.path.unlink()
+
     def _append(self, data: bytes) -> None:
         if data:
             self._file.seek(self.size)
@@ -135,15 +148,22 @@ class CrashSafeFile:
     def _take_name(self) -> None:
         """Rename; without --force never over a file that has come into being meanwhile."""
         self._check_place()
-        if not self._force and self._final.exists():
+        with self._naming:
+            if self._force:
+                self.path.replace(self._final)
+            else:
+                self._rename_to_new()
+            self.path = self._final
+            self._named = self._folder_is_dirty = True
+
+    def _rename_to_new(self) -> None:
+        try:
+            _give_new_name(self.path, self._final)
+        except FileExistsError as error:
             raise OutputExistsError(
                 f"{self._final} came into being while it was being recorded to, and is left as it is. "
                 f"The recording is in {self.path}."
-            )
-        with self._naming:
-            self.path.replace(self._final)
-            self.path = self._final
-            self._named = self._folder_is_dirty = True
+            ) from error
 
     def _check_place(self) -> None:
         if not self.is_in_place:
@@ -159,6 +179,11 @@ class CrashSafeFile:
             return False
 
 
+def partial_name(path: Path) -> Path:
+    """Return a name beside `path`, of a length that any disk takes, that nobody else has."""
+    return path.with_name(f"{path.stem[:40]}{PARTIAL_MARK}{secrets.token_hex(3)}{path.suffix}")
+
+
 def sync_data(number: int) -> None:
     """Put a file's bytes and length on the disk. OSError: they may never get there."""
     getattr(os, "fdatasync", os.fsync)(number)  # macOS and Windows have the second one alone
@@ -172,6 +197,21 @@ def sync_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def _give_new_name(path: Path, name: Path) -> None:
+    """Rename. FileExistsError: the name is taken, be it by another process at the very same moment."""
+    try:
+        os.link(path, name)
+    except FileExistsError:
+        raise
+    except OSError:  # no second names on this disk
+        if name.exists():
+            raise FileExistsError(name) from None
+        path.replace(name)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -1,10 +1,24 @@
 """Ending a file takes the disk's time, so it is done beside the recording."""
 
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 _PATIENCE_S: Final = 10.0
+
+
+class Patience:
+    """What is left of the time for which a disk may not answer; it begins now."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + _PATIENCE_S
+
+    @property
+    def left_s(self) -> float:
+        """Never below nothing."""
+        return max(0.0, self._until - time.monotonic())
 
 
 class Finisher:
@@ -12,20 +26,23 @@ class Finisher:
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
+        self.path = Path()
+        """Of the file that is being ended."""
         self._error: BaseException | None = None
 
-    def begin(self, job: Callable[[], None]) -> None:
-        """Start a job; only if the one before still runs, wait for that. TimeoutError: in vain."""
+    def begin(self, job: Callable[[], None], path: Path) -> None:
+        """Start to end the file at `path`; only if a job still runs, wait for that. TimeoutError: in vain."""
         self.wait()
+        self.path = path
         # A daemon, because a disk that does not answer must not keep the process.
         self._thread = threading.Thread(target=self._run, args=(job,), name="recorder-finish", daemon=True)
         self._thread.start()
 
-    def wait(self) -> None:
+    def wait(self, patience: Patience | None = None) -> None:
         """Wait for the job that runs, and raise what it raised. TimeoutError: the disk does not answer."""
         if self._thread is None:
             return
-        self._thread.join(_PATIENCE_S)
+        self._thread.join((patience or Patience()).left_s)
         if self._thread.is_alive():
             raise TimeoutError(None, f"the disk has not answered for {_PATIENCE_S:.0f} s")
         self._thread = None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_KEPT_BYTES: Final = 250_000_000
+"""Of pictures that the disk has not confirmed: more than two seconds at 1080p."""
 _KEY_FRAME: Final = 1  # AV_PICTURE_TYPE_I
 _ANY_KIND: Final = 0
 
@@ -51,7 +53,7 @@ class Movie:
         """Width and height of its pictures."""
         self.frames = 0
         """Pictures added."""
-        self._keeps = options.fallback is not None  # some ten pictures: nothing to hold without a reason
+        self._keeps = options.fallback not in (None, path.parent)  # some memory: not without a reason
         self._recent: deque[Shot] = deque()
         self.last = first
         """The picture added last."""
@@ -84,7 +86,6 @@ class Movie:
         for packet in self._stream.encode(None):
             self._put(packet)
         self.muxer.end()
-        self._recent.clear()
 
     def seal(self) -> None:
         """Make sure of it on the disk."""
@@ -96,9 +97,17 @@ class Movie:
 
     @property
     def unsafe(self) -> list[Shot]:
-        """What was added and cannot be read back yet, oldest first; with a fallback only, to go on there."""
-        count = self.frames - self.muxer.packets_safe
+        """What was added and is not known to be on the disk, oldest first: to be saved in the fallback.
+
+        Without a fallback nothing; with a disk that takes longer than usual, what there is memory for.
+        """
+        count = self.frames - self.muxer.packets_synced
         return list(self._recent)[-count:] if count else []
+
+    def keep_only(self, frames: int) -> None:
+        """Once abandoned: cut the file back to the first so many frames, since the others are elsewhere."""
+        if frames < self.muxer.packets_safe:
+            self.muxer.keep_only(frames)
 
     def lasts_s(self, shot: Shot) -> float:
         """Say how long the file is when `shot` begins."""
@@ -125,8 +134,14 @@ class Movie:
         packet.duration = self.last.interval  # counts for the last one only; the encoder's is a guess
         self.muxer.put(packet)
         self._largest_packet = max(self._largest_packet, packet.size)
-        while len(self._recent) > self.frames - self.muxer.packets_safe:
+        while len(self._recent) > self.frames - self.muxer.packets_synced or self._has_too_many():
             self._recent.popleft()
+
+    def _has_too_many(self) -> bool:
+        """Whether more wait for a slow disk than memory is for; those not even in the file stay."""
+        width, height = self.size
+        fit = _KEPT_BYTES // (width * height * 3 // 2)
+        return len(self._recent) > max(fit, self.frames - self.muxer.packets_safe)
 
     def _add_stream(self, encoder: str, options: RecorderOptions) -> "VideoStream":
         rate = Fraction(options.fps).limit_denominator(1001)

@@ -1,6 +1,7 @@
 """A video container that stays readable while it grows: packets in, a file that survives out."""
 
 import contextlib
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ LAST_WORDS: Final = 1000
 """Bytes that the end of a container takes, besides `INDEX_ENTRY` bytes a packet."""
 INDEX_ENTRY: Final = 32
 
+_MARKS: Final = 1000
+"""Of packets not yet on the disk: where each ends."""
 _FIRST_HYBRID: Final = (61, 7, 100)  # FFmpeg 7.1: fragments while writing, an ordinary mp4 once closed
 
 
@@ -34,6 +37,10 @@ class SafeMuxer:
         self.packets = 0
         self.packets_safe = 0
         """Packets that can be read even if the process dies now."""
+        self.packets_synced = 0
+        """Packets that are known to be on the disk, where even a failing one keeps them."""
+        self._marks: deque[tuple[int, int]] = deque(maxlen=_MARKS)
+        self._synced_size = 0
         self._ended = False
         self._syncer: Syncer | None = None
         self._pause_s = pause_for(safety)
@@ -63,20 +70,21 @@ class SafeMuxer:
         self.container.mux_one(packet)
         if self.file.size > size:
             if self.packets:
-                self.packets_safe = self.packets
-                self.file.mark_safe()
+                self._mark_safe()
             if self._syncer is not None:
                 self._syncer.written()
         self.packets += 1
+        self._note_synced()
 
     def end(self) -> None:
         """Write the index and what was held back; a process that dies from here on costs no frame."""
         if not self._ended:
             self._ended = True
             self.container.close()
-            self.packets_safe = self.packets
             if self.packets:
-                self.file.mark_safe()
+                self._mark_safe()
+            if self._syncer is not None:
+                self._syncer.written()
 
     def seal(self) -> None:
         """Make an ordinary video of it, put all of it on the disk, and close. This waits for the disk."""
@@ -84,14 +92,44 @@ class SafeMuxer:
             self._syncer.close()
         self._check()
         self.file.finish()
+        self._note_synced()
 
     def abandon(self) -> None:
         """After an error: keep what is safe and release everything. Raises nothing."""
         if self._syncer is not None:
-            self._syncer.close()
+            self._syncer.close(last=True)
+        self._note_synced()
         self.file.abandon()
         with contextlib.suppress(OSError, ValueError, av.FFmpegError):
             self.container.close()
+
+    def keep_only(self, packets: int) -> None:
+        """Cut an abandoned file back to so many packets, of those not known to be on the disk."""
+        if packets == self.packets_synced:
+            self.file.cut(self._synced_size)
+        for count, size in self._marks:
+            if count == packets:
+                self.file.cut(size)
+
+    def kept(self, packets: int) -> str:
+        """Say what is left of an abandoned file that keeps so many packets."""
+        if not (packets and self.file.is_in_place):
+            return "Nothing of it was kept."
+        if packets > self.packets_synced:
+            return (
+                f"Its first {packets} frames are readable in {self.file.path}; the disk has confirmed "
+                f"{self.packets_synced} of them."
+            )
+        return f"Its first {packets} frames are safe and readable in {self.file.path}."
+
+    def _mark_safe(self) -> None:
+        self.packets_safe = self.packets
+        self.file.mark_safe()
+        self._marks.append((self.packets, self.file.size))
+
+    def _note_synced(self) -> None:
+        while self._marks and self._marks[0][1] <= self.file.synced_size:
+            self.packets_synced, self._synced_size = self._marks.popleft()
 
     def _check(self) -> None:
         if self._syncer is not None:

@@ -61,7 +61,7 @@ class RecorderOptions:
     segment: Segment | None = None
     """None: one file."""
     fallback: Path | None = None
-    """Folder to go on in when recording fails."""
+    """Folder to go on in when recording fails, and to begin in where it cannot begin."""
     made: str = "Annotated"
     """What a file says was done to it."""
     room_s: float = 60.0

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import av
 
-from scr_live.errors import OutputUnwritableError
+from scr_live.errors import OutputUnwritableError, SinkError
 from scr_live.events import EventKind, Journal
+from scr_live.sinks.finishing import Patience
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, Template
 from scr_live.sinks.raw_writer import RawWriter
-from scr_live.sinks.targets import Names, check_fallback, check_target
+from scr_live.sinks.space import DiskWatch
+from scr_live.sinks.targets import Names, place_to_begin
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -29,7 +31,7 @@ class RawPacketRecorder:
     Those three are called from one thread at a time, the source's. A file begins with a key frame; each
     `begin` after the first makes a new one, and so does a failure with a fallback. Packets for which the disk
     is too slow are dropped up to the next key frame, counted and told. Leaving the `with` writes what still
-    waits, and raises a SinkError if the recording had ended for good.
+    waits, and raises a SinkError if the recording had ended for good and `check()` has not said so.
     """
 
     def __init__(  # noqa: PLR0913 - what surrounds a recording
@@ -39,23 +41,26 @@ class RawPacketRecorder:
         *,
         source_path: Path | None = None,
         journal: Journal | None = None,
+        disk: DiskWatch | None = None,
         most_bytes: int = MOST_BYTES,
-        patience_s: float = 10.0,
     ) -> None:
-        """patience_s: how long the disk may take nothing at the end."""
+        """disk: for tests."""
         options = options or RecorderOptions()
         names = Names(path, numbered=options.segment is not None, force=options.force)
-        check_target(names.first, force=options.force, source_path=source_path)
-        check_fallback(options.fallback, path.parent)
+        start = place_to_begin(names.first, options, source_path=source_path)
         self._journal = journal or Journal()
-        self._writer = RawWriter(path, options, names=names, journal=self._journal)
+        self._names = names
+        self._writer = RawWriter(
+            options, names=names, start=start, journal=self._journal, disk=disk or DiskWatch()
+        )
         self._backlog = Backlog(most_bytes=most_bytes)
-        self._patience_s = patience_s
         self._thread: threading.Thread | None = None
         self._is_open = False
         self._waits_for_key = True
+        self._came = 0
         self._missing = 0
-        self._refusals: list[str] = []
+        self._told = False
+        self._more_problems: list[str] = []
         self.takes_packets: bool | None = None
         """None: no source was opened yet. False: this one cannot be copied; record its frames instead."""
         self.packets_dropped = 0
@@ -72,15 +77,20 @@ class RawPacketRecorder:
         return list(self._writer.paths)
 
     @property
-    def bytes(self) -> int:
-        """How much was written, over all files."""
-        return self._writer.bytes
+    def packets_written(self) -> int:
+        """How many all files hold."""
+        return self._writer.packets
+
+    @property
+    def failure(self) -> SinkError | None:
+        """What ended the recording for good."""
+        return self._writer.failure
 
     @property
     def problems(self) -> list[str]:
         """What the recording survived, and what ended it."""
         dropped = f"{self.packets_dropped} packets are missing in the raw recording: the disk was too slow."
-        return [*self._writer.problems, *self._refusals, *([dropped] if self.packets_dropped else [])]
+        return [*self._writer.problems, *self._more_problems, *([dropped] if self.packets_dropped else [])]
 
     def begin(self, stream: "VideoStream") -> None:
         """A source was opened, or opened anew; `stream` may be closed at any time after the call."""
@@ -103,6 +113,7 @@ class RawPacketRecorder:
         """A packet was read; it is copied and stays the source's."""
         if not self._is_open or not packet.size:
             return
+        self._came += 1
         if self._waits_for_key and not packet.is_keyframe:
             self._drop(1 if self._missing else 0)  # before the first key frame nothing is missing
             return
@@ -119,29 +130,57 @@ class RawPacketRecorder:
             self._tell_gap()
             self._backlog.put(None)
 
+    def check(self) -> None:
+        """Raise what ended the recording for good, if anything did; then the end does not once more."""
+        if self.failure is not None:
+            self._told = True
+            raise self.failure
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what waits, and finish the file."""
+        """Write what waits, and finish the file. An error that is under way gets a note instead."""
         self.end()
         self._backlog.close()
-        self._wait_for_the_disk()
-        if self._writer.failure is not None:
-            raise self._writer.failure
+        stuck = self._stuck()
+        if stuck is None:
+            self._names.release()
+        failure = stuck or self.failure or self._emptiness()
+        if failure is None or self._told:
+            return
+        if error is None:
+            raise failure
+        error.add_note(str(failure))
 
-    def _wait_for_the_disk(self) -> None:
-        """Wait as long as it takes something; the thread is a daemon, and must not keep the process."""
+    def _stuck(self) -> SinkError | None:
+        """Wait as long as the disk takes something; the thread is a daemon, and must not keep the process."""
         while self._thread is not None and self._thread.is_alive():
             waiting = len(self._backlog)
-            self._thread.join(self._patience_s)
+            self._thread.join(Patience().left_s)
             if self._thread.is_alive() and len(self._backlog) == waiting:
-                raise OutputUnwritableError(
-                    f"The raw recording {self.path} was not ended: the disk does not answer. What is on it "
-                    "is readable, and `scr-live repair` makes an ordinary video of it."
+                cause = "the disk has not answered"
+                self._journal.tell(EventKind.RECORDING_FAILED, path=str(self.path), cause=cause)
+                return self._problem(
+                    f"The raw recording {self.path} was not ended: {cause}. What is on it is readable, and "
+                    "`scr-live repair` makes an ordinary video of that."
                 )
+        return None
+
+    def _emptiness(self) -> SinkError | None:
+        if self.paths or not self._came:
+            return None
+        return self._problem(
+            f"The raw recording {self.path} holds nothing: {self._came} packets came in, and a file begins "
+            "with a key frame, of which none was among them. Record longer, or have the source send key "
+            "frames more often."
+        )
+
+    def _problem(self, text: str) -> SinkError:
+        self._more_problems.append(text)
+        return OutputUnwritableError(text)
 
     def _write(self) -> None:
         for item in self._backlog:
@@ -157,7 +196,7 @@ class RawPacketRecorder:
     def _refuse(self, codec: str, why: str) -> None:
         """Once packets were copied there is no other way; before, the frames can be recorded instead."""
         if self.takes_packets:
-            self._refusals.append(f"The raw recording misses what came as {codec}: {why}.")
+            self._more_problems.append(f"The raw recording misses what came as {codec}: {why}.")
         else:
             self.takes_packets = False
 

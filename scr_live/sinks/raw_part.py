@@ -1,7 +1,8 @@
 """One file of packets as they came in: their times made to fit, their codec to the container."""
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -21,6 +22,8 @@ _BACK_S: Final = 0.5
 _AHEAD_S: Final = 10.0
 _REORDERED_S: Final = 0.2
 """So much earlier than shown a packet is decoded if its source does not say: room for five B-frames."""
+_KEPT_BYTES: Final = 64_000_000
+"""Of packets that the disk has not confirmed."""
 _ROOMIEST: Final = ".mkv"
 _USUAL_INTERVAL: Final = TICKS_PER_S // 25
 
@@ -65,6 +68,17 @@ class Arrival:
         return cls(copy, _seconds(packet.pts, packet), _seconds(packet.dts, packet), time.perf_counter())
 
 
+@dataclass(slots=True)
+class _Group:
+    """A key frame and what follows it, kept until the disk has confirmed it."""
+
+    first: int
+    """How many packets of the file are before it."""
+    begins_at: int | None = None
+    """Bytes before it, if the container keeps them apart."""
+    arrivals: list[Arrival] = field(default_factory=list)
+
+
 class RawPart:
     """An open file that begins with a key frame at time 0. One thread at a time.
 
@@ -76,6 +90,9 @@ class RawPart:
         self._clock = PacketClock()
         self._group_began_at = 0
         self._largest_group = 0
+        self._keeps = options.fallback not in (None, path.parent)
+        self._groups: deque[_Group] = deque()
+        self._kept_bytes = 0
         self.muxer = SafeMuxer(path, safety=options.safety, force=force, note=made_by("Recorded"))
         try:
             self._stream = self.muxer.container.add_stream_from_template(template.stream, opaque=True)
@@ -107,7 +124,11 @@ class RawPart:
             size = self.muxer.file.size
             self._largest_group = max(self._largest_group, size - self._group_began_at)
             self._group_began_at = size
+        if self._keeps:
+            self._keep(arrival)
         self.muxer.put(packet)
+        if self._keeps:
+            self._forget_confirmed()
 
     def finish(self) -> None:
         """Make an ordinary video of it. This waits for the disk."""
@@ -117,6 +138,42 @@ class RawPart:
     def abandon(self) -> None:
         """After an error: keep what is safe and release everything. Raises nothing."""
         self.muxer.abandon()
+        self._forget_confirmed()
+
+    @property
+    def unsafe(self) -> list[Arrival]:
+        """What the disk has not confirmed, from the key frame before it on; with a fallback only."""
+        return [arrival for group in self._groups for arrival in group.arrivals]
+
+    @property
+    def safe_packets(self) -> int:
+        """How many can be read, without those that are to be saved elsewhere."""
+        first = self._groups[0] if self._groups else None
+        is_cut = first is not None and first.begins_at is not None
+        return min(self.muxer.packets_safe, first.first) if first and is_cut else self.muxer.packets_safe
+
+    def keep_only_safe(self) -> None:
+        """Once abandoned: cut off what is elsewhere now."""
+        if self._groups and self._groups[0].begins_at is not None:
+            self.muxer.file.cut(self._groups[0].begins_at)
+
+    def _keep(self, arrival: Arrival) -> None:
+        if arrival.packet.is_keyframe:
+            self._groups.append(_Group(self.muxer.packets, None if self.muxer.packets else 0))
+        if self._groups:  # else too much had come since the last key frame
+            self._groups[-1].arrivals.append(arrival)
+            self._kept_bytes += arrival.packet.size
+
+    def _forget_confirmed(self) -> None:
+        muxer = self.muxer
+        if self._groups and self._groups[-1].first == muxer.packets_safe and muxer.packets_safe:
+            self._groups[-1].begins_at = muxer.file.size
+        ends = [*(group.first for group in self._groups), muxer.packets][1:]
+        for end in ends:
+            if end > muxer.packets_synced and self._kept_bytes <= _KEPT_BYTES:
+                break
+            gone = self._groups.popleft()
+            self._kept_bytes -= sum(arrival.packet.size for arrival in gone.arrivals)
 
 
 class PacketClock:

@@ -1,6 +1,6 @@
 """The files of a raw recording, as its writer's thread makes them."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 
@@ -8,7 +8,11 @@ from scr_live.errors import OutputUnwritableError, SinkError
 from scr_live.events import EventKind, Journal
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.raw_part import Arrival, RawPart, Template
-from scr_live.sinks.targets import Names, reason
+from scr_live.sinks.space import DiskWatch
+from scr_live.sinks.targets import Names, Start, reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class RawWriter:
@@ -17,26 +21,31 @@ class RawWriter:
     It raises nothing: what it survived, and what ended it, stands in `problems`, the latter in `failure` too.
     """
 
-    def __init__(self, path: Path, options: RecorderOptions, *, names: Names, journal: Journal) -> None:
+    def __init__(
+        self, options: RecorderOptions, *, names: Names, start: Start, journal: Journal, disk: DiskWatch
+    ) -> None:
         self._options = options
         self._names = names
         self._journal = journal
-        self._suffix = path.suffix
-        self._folder = path.parent
+        self._disk = disk
+        self._suffix = names.first.suffix
+        self._start = start
+        self._folder = start.folder
         self._template: Template | None = None
         self._part: RawPart | None = None
         self._cause = "start"
         self._bytes_before = 0
-        self.path = names.first
+        self._packets_before = 0
+        self.path = start.folder / names.first.name
         self.paths: list[Path] = []
-        self.problems: list[str] = []
+        self.problems = [start.problem] if start.problem else []
         self.failure: SinkError | None = None
 
     @property
-    def bytes(self) -> int:
-        """How much was written, over all files."""
+    def packets(self) -> int:
+        """How many all files hold."""
         part = self._part
-        return self._bytes_before + (part.muxer.file.size if part else 0)
+        return self._packets_before + (part.muxer.packets if part else 0)
 
     def begin(self, template: Template) -> None:
         """A source was opened: the next packet begins a file."""
@@ -46,22 +55,38 @@ class RawWriter:
 
     def put(self, arrival: Arrival) -> None:
         """Write a packet; a new file waits for a key frame."""
-        for _ in range(2):  # a key frame that could not be written here begins the file in the fallback
-            if self.failure is not None or self._template is None:
-                return
-            try:
-                self._put(arrival, self._template)
-            except (OSError, av.FFmpegError) as error:
-                self._fail(error)
-            else:
-                return
+        if self.failure is not None or self._template is None:
+            return
+        try:
+            self._put(arrival, self._template)
+        except (OSError, av.FFmpegError) as error:
+            self._go_on_elsewhere(error, [arrival])
 
     def end(self) -> None:
         """Finish the open file, if there is one."""
         try:
             self._finish_part()
         except (OSError, av.FFmpegError) as error:
-            self._fail(error)
+            self._go_on_elsewhere(error, [])
+            self.end()
+
+    def _go_on_elsewhere(self, error: OSError | av.FFmpegError, arrivals: list[Arrival]) -> None:
+        """Go on in the fallback, if there is one, with what the disk had not confirmed."""
+        failed, template = self._part, self._template
+        self._fail(error)
+        if self.failure is not None or template is None:
+            return
+        unsafe = failed.unsafe if failed else []
+        try:
+            for arrival in [*unsafe, *(each for each in arrivals if each not in unsafe)]:
+                self._put(arrival, template)
+        except (OSError, av.FFmpegError) as second:
+            self._fail(second)
+            return
+        if failed is not None and unsafe:
+            failed.keep_only_safe()
+            if not failed.safe_packets and failed.path in self.paths:
+                self.paths.remove(failed.path)
 
     def _put(self, arrival: Arrival, template: Template) -> None:
         is_key = arrival.packet.is_keyframe
@@ -72,6 +97,8 @@ class RawWriter:
             self._part = self._begin_part(template)
         if self._part is not None:
             self._part.put(arrival)
+            written = self._bytes_before + self._part.muxer.file.size
+            self._disk.watch(self._folder, written, journal=self._journal)
 
     def _is_full(self) -> bool:
         part, segment = self._part, self._options.segment
@@ -87,6 +114,7 @@ class RawWriter:
         self._part.finish()
         part, self._part = self._part, None
         self._bytes_before += part.muxer.file.size
+        self._packets_before += part.muxer.packets
         self._journal.tell(
             EventKind.RECORDING_ENDED,
             path=str(part.path),
@@ -95,6 +123,9 @@ class RawWriter:
         )
 
     def _begin_part(self, template: Template) -> RawPart:
+        if self._cause == "start" and self._start.problem:
+            cause, self._cause = self._start.problem, "fallback"
+            self._journal.tell(EventKind.RECORDING_FAILED, path=str(self._names.first), cause=cause)
         suffix = template.suffix_for(self._suffix)
         self.path, may_replace = self._names.next(self._folder, suffix=suffix)
         if suffix != self._suffix and not self.paths:
@@ -112,7 +143,7 @@ class RawWriter:
         self._journal.tell(EventKind.RECORDING_FAILED, path=str(self.path), cause=reason(error))
         problem = f"The raw recording {self.path} failed: {reason(error)}."
         if part is not None:
-            problem += self._abandon(part)
+            problem += f" {self._abandon(part)}"
         fallback = self._options.fallback
         if fallback is None or self._folder == fallback:
             problem += " Free space, or choose another place."
@@ -120,15 +151,16 @@ class RawWriter:
         else:
             self._folder = fallback
             self._cause = "fallback"
-            problem += f" It goes on in {fallback} with the next key frame."
+            problem += f" It goes on in {fallback}."
         self.problems.append(problem)
 
     def _abandon(self, part: RawPart) -> str:
         """Cut the file back to what is readable; say what that is."""
         part.abandon()
         self._bytes_before += part.muxer.file.size
-        safe = part.muxer.packets_safe
-        if safe and part.muxer.file.is_in_place:
-            return f" Its first {safe} frames are safe and readable."
-        self.paths.remove(part.path)
-        return ""
+        safe = part.safe_packets
+        if part.muxer.packets_safe and part.muxer.file.is_in_place:
+            self._packets_before += safe
+        else:
+            self.paths.remove(part.path)
+        return part.muxer.kept(safe)

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from av.codec import Codec
 
 from scr_live.errors import SinkError
-from scr_live.events import EventKind, Journal
+from scr_live.events import Journal
 from scr_live.frames import Picture
 from scr_live.sinks.clock import Clock
 from scr_live.sinks.encoding import (
-    BITS_A_PIXEL,
     TICKS_PER_S,
     Converter,
     choose_encoder,
@@ -22,12 +21,10 @@ from scr_live.sinks.encoding import (
 from scr_live.sinks.movie import Shot
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.reel import Reel
-from scr_live.sinks.space import DiskWatch, check_room
-from scr_live.sinks.targets import Names, check_fallback, check_target
+from scr_live.sinks.space import DiskWatch
+from scr_live.sinks.targets import Names, place_to_begin
 
 __all__ = ["Recorder", "RecorderOptions", "RecordingState"]
-
-_USUAL_SIZE: Final = (1280, 720)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +67,14 @@ class Recorder:
         """size: width and height of the pictures, if known already. disk: for tests."""
         self._options = options or RecorderOptions()
         names = Names(path, numbered=self._options.segment is not None, force=self._options.force)
-        check_target(names.first, force=self._options.force, source_path=source_path)
-        check_fallback(self._options.fallback, path.parent)
-        _check_room(path.parent, self._options, size or _USUAL_SIZE)
+        start = place_to_begin(names.first, self._options, source_path=source_path, size=size)
         encoder = choose_encoder(self._options.encoder)
         self._journal = journal or Journal()
         self._converter = Converter(pixel_format(Codec(encoder, "w")))
         self._clock = Clock(nominal_fps=self._options.nominal_fps)
-        self._reel = Reel(path, encoder, self._options, names=names, journal=self._journal)
+        self._reel = Reel(encoder, self._options, names=names, start=start, journal=self._journal)
         self._disk = disk or DiskWatch()
         self._ended = False
-        self._end = ""
         self.frames_written = 0
 
     @property
@@ -95,7 +89,7 @@ class Recorder:
 
     @property
     def problems(self) -> list[str]:
-        """What the recording survived, a sentence or two each; complete once it is closed."""
+        """What the recording survived and what ended it, a sentence or two each; complete once closed."""
         return list(self._reel.problems)
 
     def write(self, picture: Picture) -> None:
@@ -105,13 +99,11 @@ class Recorder:
         shot = self._shot(picture)
         try:
             self._reel.put(shot)
-        except SinkError as error:
+        except SinkError:
             self._ended = True
-            self._end = str(error)
             raise
         self.frames_written += 1
-        if self._disk.note(self._reel.folder, self._reel.bytes):
-            self._tell_low(shot.stream_s)
+        self._disk.watch(self._reel.folder, self._reel.bytes, journal=self._journal, stream_s=shot.stream_s)
 
     def state(self) -> RecordingState:
         """Say how it does; from any thread, and cheap."""
@@ -122,7 +114,7 @@ class Recorder:
             bytes=self._reel.bytes,
             free_bytes=self._disk.free_bytes,
             hours_left=self._disk.hours_left,
-            problem=self._end or (problems[-1] if problems else ""),
+            problem=problems[-1] if problems else "",
         )
 
     def __enter__(self) -> Self:
@@ -140,19 +132,3 @@ class Recorder:
         ticks = self._clock.ticks(picture.frame)
         stream_s = self._clock.origin_s + ticks / TICKS_PER_S
         return Shot(image, ticks, interval=self._clock.interval, stream_s=stream_s)
-
-    def _tell_low(self, stream_s: float) -> None:
-        self._journal.tell(
-            EventKind.DISK_LOW,
-            stream_s=stream_s,
-            folder=str(self._reel.folder),
-            free_bytes=self._disk.free_bytes,
-            hours_left=None if self._disk.hours_left is None else round(self._disk.hours_left, 2),
-        )
-
-
-def _check_room(folder: Path, options: RecorderOptions, size: tuple[int, int]) -> None:
-    bytes_a_second = BITS_A_PIXEL * size[0] * size[1] * options.fps / 8
-    check_room(
-        folder, bytes_a_second * options.room_s, what=f"Recording for the first {options.room_s:.0f} s"
-    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from scr_live.errors import OutputUnwritableError
+from scr_live.events import EventKind, Journal
 
 LOW_H: Final = 0.25
 """From here on the disk counts as low."""
@@ -81,6 +82,20 @@ class DiskWatch:
         if self.hours_left is not None:
             self.is_low = self.hours_left < (_RECOVERED_H if was_low else LOW_H)
         return self.is_low and not was_low
+
+    def watch(
+        self, folder: Path, written_bytes: int, *, journal: Journal, stream_s: float | None = None
+    ) -> None:
+        """Look as `note()` does, and tell `journal` if the disk became low."""
+        if self.note(folder, written_bytes):
+            hours_left = None if self.hours_left is None else round(self.hours_left, 2)
+            journal.tell(
+                EventKind.DISK_LOW,
+                stream_s=stream_s,
+                folder=str(folder),
+                free_bytes=self.free_bytes,
+                hours_left=hours_left,
+            )
 
     def _hours_left(self) -> float | None:
         (first, before), (last, after) = self._looks[0], self._looks[-1]

@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from scr_live.sinks.options import Safety
 
@@ -17,6 +16,7 @@ class Syncer:
 
     `written()` and `check()` never wait for the disk. A `sync` that raises OSError is called no more: what
     the system could not write it may have forgotten, and a second call would say that all is well.
+    ValueError, since the file is closed by now, ends it too.
     """
 
     def __init__(self, sync: Callable[[], None], *, pause_s: float) -> None:
@@ -26,16 +26,11 @@ class Syncer:
         self._written = 0
         self._synced = 0
         self._ends = False
+        self._has_last = False
         self._error: OSError | None = None
         # A daemon, because a disk that does not answer must not keep the process.
         self._thread = threading.Thread(target=self._run, name="recorder-sync", daemon=True)
         self._thread.start()
-
-    @property
-    def behind(self) -> int:
-        """How many calls of `written()` are not known to be on the disk."""
-        with self._change:
-            return self._written - self._synced
 
     def written(self) -> None:
         """Say that there is something new to be synced."""
@@ -48,21 +43,14 @@ class Syncer:
         if self._error is not None:
             raise self._error
 
-    def close(self) -> bool:
-        """End the thread without a last sync. False: the disk has not answered within a second."""
+    def close(self, *, last: bool = False) -> None:
+        """End the thread; with a `last` sync of what is new. A disk is waited for a second at most."""
         with self._change:
-            self._ends = True
+            self._ends, self._has_last = True, last
             self._change.notify_all()
         self._thread.join(_JOIN_S)
-        return not self._thread.is_alive()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        with self._change:
+            self._has_last = False
 
     def _run(self) -> None:
         while (target := self._next()) is not None:
@@ -70,6 +58,8 @@ class Syncer:
                 self._sync()
             except OSError as error:
                 self._error = error
+                return
+            except ValueError:
                 return
             with self._change:
                 self._synced = target
@@ -79,7 +69,8 @@ class Syncer:
         """Wait for something new; None: the end."""
         with self._change:
             self._change.wait_for(lambda: self._ends or self._written > self._synced)
-            return None if self._ends else self._written
+            is_over = self._ends and not (self._has_last and self._written > self._synced)
+            return None if is_over else self._written
 
 
 def pause_for(safety: Safety) -> float:

@@ -19,9 +19,15 @@ LOST_SHARE: Final = 0.001
 """Of the captured frames: those that a loaded machine may drop before they are composed."""
 JUDGED_FROM_S: Final = 900.0
 """After the warm-up: a slope over less says nothing of an hour."""
+NOTICED_S: Final = 1.0
+"""From the beginning of a fault to the event that says so."""
 PAUSE_S: Final = 1.25
 """A loss is noticed after a second at most; then pictures come that say so."""
 RECOVERED_S: Final = 2.0
+AI_OPENED_S: Final = 5.0
+"""After the fault and the back-off: a process is started, a model is loaded, a frame is answered."""
+AI_LAST_S: Final = 60.0
+"""The end of a soak, in which the model must have answered."""
 MORE_ALLOWED: Final = 2
 """Threads, files: the difference that a fault which is going on makes."""
 
@@ -34,10 +40,21 @@ class Check:
     limit: str
     found: str
     passed: bool
+    """Whether it was kept, or may have been."""
+    is_sure: bool = True
+    """False: it was not broken for certain, and not kept for certain either."""
+
+    @property
+    def verdict(self) -> str:
+        """In a word or two."""
+        if not self.passed:
+            return "broken"
+        return "kept" if self.is_sure else "not settled"
 
     def as_dict(self) -> dict[str, object]:
         """Return what stands in the report."""
-        return {"name": self.name, "limit": self.limit, "found": self.found, "passed": self.passed}
+        told = {"name": self.name, "limit": self.limit, "found": self.found}
+        return {**told, "passed": self.passed, "verdict": self.verdict}
 
 
 def checks(report: "Report") -> list[Check]:
@@ -46,6 +63,7 @@ def checks(report: "Report") -> list[Check]:
         Check("errors of the run", "none", report.failure or "none", not report.failure),
         *_video(report),
         *_signal(report),
+        *_model(report),
         *_growth(report, "memory", unit="MB", found=report.memory, limit=_memory_limit_mb(report)),
         *_growth(report, "median video delay", unit="ms", found=report.delay, limit=DELAY_MS_PER_H),
         *_constant(report, "threads", lambda use: use.threads),
@@ -75,11 +93,50 @@ def _signal(report: "Report") -> list[Check]:
         return []
     away = [one for one in losses[:-1] if one.back_at_s is None]
     longest_s = max((one.recovered_s for one in losses if one.recovered_s is not None), default=0.0)
+    noticed_s = max((one.noticed_s for one in losses if one.noticed_s is not None), default=0.0)
+    strange = [f"at {one.lost_at_s:.1f} s" for one in losses if one.kind is None]
     back = f"{len(losses) - len(away)} of {len(losses)}"
     return [
+        Check("losses of the signal without a fault", "none", ", ".join(strange) or "none", not strange),
+        Check("longest until noticed", f"{NOTICED_S:g} s", f"{noticed_s:.2f} s", noticed_s <= NOTICED_S),
         Check("losses of the signal that ended", "all", back, not away),
         Check("longest return", f"{RECOVERED_S:g} s", f"{longest_s:.2f} s", longest_s <= RECOVERED_S),
     ]
+
+
+def _model(report: "Report") -> list[Check]:
+    """Every failure is answered after, but for one whose time is not up when the soak ends."""
+    return [*_answers(report), *_last_answers(report)]
+
+
+def _answers(report: "Report") -> list[Check]:
+    outages = report.outages
+    if not outages:
+        return []
+    gone = [one for one in outages if one.back_at_s is None and one.overdue_s > AI_OPENED_S]
+    longest_s = max((one.overdue_s for one in outages if one.back_at_s is not None), default=0.0)
+    back = f"{len(outages) - len(gone)} of {len(outages)}"
+    return [
+        Check("failures of the model that ended", "all", back, not gone),
+        Check(
+            "longest return of the model, less its back-off",
+            f"{AI_OPENED_S:g} s",
+            f"{longest_s:.2f} s",
+            longest_s <= AI_OPENED_S,
+        ),
+    ]
+
+
+def _last_answers(report: "Report") -> list[Check]:
+    if not report.samples:
+        return []
+    last = report.samples[-1]
+    before = [one for one in report.samples if one.at_s <= last.at_s - AI_LAST_S]
+    captured, inferred = last.captured, last.inferred
+    if before:
+        captured, inferred = captured - before[-1].captured, inferred - before[-1].inferred
+    told = f"{inferred} of {captured}"
+    return [Check("frames inferred in the last minute", "some", told, inferred > 0 or captured == 0)]
 
 
 def _memory_limit_mb(report: "Report") -> float:
@@ -88,11 +145,20 @@ def _memory_limit_mb(report: "Report") -> float:
 
 
 def _growth(report: "Report", name: str, *, unit: str, found: Slope | None, limit: float) -> list[Check]:
-    """Growth fails if all of its 95 % interval is above the limit."""
+    """Growth fails if all of its 95 % interval is above the limit, and is kept if all of it is below."""
     if found is None or not report.is_long:
         return []
-    told = f"{found.per_h:+.2f} {unit} an hour ({found.low_per_h:+.2f} to {found.high_per_h:+.2f})"
-    return [Check(f"growth of {name}", f"{limit:.1f} {unit} an hour", told, found.low_per_h <= limit)]
+    interval = f"95 %: {found.low_per_h:+.2f} to {found.high_per_h:+.2f}"
+    told = f"{found.per_h:+.2f} {unit} an hour ({interval})"
+    return [
+        Check(
+            f"growth of {name}",
+            f"not for certain above {limit:.1f} {unit} an hour",
+            told,
+            found.low_per_h <= limit,
+            is_sure=found.low_per_h > limit or found.high_per_h <= limit,
+        )
+    ]
 
 
 def _constant(report: "Report", name: str, what: Callable[[Usage], int]) -> list[Check]:
@@ -114,8 +180,9 @@ def _recording(report: "Report") -> list[Check]:
     if report.readable is None:
         return []
     told = f"{report.readable} of {report.stats.recorded}"
+    whole = report.readable == report.stats.recorded
+    damaged = "; ".join(report.unreadable)
     return [
-        Check(
-            "recorded pictures that are in the files", "all", told, report.readable == report.stats.recorded
-        )
+        Check("recorded files that cannot be read", "none", damaged or "none", not damaged),
+        Check("recorded pictures that are in the files", "all", told, whole),
     ]

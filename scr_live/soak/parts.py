@@ -92,12 +92,16 @@ def open_recorder(config: SoakConfig, journal: Journal) -> AbstractContextManage
     return Recorder(config.record / "soak.mp4", options, journal=journal)
 
 
-def pictures_in(paths: Iterable[Path]) -> int:
-    """How many pictures these files hold, by their packets."""
+def pictures_in(paths: Iterable[Path]) -> tuple[int, list[str]]:
+    """How many pictures these files hold, by their packets; and which of them cannot be read, and why."""
     import av  # noqa: PLC0415 - heavy
 
-    count = 0
+    count, unreadable = 0, []
     for path in paths:
-        with av.open(str(path)) as container:
-            count += sum(packet.size > 0 for packet in container.demux(video=0))
-    return count
+        try:
+            with av.open(str(path)) as container:
+                for packet in container.demux(video=0):
+                    count += packet.size > 0
+        except (av.FFmpegError, OSError, IndexError) as error:  # the last: it has no video
+            unreadable.append(f"{path.name}: {error}")
+    return count, unreadable

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from scr_live.heap import resident_bytes
+
 _MB = 1 << 20
 _PROC = Path("/proc")
 
@@ -29,11 +31,11 @@ def usage() -> Usage | None:
     try:
         children = _children()
         return Usage(
-            memory_mb=_resident_mb("self"),
+            memory_mb=resident_bytes() / _MB,
             threads=len(os.listdir(_PROC / "self" / "task")),  # noqa: PTH208 - names will do
             files=len(os.listdir(_PROC / "self" / "fd")) - 1,  # noqa: PTH208 - less the one of this look
             children=len(children),
-            children_mb=sum(map(_resident_mb, children)),
+            children_mb=sum(map(_child_mb, children)),
         )
     except OSError:
         return None
@@ -49,11 +51,8 @@ def _children() -> list[str]:
     return found
 
 
-def _resident_mb(process: str) -> float:
+def _child_mb(process: str) -> float:
     try:
-        pages = int((_PROC / process / "statm").read_text().split()[1])
-    except OSError:
-        if process == "self":
-            raise
-        return 0.0  # a child that has just ended
-    return pages * os.sysconf("SC_PAGE_SIZE") / _MB
+        return resident_bytes(process) / _MB
+    except OSError:  # it has just ended
+        return 0.0

@@ -10,6 +10,7 @@ from scr_live.machine import machine_facts
 from scr_live.pipeline.stats import RunStats
 from scr_live.soak.checks import JUDGED_FROM_S, Check, checks
 from scr_live.soak.config import SoakConfig
+from scr_live.soak.outages import Outage
 from scr_live.soak.recoveries import Recovery
 from scr_live.soak.samples import COLUMNS, Sample
 from scr_live.soak.slopes import Slope, slope
@@ -37,6 +38,10 @@ class Report:
     out_of_order: int
     readable: int | None
     """Pictures in the files of the recording; None: nothing was recorded."""
+    outages: Sequence[Outage] = ()
+    """Of the model."""
+    unreadable: Sequence[str] = ()
+    """Files of the recording that cannot be read, with the reason."""
 
     @property
     def warm(self) -> Sequence[Sample]:
@@ -99,8 +104,10 @@ class Report:
                 "dropped": self.stats.dropped,
                 "recorded": self.stats.recorded,
                 "readable": self.readable,
+                "unreadable": list(self.unreadable),
             },
             "recoveries": _recovered(self.recoveries),
+            "outages": _answered(self.outages),
             "growth": {
                 "memory_mb": None if self.memory is None else self.memory.as_dict(),
                 "delay_ms": None if self.delay is None else self.delay.as_dict(),
@@ -145,6 +152,16 @@ def _recovered(recoveries: Sequence[Recovery]) -> dict[str, object]:
         "noticed_s": _range(noticed),
         "recovered_s": _range(recovered),
         "each": [one.as_dict() for one in recoveries],
+    }
+
+
+def _answered(outages: Sequence[Outage]) -> dict[str, object]:
+    back = [one for one in outages if one.back_at_s is not None]
+    return {
+        "failures": len(outages),
+        "back": len(back),
+        "overdue_s": _range(one.overdue_s for one in back),
+        "each": [one.as_dict() for one in outages],
     }
 
 

@@ -14,6 +14,7 @@ from scr_live.events import Journal
 from scr_live.faults.engine import injections_in
 from scr_live.pipeline.stats import Progress, RunStats
 from scr_live.soak.config import SoakConfig, check
+from scr_live.soak.outages import Failures, outages
 from scr_live.soak.parts import (
     chaos_source,
     open_engines,
@@ -51,11 +52,12 @@ def soak(
     stop = stop or threading.Event()
     images = phantom_images(config)
     began_at = datetime.now(UTC)
-    losses, probe = Losses(began_at), Probe()
-    journal = Journal(losses)
+    losses, model_failures, probe = Losses(began_at), Failures(began_at), Probe()
+    journal = Journal(losses, model_failures)
     finished: list[RunStats] = []
     injected: list[Injection] = []
     failures: list[ScrLiveError] = []
+    ended_at_s = 0.0
     with _kept(failures, after=finished), contextlib.ExitStack() as stack:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scr-live-soak-"))) / "engine"
         chaos = chaos_source(config, images)
@@ -70,6 +72,9 @@ def soak(
         until = time.perf_counter() + config.duration_s
 
         def heard(now: Progress) -> None:
+            nonlocal ended_at_s
+            if not stop.is_set():  # after that nobody owes an answer
+                ended_at_s = (datetime.now(UTC) - began_at).total_seconds()
             sampler.progress(now)
             if progress is not None:
                 progress(now)
@@ -93,6 +98,7 @@ def soak(
         finally:
             cut_short = time.perf_counter() < until
             injected += sorted([*chaos.injected, *injections_in(log)], key=lambda one: one.at_s)
+    readable, unreadable = (None, []) if recorder is None else pictures_in(recorder.paths)
     return Report(
         config=config,
         stats=finished[0],
@@ -103,7 +109,9 @@ def soak(
         recoveries=recoveries(losses.spans, injected),
         samples=sampler.samples,
         out_of_order=probe.out_of_order,
-        readable=None if recorder is None else pictures_in(recorder.paths),
+        readable=readable,
+        outages=outages(model_failures.spans, injected, losses.spans, ended_at_s=ended_at_s),
+        unreadable=unreadable,
     )
 
 

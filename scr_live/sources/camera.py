@@ -50,6 +50,7 @@ def open_device(
             open_container=lambda read_timeout_s: _open(device, name, options, read_timeout_s=read_timeout_s),
             open_timeout_s=options.open_timeout_s,
             read_timeout_s=options.read_timeout_s,
+            undecoded_timeout_s=options.undecoded_timeout_s,
             tap=tap,
         )
     )

@@ -1,6 +1,7 @@
 """One opening of a source, in a thread of its own. Standard library and our own records only."""
 
 from collections.abc import Callable, Iterable
+from math import inf
 from threading import Lock, Thread
 from time import monotonic
 from typing import Final
@@ -12,6 +13,9 @@ from scr_live.sources.handoff import Handoff
 CAPACITY: Final = 2
 """Frames that may wait for the consumer; the newest win."""
 
+MOST_SENTENCES: Final = 100
+"""Warnings of connections that are kept: some name times or numbers, and are never twice the same."""
+
 
 class Connection:
     """Opens, reads and closes a source in a daemon thread, so that nobody else waits inside it.
@@ -20,8 +24,11 @@ class Connection:
     raises in time, and `close` returns at once. After `close` no frame comes from it, even if it wakes up.
     """
 
-    def __init__(self, open_source: Callable[[], VideoSource], name: str) -> None:
+    def __init__(
+        self, open_source: Callable[[], VideoSource], name: str, *, opens_within_s: float = inf
+    ) -> None:
         self._open = open_source
+        self._opens_by = monotonic() + opens_within_s
         self._frames: Handoff[Frame] = Handoff(CAPACITY)
         self._lock = Lock()
         self._source: VideoSource | None = None
@@ -47,6 +54,16 @@ class Connection:
     def is_alive(self) -> bool:
         """Whether its thread has not ended yet."""
         return self._thread.is_alive()
+
+    @property
+    def receives(self) -> bool:
+        """Whether the source gets something, though no frame may come of it. Most cannot say."""
+        return bool(getattr(self._source, "receives", False))
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether its source is still being opened, and within the time for that."""
+        return self._source is None and self.is_alive and monotonic() < self._opens_by
 
     def take(self, timeout_s: float) -> Frame | None:
         """Wait for the next frame; None at its end. Raises what ended it, or TimeoutError."""
@@ -100,7 +117,7 @@ class Retired:
     def note(self, sentences: Iterable[str]) -> None:
         """Keep what an opening that failed had to say."""
         with self._lock:
-            self._warnings.update(dict.fromkeys(sentences))
+            self._keep(sentences)
 
     @property
     def ending(self) -> int:
@@ -131,16 +148,21 @@ class Retired:
             return self._dropped + sum(one.dropped for one in self._ending)
 
     def wait_gone(self, timeout_s: float) -> bool:
-        """Wait for all their threads to end."""
+        """Wait for all their threads to end; False if one hangs: to be still connecting is not to hang."""
         deadline = monotonic() + timeout_s
         with self._lock:
             ending = list(self._ending)
-        return all(one.wait_gone(deadline - monotonic()) for one in ending)
+        return all(one.wait_gone(deadline - monotonic()) or one.is_connecting for one in ending)
 
     def _count_ended(self) -> None:
         """Keep the sums of those that ended, and nothing else of them: there may be hundreds in a run."""
         for one in [one for one in self._ending if not one.is_alive]:
             self._ending.remove(one)
-            self._warnings.update(dict.fromkeys(one.warnings))
+            self._keep(one.warnings)
             self._decode_errors += one.decode_errors
             self._dropped += one.dropped
+
+    def _keep(self, sentences: Iterable[str]) -> None:
+        for sentence in sentences:
+            if len(self._warnings) < MOST_SENTENCES:
+                self._warnings[sentence] = None

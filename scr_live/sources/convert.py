@@ -91,6 +91,11 @@ class Deinterlacer:
     def __init__(self) -> None:
         self._graph: av.filter.Graph | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the video has shown itself as interlaced."""
+        return self._graph is not None
+
     def push(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
         """Return the frames that are ready, in order."""
         if self._graph is None:

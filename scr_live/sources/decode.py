@@ -52,6 +52,11 @@ class PacketDecoder:
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
         self._errors_in_a_row = 0
+        self.hurries = False
+        """Whether pictures that no other one needs may be left out, to catch up."""
+        self.skipped = 0
+        """Packets that gave no picture for that."""
+        self._skips = False
 
     def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[av.VideoFrame]:
         """Yield frames in display order; the empty packet at the end of a demuxer drains the decoder."""
@@ -67,6 +72,11 @@ class PacketDecoder:
         self._deinterlacer.flush()
 
     def _decoded(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
+        # Half a picture cannot be woven: of interlaced video all fields are wanted.
+        skips = self.hurries and not self._deinterlacer.is_on
+        if skips != self._skips:
+            packet.stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
+            self._skips = skips
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
@@ -80,6 +90,8 @@ class PacketDecoder:
             return []
         if frames:
             self._errors_in_a_row = 0
+        elif skips and packet.size:
+            self.skipped += 1
         self._troubles.decode_errors += sum(frame.is_corrupt for frame in frames)
         return frames
 
@@ -91,7 +103,11 @@ class PacketDecoder:
             # Everything behind (the field, the tracks, the recording) is of one size: a live source is to be
             # opened again, a file cannot be used as it is.
             kind = SourceChangedError if self._is_live else SourceUnreadableError
-            remedy = "Open it again." if self._is_live else "Split it there, or re-encode it to one size."
+            remedy = (
+                "It has to be opened anew."
+                if self._is_live
+                else "Split it there, or re-encode it to one size."
+            )
             raise kind(
                 f"Expected {self._size[0]}x{self._size[1]} throughout {self._name}, found "
                 f"{size[0]}x{size[1]} from some picture on. {remedy}"

@@ -6,13 +6,14 @@ a time-out of its own.
 
 from collections.abc import Iterator
 from threading import Lock
+from time import monotonic
 
 import av
 
 from scr_live.errors import SourceError, SourceUnreadableError
 from scr_live.frames import Frame
 from scr_live.sources import SourceInfo, VideoSource
-from scr_live.sources.reading import LiveTarget, Reader, silent
+from scr_live.sources.reading import LiveTarget, Reader, silent, undecoded
 
 __all__ = ["LiveSource", "LiveTarget"]
 
@@ -24,7 +25,9 @@ class LiveSource(VideoSource):
     """Pictures as they arrive; those not taken in time are dropped, counted in `dropped`.
 
     A source that knows its own length (a recording behind an address) is not live: it drops nothing, and its
-    end is an end. The end of a live one is a SourceLostError. Silence is a SourceTimeoutError.
+    end is an end. The end of a live one is a SourceLostError. Silence is a SourceTimeoutError: of packets, or
+    of pictures for the longer time of `undecoded_timeout_s`, since a decoder that is behind may have to wait
+    for a key frame. A picture is handed out only if it was decoded within LONGEST_DELAY_S of its arrival.
     """
 
     def __init__(self, target: LiveTarget) -> None:
@@ -71,6 +74,11 @@ class LiveSource(VideoSource):
         """Pictures that nobody took in time, or that could not be decoded in time."""
         return self._reader.dropped
 
+    @property
+    def receives(self) -> bool:
+        """Whether packets come at present, though pictures may not."""
+        return self._reader.receives
+
     def __iter__(self) -> Iterator[Frame]:
         while True:
             with self._lock:
@@ -80,7 +88,10 @@ class LiveSource(VideoSource):
             yield frame
 
     def close(self) -> None:
-        """End the iteration at once, from any thread. The device is free when the `with` has been left."""
+        """End the iteration at once, from any thread; no call of the tap is running then, and none comes.
+
+        The device is free when the `with` has been left.
+        """
         self._reader.close()
 
     def __exit__(self, *_: object) -> None:
@@ -88,7 +99,7 @@ class LiveSource(VideoSource):
 
     def _release(self) -> None:
         self.close()
-        if not self._reader.wait_gone(RELEASE_S):
+        if not self._reader.wait_gone(RELEASE_S) and self._reader.is_overdue:
             self._reader.troubles.warn(
                 f"{self._target.name} did not let go within {RELEASE_S:g} s; its driver or the name look-up "
                 "hangs. It is left behind and ends with the program."
@@ -100,11 +111,17 @@ class LiveSource(VideoSource):
         if self._first is not None:
             frame, self._first = self._first, None
             return frame
-        decoded = self._take(self._reader.silence_s)
+        decoded = self._take()
         return None if decoded is None else self._reader.builder.build(decoded)
 
     def _take_first(self) -> Frame:
-        decoded = self._take(self._target.open_timeout_s + self._target.read_timeout_s)
+        timeout_s = self._target.open_timeout_s + self._target.read_timeout_s
+        try:
+            decoded = self._reader.frames.take(timeout_s)
+        except SourceError:
+            raise
+        except TimeoutError as error:
+            raise self._why_nothing(timeout_s) from error
         if decoded is None:
             raise SourceUnreadableError(
                 f"Expected video from {self._target.name}, but it ended before one picture could be decoded. "
@@ -112,10 +129,24 @@ class LiveSource(VideoSource):
             )
         return self._reader.builder.build(decoded)
 
-    def _take(self, timeout_s: float) -> av.VideoFrame | None:
-        try:
-            return self._reader.frames.take(timeout_s)
-        except SourceError:
-            raise
-        except TimeoutError as error:
-            raise silent(self._target.name, timeout_s) from error
+    def _take(self) -> av.VideoFrame | None:
+        """Wait for a picture: while packets come, and not longer than the patience."""
+        reader = self._reader
+        patience_s = max(reader.silence_s, self._target.undecoded_timeout_s)
+        began_at = monotonic()
+        gives_up_at = began_at + patience_s
+        while True:
+            # A reader that waited for room has heard nothing in the meantime: that is no silence.
+            silent_at = max(reader.due_at, began_at + reader.silence_s)
+            try:
+                return reader.frames.take(max(min(silent_at, gives_up_at) - monotonic(), 0.0))
+            except SourceError:
+                raise
+            except TimeoutError as error:
+                if reader.is_overdue and monotonic() >= silent_at:
+                    raise silent(self._target.name, reader.silence_s) from error
+                if monotonic() >= gives_up_at:
+                    raise undecoded(self._target.name, patience_s) from error
+
+    def _why_nothing(self, timeout_s: float) -> SourceError:
+        return (undecoded if self._reader.receives else silent)(self._target.name, timeout_s)

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from scr_live.errors import SourceUnreadableError
+from scr_live.errors import SourceTimeoutError, SourceUnreadableError
 from scr_live.events import Journal
 from scr_live.image_files import IMAGE_SUFFIXES
 from scr_live.sources import VideoSource
@@ -15,7 +15,7 @@ from scr_live.sources.options import STREAM_SCHEMES, SourceOptions
 from scr_live.sources.v4l2 import stable_spec
 
 if TYPE_CHECKING:
-    from scr_live.sources.tap import PacketTap  # it is PyAV's neighbour
+    from scr_live.sources.tap import PacketTap, TapSwitch  # it is PyAV's neighbour
 
 __all__ = ["SourceOptions", "kind_of", "open_lasting_source", "open_source"]
 
@@ -25,7 +25,7 @@ _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+|/dev/v4l/by-(id|path)/.+|camera:.+"
 
 
 LEAST_PATIENCE_S = 1.5
-"""What a lost source gets to answer in when it is opened again: then the next attempt may have more luck."""
+"""What a lost source gets to answer in when it is first opened again: the next attempt may have more luck."""
 
 
 def open_source(
@@ -53,24 +53,56 @@ def open_lasting_source(
     The first opening fails as that of `open_source` does.
     """
     spec = stable_spec(spec)
-    began_at = monotonic()
-    source = open_source(spec, options, tap=tap)
     kind = kind_of(spec)
-    if options.on_loss == "exit" or not source.info.is_live or kind not in ("camera", "stream"):
-        return source
+    if options.on_loss == "exit" or kind not in ("camera", "stream"):
+        return open_source(spec, options, tap=tap)
     from scr_live.sources.reconnect import Reconnecting
+    from scr_live.sources.tap import TapSwitch
 
-    again = _again(kind, options, opened_in_s=monotonic() - began_at)
-    return Reconnecting(source, lambda: open_source(spec, again, tap=tap), options=options, journal=journal)
+    switch = None if tap is None else TapSwitch(tap)
+    opener = _Opener(spec, kind, options, switch)
+    source = opener.first()
+    if not source.info.is_live:
+        return source
+    return Reconnecting(source, opener.again, options=options, journal=journal, tap=switch)
 
 
-def _again(kind: str, options: SourceOptions, *, opened_in_s: float) -> SourceOptions:
-    """Return the options for opening again: with less patience, but enough for what it took at first."""
-    patience_s = max(LEAST_PATIENCE_S, 2 * opened_in_s)
+class _Opener:
+    """Opens a camera or stream, again with little patience at first, and with more whenever that ran out."""
+
+    def __init__(self, spec: str, kind: str, options: SourceOptions, switch: "TapSwitch | None") -> None:
+        self._spec = spec
+        self._kind = kind
+        self._options = options
+        self._switch = switch
+        self._patience_s = LEAST_PATIENCE_S
+
+    def first(self) -> VideoSource:
+        """Open it with all the patience that there is."""
+        return self._open(self._options)
+
+    def again(self) -> VideoSource:
+        """Open it once more."""
+        try:
+            return self._open(_hasty(self._kind, self._options, self._patience_s))
+        except SourceTimeoutError:
+            self._patience_s = min(2 * self._patience_s, self._options.open_timeout_s)
+            raise
+
+    def _open(self, options: SourceOptions) -> VideoSource:
+        began_at = monotonic()
+        source = open_source(self._spec, options, tap=None if self._switch is None else self._switch.line())
+        self._patience_s = max(LEAST_PATIENCE_S, 2 * (monotonic() - began_at))
+        return source
+
+
+def _hasty(kind: str, options: SourceOptions, patience_s: float) -> SourceOptions:
+    """Return the options for opening with that much patience, of all that there is."""
+    patience_s = min(patience_s, options.open_timeout_s)
     if kind == "camera":
-        return replace(options, open_timeout_s=min(patience_s, options.open_timeout_s))
+        return replace(options, open_timeout_s=patience_s)
     # A stream may have to wait long for its next key frame; what must not last is silence.
-    return replace(options, connect_timeout_s=min(patience_s, options.open_timeout_s))
+    return replace(options, connect_timeout_s=patience_s)
 
 
 def kind_of(spec: str) -> str:

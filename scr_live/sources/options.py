@@ -9,6 +9,8 @@ from scr_live.errors import OptionError
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "srt", "tcp")
 
 LONGEST_WAIT_S: Final = 3600
+UNDECODED_S: Final = 15.0
+"""A connection whose packets come is kept for so long without a picture: a new one would not be faster."""
 SLOWEST_FPS: Final = 0.01
 FASTEST_FPS: Final = 1000
 
@@ -32,7 +34,7 @@ class SourceOptions:
     open_timeout_s: float = 10.0
     """At most an hour, as read_timeout_s: what waits for longer is stuck."""
     read_timeout_s: float = 0.9
-    """Without a picture for so long, a camera or stream counts as lost: noticed within a second, so that no
+    """Without a picture for so long, a camera or stream has no signal: noticed within a second, so that no
     frozen picture passes for a living one. Where the source announces a slow rate: three of its intervals."""
     connect_timeout_s: float | None = None
     """Streams: how long the other side may be silent while it is opened; None: as long as that takes."""
@@ -62,3 +64,8 @@ class SourceOptions:
             raise OptionError(f"--on-loss must be wait or exit; found {self.on_loss!r}.")
         if self.transport not in ("tcp", "udp"):
             raise OptionError(f"Expected the transport tcp or udp, found {self.transport!r}.")
+
+    @property
+    def undecoded_timeout_s(self) -> float:
+        """How long packets may come without a picture. What ends on a loss cannot tell it meanwhile."""
+        return self.read_timeout_s if self.on_loss == "exit" else max(UNDECODED_S, self.read_timeout_s)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from threading import Event, Lock
 from time import monotonic, perf_counter
 from typing import Final
@@ -14,10 +15,11 @@ from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame, Image
 from scr_live.sources import SourceInfo, VideoSource
 from scr_live.sources.connection import Connection, Retired
-from scr_live.sources.options import SourceOptions
-from scr_live.sources.reading import PATIENCE_INTERVALS, readers_left_behind, silent
+from scr_live.sources.options import UNDECODED_S, SourceOptions
+from scr_live.sources.reading import PATIENCE_INTERVALS, readers_left_behind, silent, undecoded
 from scr_live.sources.retry import Retry
 from scr_live.sources.stamps import Stamps
+from scr_live.sources.tap import TapSwitch
 
 PLACEHOLDER_S: Final = 0.2
 """From one picture without signal to the next."""
@@ -27,6 +29,9 @@ DIMMED_BY: Final = 3
 
 MOST_LEFT_BEHIND: Final = 4
 """Threads that may hang in a driver before no more is tried: each holds memory, and often the device."""
+
+CROWDED_S: Final = 3.0
+"""If so many have not ended for so long, they hang: it is told that no more is tried."""
 
 RELEASE_S: Final = 1.5
 """What leaving the `with` waits for the readers."""
@@ -43,6 +48,14 @@ class _Loss:
     next_at: float
 
 
+@dataclass(slots=True)
+class _Crowd:
+    """Readers that hang and are too many to try another."""
+
+    since: float = inf
+    is_told: bool = False
+
+
 class Reconnecting(VideoSource):
     """Frames of a live source for as long as it is not closed; it is opened again whenever it is lost.
 
@@ -51,7 +64,11 @@ class Reconnecting(VideoSource):
     Indices have no gap and times go on as the clock does, so the loss stands in the recording. After it,
     frames may have another size than `info` says. Journal: SIGNAL_LOST, SIGNAL_BACK, SIZE_CHANGED.
 
-    `first` is open, and is closed here. `open_again` is called in threads of its own, one at a time.
+    A source that gives no frame but says that it `receives` keeps its connection for UNDECODED_S: a decoder
+    that has to wait for a key frame would only lose time by a new one.
+
+    `first` is open, and is closed here. `open_again` is called in threads of its own, one at a time. `tap` is
+    what the packets of all of them go through; after `close` nothing does.
     `warnings`, `decode_errors` and `dropped` are those of all connections together.
     """
 
@@ -62,16 +79,19 @@ class Reconnecting(VideoSource):
         *,
         options: SourceOptions,
         journal: Journal,
+        tap: TapSwitch | None = None,
         clock: Callable[[], float] = perf_counter,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._info = info = first.info
         self._open_again = open_again
         self._journal = journal
+        self._tap = tap
         self._clock = clock
         # A source has time-outs of its own; this is for one that does not keep them.
-        longest_s = options.open_timeout_s + options.read_timeout_s + 1
-        self._retry = Retry(longest_attempt_s=longest_s, jitter=jitter)
+        self._longest_s = options.open_timeout_s + options.read_timeout_s + 1
+        self._retry = Retry(longest_attempt_s=self._longest_s, jitter=jitter)
+        self._crowd = _Crowd()
         self._silence_s = max(options.read_timeout_s, PATIENCE_INTERVALS / info.fps if info.fps else 0.0)
         self._stamps = Stamps(clock)
         self._closed = Event()
@@ -81,7 +101,6 @@ class Reconnecting(VideoSource):
         self._loss: _Loss | None = None
         self._last: Image = np.zeros((info.height, info.width, 3), np.uint8)
         self._heard_at = clock()
-        self.reconnects = 0
 
     @property
     def info(self) -> SourceInfo:
@@ -115,10 +134,15 @@ class Reconnecting(VideoSource):
             yield frame
 
     def close(self) -> None:
-        """End the iteration at once, from any thread. Leaving the `with` waits a little for the readers."""
+        """End the iteration at once, from any thread; no call of the tap is running then, and none comes.
+
+        Leaving the `with` waits a little for the readers.
+        """
         self._closed.set()
         if (connection := self._connection) is not None:
             connection.close()
+        if self._tap is not None:
+            self._tap.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -146,7 +170,10 @@ class Reconnecting(VideoSource):
         except SourceError as error:
             self._lose(str(error))
         except TimeoutError:
-            self._lose(str(silent(self._info.name, self._silence_s)))
+            if self._connection.receives:
+                self._lose(str(undecoded(self._info.name, self._silence_s)), keeps_s=UNDECODED_S)
+            else:
+                self._lose(str(silent(self._info.name, self._silence_s)))
         except Exception as error:  # noqa: BLE001  whatever broke the source, the video has to come back
             self._lose(type(error).__name__)  # its text, not being ours, may hold a password
         else:
@@ -155,11 +182,12 @@ class Reconnecting(VideoSource):
             self._lose(f"Expected {self._info.name} to go on, but it ended.")
         return None
 
-    def _lose(self, cause: str) -> None:
+    def _lose(self, cause: str, *, keeps_s: float = 0.0) -> None:
         if self._closed.is_set():
             return
-        self._retire()
-        self._retry.reset()
+        self._retry.lost(monotonic(), keeps_s=keeps_s)
+        if not keeps_s:
+            self._retire()
         now = self._clock()
         self._loss = _Loss(self._last // DIMMED_BY, self._stamps.living_at or now, now)
         self._journal.tell(EventKind.SIGNAL_LOST, stream_s=self._stamps.at(now), cause=cause)
@@ -179,7 +207,7 @@ class Reconnecting(VideoSource):
         return None
 
     def _attempt(self, wait_s: float) -> Frame | None:
-        """Try to open it, or go on trying, for so long at most; None: not yet."""
+        """Try to open it, or go on with what is open, for so long at most; None: not yet."""
         connection = self._connection or self._begin_attempt(wait_s)
         if connection is None:
             return None
@@ -201,20 +229,43 @@ class Reconnecting(VideoSource):
     def _begin_attempt(self, wait_s: float) -> Connection | None:
         """Begin the next attempt if its time comes within the wait."""
         now = monotonic()
-        is_crowded = self._retired.ending + readers_left_behind() >= MOST_LEFT_BEHIND
+        if is_crowded := self._retired.ending + readers_left_behind() >= MOST_LEFT_BEHIND:
+            self._tell_of_the_crowd(now)
+        else:
+            self._crowd = _Crowd()
         due_s = wait_s if is_crowded else min(self._retry.due_at - now, wait_s)
         if due_s > 0 and (self._closed.wait(due_s) or due_s >= wait_s):
             return None
         self._retry.begin(monotonic())
-        self._connection = connection = Connection(self._open_again, f"{self._info.kind}-connection")
+        try:
+            self._connection = connection = Connection(
+                self._open_again, f"{self._info.kind}-connection", opens_within_s=self._longest_s
+            )
+        except RuntimeError:  # the system has no thread to spare: there is a next time
+            self._retry.failed()
+            return None
         if self._closed.is_set():  # close() may have missed it
             connection.close()
         return connection
 
+    def _tell_of_the_crowd(self, now: float) -> None:
+        """Say once that nothing is tried any more."""
+        crowd = self._crowd
+        crowd.since = min(crowd.since, now)
+        if crowd.is_told or now - crowd.since < CROWDED_S:
+            return
+        crowd.is_told = True
+        cause = (
+            f"{self._info.name} is not opened again for now: {MOST_LEFT_BEHIND} of its readers hang in the "
+            "driver or the network. Unplug the device and plug it in again; if it stays away, start the "
+            "program anew."
+        )
+        self._retired.note([cause])
+        self._journal.tell(EventKind.SIGNAL_LOST, stream_s=self._stamps.at(self._clock()), cause=cause)
+
     def _back(self, frame: Frame, loss: _Loss) -> Frame:
         before = self._last.shape
         self._loss = None
-        self.reconnects += 1
         self._stamps.connect()
         frame = self._alive(frame)
         lost_s = round(frame.captured_at - loss.since, 3)

@@ -38,6 +38,7 @@ def open_stream(url: str, options: SourceOptions, *, tap: PacketTap | None = Non
             open_container=lambda read_timeout_s: _connect(url, name, options, read_timeout_s=read_timeout_s),
             open_timeout_s=options.open_timeout_s,
             read_timeout_s=options.read_timeout_s,
+            undecoded_timeout_s=options.undecoded_timeout_s,
             tap=tap,
         )
     )
@@ -75,14 +76,15 @@ def _connect(url: str, name: str, options: SourceOptions, *, read_timeout_s: flo
     settings = settings_for(url, options)
     # FFmpeg starts this clock twice, for connecting and for looking at what comes.
     patience_s = options.open_timeout_s / 2
+    least_s = min(patience_s, float(settings.get("timeout", "inf")) / 1e6)
     began_at = monotonic()
     try:
         return av.open(url, options=settings, timeout=(patience_s, read_timeout_s))
     except (av.error.FFmpegError, ValueError) as error:
         # An interrupted RTSP handshake calls itself invalid data: the clock knows better.
-        timed_out = monotonic() - began_at >= patience_s
+        timed_out = monotonic() - began_at >= least_s
         if timed_out or isinstance(error, av.error.ExitError | TimeoutError):
-            raise _silence(name, patience_s) from None
+            raise _silence(name, least_s) from None
         raise _refusal(name, error) from None  # FFmpeg's text has the address, password and all
 
 

@@ -1,5 +1,6 @@
 """The example of a service: its config file is one, and systemd understands its unit."""
 
+import configparser
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import scr_live
+from scr_live.pipeline.options import PipelineOptions
 
 EXAMPLE = Path(scr_live.__file__).parents[1] / "examples" / "systemd"
 
@@ -19,6 +21,35 @@ def test_the_config_file_holds_options_that_exist(cli, tmp_path):
     done = cli("run", "--config", EXAMPLE / "room.toml", *options, "--record", tmp_path / "room.mp4")
     assert (done.code, done.err) == (0, "")
     assert [path.name for path in tmp_path.iterdir()] == ["room-0001.mp4"]  # in pieces, as the file says
+
+
+@pytest.fixture
+def unit():
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(EXAMPLE / "scr-live.service", encoding="utf-8")
+    return parser
+
+
+def test_a_source_that_is_off_at_the_start_is_waited_for_without_end(unit):
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["Restart"] == "on-failure"
+    assert unit["Service"]["RestartPreventExitStatus"] == "2"
+
+
+def test_a_stuck_stage_and_then_the_files_have_time_to_end(unit):
+    finish_s = 10.0  # the patience of scr_live.sinks.finishing
+    assert int(unit["Service"]["TimeoutStopSec"]) > PipelineOptions().stage_grace_s + finish_s
+
+
+def test_the_folder_of_the_config_file_to_go_on_in_may_be_written_to(unit):
+    config = (EXAMPLE / "room.toml").read_text(encoding="utf-8")
+    (line,) = [line for line in config.splitlines() if "record-fallback = " in line]
+    assert line.partition('"')[2].rstrip('"') in unit["Service"]["ReadWritePaths"].removeprefix("-").split()
+
+
+def test_what_is_installed_is_the_checkout_not_a_package_of_an_index():
+    assert "pip install .\n" in (EXAMPLE / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")

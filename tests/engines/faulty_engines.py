@@ -2,7 +2,10 @@
 
 import ctypes
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +54,26 @@ def never_opens(*, progress: Callable[[str], None]) -> ConstantEngine:
     return ConstantEngine(SIZE)
 
 
+def hangs_in_silence(*, progress: Callable[[str], None]) -> ConstantEngine:
+    _hang()
+    return ConstantEngine(SIZE)
+
+
+def opens_in_steps(steps: int, step_s: float, *, progress: Callable[[str], None]) -> Told:
+    for step in range(steps):
+        progress(f"step {step}")
+        time.sleep(step_s)
+    return Told(SIZE)
+
+
+def leaves_others_behind(*, progress: Callable[[str], None]) -> Told:
+    """Starts a process, and another in a session of its own, and tells their numbers."""
+    for own_session in (False, True):
+        sleeper = subprocess.Popen(["sleep", "600"], start_new_session=own_session)
+        progress(str(sleeper.pid))
+    return Told(SIZE)
+
+
 def cannot_open(*, progress: Callable[[str], None]) -> ConstantEngine:
     raise EngineUnavailableError("no such driver.\nInstall it with `do this`.")
 
@@ -83,6 +106,14 @@ def _print() -> None:
     assert sys.stdin.read() == ""
 
 
+def _fork_and_crash() -> None:
+    """What it leaves behind holds all that it held: its output and its connection."""
+    if not os.fork():
+        time.sleep(600)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
 _hoard: list[bytes] = []
 
 DEEDS: dict[str, Callable[[], object]] = {
@@ -90,6 +121,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "hang": _hang,
     "refuse": _refuse,
     "raise": _raise,
+    "fork and crash": _fork_and_crash,
     "crash": lambda: ctypes.string_at(0),
     "print": _print,
     "leak": lambda: _hoard.append(b"x" * 400_000_000),

@@ -1,31 +1,26 @@
 """A model that hangs, leaks, crashes or babbles in a process of its own does nothing to that of the video."""
 
-import contextlib
 import logging
 import os
-import select
 import signal
+import socket
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from engine_processes import is_gone, leaving_nothing, opened, processes_of_group
 from faulty_engines import ANSWERS, SIZE, order
 
 from scr_live.controls import Controls
-from scr_live.engines import isolated
-from scr_live.engines.isolated import IsolatedEngine, open_isolated
+from scr_live.engines import isolated, process
 from scr_live.engines.ladder import EngineLadder, Rung
-from scr_live.engines.leash import Leash
 from scr_live.engines.worker import NICENESS
 from scr_live.errors import (
-    EngineUnavailableError,
     InferenceError,
     InferenceTimeoutError,
-    UnknownEngineError,
 )
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame
@@ -38,10 +33,6 @@ BEHAVE = order("behave")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
-def opened(factory="told", arguments=(), **options):
-    return IsolatedEngine(f"faulty_engines:{factory}", dict(arguments), **options)
-
-
 @pytest.fixture(scope="module")
 def shared():
     """One process for all that must not end it; the end of the thread that opened it must not either."""
@@ -49,40 +40,6 @@ def shared():
         engine = pool.submit(opened).result()
     with engine:
         yield engine
-
-
-def is_gone(pid):
-    """Whether a process ends, within a time that is far longer than it takes."""
-    try:
-        watched = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([watched], [], [], 20)[0])
-    finally:
-        os.close(watched)
-
-
-@contextlib.contextmanager
-def leaving_nothing():
-    """Nothing that was opened inside is left: no descriptor, no thread, no child."""
-    threads, before = set(threading.enumerate()), belongings()
-    yield
-    for thread in set(threading.enumerate()) - threads:
-        thread.join(20)
-    assert belongings() == before
-
-
-def belongings():
-    children = [pid for pid in Path("/proc").glob("[0-9]*") if parent_of(pid) == os.getpid()]
-    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), sorted(children)
-
-
-def parent_of(process):
-    try:
-        return int((process / "stat").read_bytes().rpartition(b")")[2].split()[1])
-    except OSError:
-        return None
 
 
 # --- a model that lives on ------------------------------------------------------------------------------
@@ -160,6 +117,39 @@ def test_what_cannot_be_used_any_more_is_ended_and_says_so(deed, options, kind, 
         engine.infer(BEHAVE)
 
 
+def test_what_an_engine_has_started_ends_with_it_and_holds_nothing_up():
+    said = []
+    with leaving_nothing():
+        engine = opened("leaves_others_behind", progress=said.append, answer_timeout_s=3600)
+        started, with_a_session = map(int, said)
+        try:
+            with pytest.raises(InferenceError, match="was ended by SIGSEGV while it answered"):
+                engine.infer(order("fork and crash"))
+            assert is_gone(started)
+        finally:
+            os.kill(with_a_session, signal.SIGKILL)
+        for pid in processes_of_group(engine.pid):  # killed, and perhaps on their way out
+            assert is_gone(pid)
+
+
+def test_what_an_engine_has_started_ends_with_an_orderly_end_too():
+    said = []
+    with opened("leaves_others_behind", progress=said.append):
+        started, with_a_session = map(int, said)
+    try:
+        assert is_gone(started)
+    finally:
+        os.kill(with_a_session, signal.SIGKILL)
+
+
+def test_once_it_is_reaped_its_number_may_be_that_of_others_and_is_not_signalled(monkeypatch):
+    with opened() as engine:
+        pass
+    assert engine._process.wait(20)
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("that may be anybody"))
+    engine.abandon()
+
+
 def test_it_is_killed_from_outside_while_it_is_waited_for():
     with opened() as engine, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(engine.infer, order("hang"))
@@ -196,6 +186,14 @@ def test_an_orderly_end_lets_the_engine_close_itself_and_leaves_nothing(tmp_path
     with leaving_nothing(), opened("closes_loudly", {"trace": trace}):
         assert not trace.exists()
     assert trace.read_text(encoding="ascii") == "closed"
+
+
+def test_a_run_that_has_gone_before_its_engine_was_ready_is_not_waited_for():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:  # neither is closed: it is not the connection that tells
+        somebody = str(os.getppid())
+        command = [sys.executable, "-c", process._START, somebody, *sys.path]
+        assert subprocess.run(command, stdin=theirs, timeout=50, check=False).returncode == 0
 
 
 PARENT = """
@@ -245,57 +243,7 @@ def test_a_stage_that_lost_its_engine_goes_on_with_a_new_one():
         answered = [stage(frame(deed, index)) is not None for index, deed in enumerate(deeds)]
         stage.close()
     assert answered == [True, False, True, False, True]
-    assert (stage.failures, stage.reopened, stage.engine_changes) == (2, 2, 0)
+    assert (stage.failures, stage.reopened) == (2, 2)
     causes = [event.facts["cause"] for event in journal.events if event.kind is EventKind.AI_FAILED]
     assert "SIGSEGV" in causes[0]
     assert "from nan to nan" in causes[1]
-
-
-# --- opening --------------------------------------------------------------------------------------------
-
-
-def test_what_the_factory_says_is_passed_on():
-    said = []
-    with opened(progress=said.append) as engine:
-        assert engine.info.backend == "constant"
-    assert said == ["warming up", "nearly there: 100 %"]
-
-
-@pytest.mark.parametrize(
-    ("factory", "words"),
-    [
-        ("cannot_open", "^no such driver.\nInstall it with `do this`.$"),
-        ("opens_with_a_mistake", "could not be opened: ZeroDivisionError: by nought"),
-        ("exits_while_opening", "ended with exit code 3 while it was opened.*'the driver is on fire'"),
-    ],
-)
-def test_what_cannot_be_opened_says_why_and_leaves_nothing(factory, words):
-    with leaving_nothing(), pytest.raises(EngineUnavailableError, match=words):
-        opened(factory)
-
-
-def test_opening_by_name_raises_the_errors_of_opening():
-    with pytest.raises(UnknownEngineError, match=r"Unknown engine 'abacus'\. Expected auto or one of"):
-        open_isolated("abacus", None)
-
-
-def test_a_leash_ends_an_opening_that_hangs_and_any_later_one():
-    leash = Leash()
-    with pytest.raises(EngineUnavailableError, match="was abandoned while it was opened"):
-        opened("never_opens", leash=leash, progress=lambda _: threading.Thread(target=leash.abandon).start())
-    with pytest.raises(EngineUnavailableError, match="was abandoned while it was opened"):
-        opened(leash=leash)
-
-
-def test_an_error_while_progress_is_told_ends_the_process():
-    def interrupt(_):
-        raise KeyboardInterrupt
-
-    with leaving_nothing(), pytest.raises(KeyboardInterrupt):
-        opened(progress=interrupt)
-
-
-def test_a_system_that_starts_no_process_is_told(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with leaving_nothing(), pytest.raises(EngineUnavailableError, match="No process can be started"):
-        opened()

@@ -8,6 +8,7 @@ import pytest
 
 from scr_live.errors import OptionError, OutputUnwritableError
 from scr_live.soak.config import SoakConfig, check
+from scr_live.soak.parts import pictures_in
 from scr_live.soak.running import soak
 
 SHORT = SoakConfig(0.05, width=64, height=48, fault_every_s=0.3, sample_every_s=0.5)
@@ -21,6 +22,8 @@ def test_a_short_soak_tells_all_of_itself(tmp_path):
     assert found.out_of_order == 0
     assert found.not_composed >= 0
     assert found.readable == stats.recorded > 0
+    assert found.unreadable == []
+    assert bool(found.outages) == ("ai-failed" in found.events)
     assert found.samples[-1].captured <= stats.captured
     json.dumps(found.as_dict(), allow_nan=False)
 
@@ -52,6 +55,13 @@ def test_a_recording_that_breaks_off_does_not_cost_the_report(tmp_path):
     assert found.stats.captured > 0
     assert found.injected
     assert not found.passed
+
+
+def test_a_file_that_cannot_be_read_does_not_cost_the_report(tmp_path):
+    (tmp_path / "torn.mp4").write_bytes(b"no recording")
+    count, unreadable = pictures_in([tmp_path / "torn.mp4", tmp_path / "gone.mp4"])
+    assert count == 0
+    assert [told.partition(":")[0] for told in unreadable] == ["torn.mp4", "gone.mp4"]
 
 
 def test_a_folder_for_the_recording_has_to_be_there(tmp_path):

@@ -56,6 +56,15 @@ def test_a_run_that_is_stopped_before_its_first_frame_leaves_no_recording(config
     assert not config.record.exists()
 
 
+def test_a_recording_whose_folder_is_missing_begins_in_the_fallback_and_says_so(config, tmp_path):
+    fallback = tmp_path / "fallback"
+    fallback.mkdir()
+    recording = RecorderOptions(fallback=fallback)
+    outcome = run_video(replace(config, record=tmp_path / "gone" / "out.mp4", recording=recording))
+    assert outcome.recordings == (fallback / "out.mp4",)
+    assert [f"The recording goes to {fallback} instead." in note for note in outcome.notes] == [True]
+
+
 def test_progress_is_reported_to_the_end(config):
     reports = []
     run_video(config, progress=reports.append)

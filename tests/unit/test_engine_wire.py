@@ -71,8 +71,14 @@ def test_an_end_that_has_gone_is_told(sent, pair):
 
 @pytest.mark.parametrize(
     "sent",
-    [b"\xff" * 8, b"\0\0\0\x02\0\0\0\0[]", b"\0\0\0\x02\0\0\0\0{{", b"\0\0\0\x02\0\0\0\0\xff\xff"],
-    ids=["huge", "no facts", "no json", "no text"],
+    [
+        b"\xff" * 8,
+        b"\0\0\0\x02\0\0\0\0[]",
+        b"\0\0\0\x02\0\0\0\0{{",
+        b"\0\0\0\x02\0\0\0\0\xff\xff",
+        b"\0\0\x80\0\0\0\0\0" + 0x8000 * b"[",
+    ],
+    ids=["huge", "no facts", "no json", "no text", "brackets"],
 )
 def test_nonsense_is_refused(sent, pair):
     ours, theirs = pair
@@ -89,6 +95,7 @@ def test_nonsense_is_refused(sent, pair):
         {"shape": [8], "dtype": "|O"},
         {"shape": [1], "dtype": "|S8"},
         {"shape": [8], "dtype": "rubbish"},
+        {"shape": [8], "dtype": "f4,(2"},
         {"shape": "8", "dtype": "|u1"},
     ],
 )

@@ -8,7 +8,13 @@ from scr_live.engines import EngineInfo
 from scr_live.engines.constant import ConstantEngine
 from scr_live.engines.ladder import ANSWERS_TO_TRUST, EngineLadder, Rung, rungs_from
 from scr_live.engines.opening import open_engine
-from scr_live.errors import EngineUnavailableError, InferenceError, ModelError, ModelNotFoundError
+from scr_live.errors import (
+    EngineUnavailableError,
+    InferenceError,
+    ModelError,
+    ModelNotFoundError,
+    OutputUnwritableError,
+)
 from scr_live.events import EventKind, Journal
 
 TENSORRT = EngineInfo("tensorrt", "Test GPU", "fp16", 64, reason="the fastest on this Test GPU")
@@ -123,7 +129,7 @@ def test_the_same_engine_is_opened_until_it_has_failed_three_times_in_a_row():
     assert bench.fail_and_reopen(1) == "engine1"
     assert bench.fail_and_reopen(2) == "engine1"
     assert bench.fail_and_reopen(1) == "engine2"
-    assert bench.ladder.changes == 2
+    assert len(bench.told(EventKind.ENGINE_CHANGED)) == 2
 
 
 def test_an_engine_that_answers_a_little_between_its_failures_has_to_go():
@@ -141,6 +147,20 @@ def test_an_engine_that_cannot_be_opened_counts_as_one_that_fails():
     assert [bench.reopen() for _ in range(2)] == [None, None]
     assert bench.reopen().info.backend == "engine1"
     assert bench.opened == ["engine0", "engine0", "engine1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OutputUnwritableError("the disk is full."), "engine1 could not be opened: the disk is full"),
+        (MemoryError("no room"), "engine1 could not be opened: MemoryError: no room"),
+    ],
+)
+def test_an_error_of_any_other_kind_is_a_failure_to_open_too(error, words):
+    bench = Bench(3)
+    bench.fails["engine1"] = error
+    assert bench.fail_and_reopen(3) == "engine2"
+    assert words in bench.ladder.info.reason
 
 
 def test_lower_engines_that_cannot_work_here_are_passed_over_and_told():
@@ -183,6 +203,21 @@ def test_the_lowest_stays_and_after_a_long_while_of_failures_the_first_is_tried_
     assert bench.fail_and_reopen(3) == "engine1"
     bench.now += 599.0
     assert bench.fail_and_reopen(30) == "engine1"
+
+
+@pytest.mark.parametrize("lowest", [0, 1])
+def test_what_was_passed_over_is_tried_again_after_a_long_while(lowest):
+    """Its cause may have passed: a lack of memory, a program that held the device."""
+    bench = Bench(lowest + 2, start_over_s=600.0)
+    last = f"engine{lowest + 1}"
+    bench.fails[last] = EngineUnavailableError("no process can be started")
+    assert bench.fail_and_reopen(30) == f"engine{lowest}"
+    bench.now += 599.0
+    bench.fail_and_reopen(30)
+    assert bench.opened.count(last) == 1
+    bench.fails = {"engine0": EngineUnavailableError("away")} if lowest else {}
+    bench.now += 1.0
+    assert bench.fail_and_reopen(3) == last
 
 
 def test_a_lowest_engine_that_works_is_left_in_peace():

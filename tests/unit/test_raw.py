@@ -1,22 +1,29 @@
 """Raw recordings: packets as they come from a source that is read in the test's own thread."""
 
+import errno
 import itertools
+import json
 import shutil
 import threading
+import time
 
 import av
 import numpy as np
 import pytest
+from peers.process import Peer
 from recording_fakes import Film, first_packet, small_disk, told
 
+from scr_live.app.config import RunConfig
+from scr_live.app.run import run_video
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.events import Journal
 from scr_live.frames import Frame, Picture, Signal
 from scr_live.sinks.crash_safe import CrashSafeFile
 from scr_live.sinks.options import RecorderOptions, Segment
-from scr_live.sinks.raw import check_raw, raw_recording_for
+from scr_live.sinks.raw import raw_recording_for
 from scr_live.sinks.raw_packets import RawPacketRecorder
 from scr_live.sinks.raw_part import Arrival, PacketClock
+from scr_live.sinks.space import DiskWatch
 
 GOP = {"g": "10", "keyint_min": "10", "sc_threshold": "0"}
 
@@ -176,29 +183,72 @@ def test_a_disk_that_never_answers_does_not_hold_up_the_end(camera, out, monkeyp
         return write(file, data)
 
     monkeypatch.setattr(CrashSafeFile, "write", hang)
-    recorder = RawPacketRecorder(out / "raw.mp4", patience_s=0.1)
+    monkeypatch.setattr("scr_live.sinks.finishing._PATIENCE_S", 0.1)
+    recorder = RawPacketRecorder(out / "raw.mp4")
     feed(recorder, camera)
     assert hangs.wait(20)
-    with pytest.raises(OutputUnwritableError, match="the disk does not answer"), recorder:
+    with pytest.raises(OutputUnwritableError, match="the disk has not answered"), recorder:
         pass
     let_go.set()
 
 
-@pytest.mark.parametrize("size", [10, 4000])
-def test_a_full_disk_goes_on_elsewhere_with_the_next_key_frame(film, camera, out, monkeypatch, size):
-    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, size))
+@pytest.mark.parametrize(("suffix", "size"), [(".mp4", 10), (".mp4", 9000), (".mov", 9000), (".mkv", 5000)])
+def test_a_full_disk_goes_on_elsewhere_and_no_frame_is_missing(film, camera, suffix, size, monkeypatch):
+    first, second = (camera.parent.with_name(name) for name in ("first", "second"))
+    first.mkdir()
+    second.mkdir()
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(first, size))
+    with RawPacketRecorder(first / f"raw{suffix}", RecorderOptions(fallback=second)) as recorder:
+        feed(recorder, camera)
+    path, last = first / f"raw{suffix}", second / f"raw-0002{suffix}"
+    assert recorder.paths == ([path, last] if size > 10 else [last])
+    later = film.numbers(last)
+    assert later == list(range(later[0], 60))
+    assert later[0] % 10 == 0
+    (problem,) = recorder.problems
+    assert "No space left" in problem
+    if path in recorder.paths:
+        kept = film.numbers(path)
+        assert kept == list(range(len(kept)))
+        assert len(kept) == later[0] or (suffix == ".mkv" and len(kept) > later[0])  # some may be in both
+        assert f"Its first {len(kept)} frames are safe and readable" in problem
+
+
+def test_memory_bounds_what_is_kept_and_then_it_goes_on_with_the_next_key_frame(film, camera, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.raw_part._KEPT_BYTES", 1)
+    first, second = (camera.parent.with_name(name) for name in ("first", "second"))
+    first.mkdir()
+    second.mkdir()
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(first, 7000))
+    with RawPacketRecorder(first / "raw.mp4", RecorderOptions(fallback=second)) as recorder:
+        feed(recorder, camera)
+    kept, later = packets_of(recorder.paths[0]), film.numbers(recorder.paths[1])
+    assert kept == packets_of(camera)[: len(kept)]
+    assert later == list(range(later[0], 60))
+    assert later[0] % 10 == 0
+    assert later[0] > len(kept)
+
+
+def test_an_end_that_the_disk_does_not_confirm_is_saved_elsewhere(film, camera, out, monkeypatch):
     second = out.with_name("second")
     second.mkdir()
+
+    class NeverConfirms(CrashSafeFile):
+        def sync(self):
+            pass
+
+        def finish(self):
+            if self.path.parent == out:
+                raise OSError(errno.EIO, "Input/output error")
+            super().finish()
+
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", NeverConfirms)
     with RawPacketRecorder(out / "raw.mp4", RecorderOptions(fallback=second)) as recorder:
         feed(recorder, camera)
-    later = film.numbers(second / "raw-0002.mp4")
-    assert later[0] % 10 == 0
-    assert later[-1] == 59
-    if size == 10:
-        assert later == list(range(60))
-    else:
-        assert film.numbers(out / "raw.mp4")[0] == 0
-    assert "No space left" in recorder.problems[0]
+    assert recorder.paths == [second / "raw-0002.mp4"]
+    assert film.all_numbers(recorder.paths) == list(range(60))
+    assert list(out.iterdir()) == []
+    assert recorder.packets_written == 60
 
 
 def test_a_full_disk_without_a_fallback_is_an_error_at_the_end(camera, out, monkeypatch):
@@ -210,6 +260,100 @@ def test_a_full_disk_without_a_fallback_is_an_error_at_the_end(camera, out, monk
     assert kept
     assert kept == packets_of(camera)[: len(kept)]
     assert f"first {len(kept)} frames are safe" in recorder.problems[0]
+
+
+@pytest.mark.parametrize("kind", ["stream", "phantom"])
+def test_a_folder_that_is_missing_at_the_start_sends_it_to_the_fallback(film, camera, out, tmp_path, kind):
+    options, journal = RecorderOptions(fallback=out), Journal()
+    with raw_recording_for(kind, tmp_path / "gone" / "raw.mp4", options, journal=journal) as raw:
+        if raw.tap:
+            feed(raw.tap, camera)
+        else:
+            raw.write(marked(film, 0))
+    assert raw.paths == [out / "raw.mp4"]
+    assert film.numbers(out / "raw.mp4")[0] == 0
+    (problem,) = raw.problems
+    assert "gone does not exist" in problem
+    assert problem.endswith(f"The recording goes to {out} instead.")
+    (failed,) = told(journal, "recording-failed")
+    assert failed.facts["path"] == str(tmp_path / "gone" / "raw.mp4")
+    assert [event.facts["cause"] for event in told(journal, "recording-started")] == ["fallback"]
+
+
+def test_an_uncompressed_camera_says_once_that_it_begins_in_the_fallback(film, out, tmp_path):
+    options = RecorderOptions(fallback=out)
+    with raw_recording_for("camera", tmp_path / "gone" / "raw.mp4", options) as raw:
+        raw.tap.takes_packets = False
+        raw.write(marked(film, 0))
+    assert raw.paths == [out / "raw.mp4"]
+    assert len(raw.problems) == 1
+
+
+def test_an_mkv_that_was_there_before_is_left_alone(make_clip, tmp_path, out):
+    (out / "raw.mkv").write_bytes(b"precious")
+    clip = make_clip(tmp_path / "camera.mkv", 10, codec="libvpx")
+    with RawPacketRecorder(out / "raw.mp4", RecorderOptions(force=True)) as recorder:
+        feed(recorder, clip)
+    assert recorder.paths == [out / "raw-0001.mkv"]
+    assert (out / "raw.mkv").read_bytes() == b"precious"
+
+
+def until_it_fails(recorder):
+    """Wait for the writer's thread; what it takes is an event or an error, and comes soon."""
+    while recorder.failure is None:
+        time.sleep(0.001)
+
+
+def test_a_failure_is_raised_by_the_next_write_and_not_once_more_at_the_end(film, camera, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    with raw_recording_for("stream", out / "raw.mp4") as raw:
+        raw.write(marked(film, 0))
+        feed(raw.tap, camera)
+        until_it_fails(raw.tap)
+        with pytest.raises(OutputUnwritableError, match="No space left"):
+            raw.write(marked(film, 1))
+    (problem,) = raw.problems
+    assert "No space left" in problem
+    assert raw.written == len(packets_of(out / "raw.mp4"))
+
+
+def test_at_the_end_it_does_not_hide_another_error(camera, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    with pytest.raises(KeyError) as caught, raw_recording_for("stream", out / "raw.mp4") as raw:  # noqa: PT012 - the order counts
+        feed(raw.tap, camera)
+        raise KeyError("elsewhere")
+    assert "No space left" in caught.value.__notes__[0]
+
+
+def test_packets_of_which_no_file_holds_any_are_an_error(camera, out):
+    raw = raw_recording_for("stream", out / "raw.mp4")
+    with pytest.raises(OutputUnwritableError, match=r"holds nothing: 5 packets came.*key frame"), raw:
+        feed(raw.tap, camera, 1, 6)
+    assert "holds nothing" in raw.problems[0]
+    assert list(out.iterdir()) == []
+
+
+def test_it_counts_what_its_files_hold_and_not_the_pictures_that_passed_by(film, camera, out):
+    with raw_recording_for("stream", out / "raw.mp4") as raw:
+        for index in range(5):
+            raw.write(marked(film, index))
+        assert raw.written == 0
+        feed(raw.tap, camera)
+    assert raw.written == 60
+    with raw_recording_for("phantom", out / "frames.mp4", size=(64, 48)) as raw:
+        raw.write(marked(film, 0))
+        raw.write(marked(film, 1, signal=Signal.LOST))
+    assert raw.written == 1
+
+
+def test_a_disk_that_runs_low_is_told(camera, out, monkeypatch):
+    journal, clock = Journal(), itertools.count(step=5)
+    disk = DiskWatch(look=lambda _: 1, now=lambda: float(next(clock)))
+    with RawPacketRecorder(out / "raw.mp4", journal=journal, disk=disk) as recorder:
+        feed(recorder, camera)
+    (low,) = told(journal, "disk-low")
+    assert (low.facts["folder"], low.facts["free_bytes"]) == (str(out), 1)
+    assert low.facts["hours_left"] < 0.25
 
 
 def test_a_folder_that_is_gone_is_an_error_at_the_end(camera, out):
@@ -270,8 +414,8 @@ def test_frames_that_are_shown_in_another_order_stay_so():
 # --- which way --------------------------------------------------------------------------------------------
 
 
-def marked(film, index, *, signal=Signal.OK):
-    picture = film.picture(index)
+def marked(film, index, *, signal=Signal.OK, size=(64, 48)):
+    picture = film.picture(index, size=size)
     frame = Frame(picture.image, index, index / 25, 0.0, signal)
     return Picture(frame, None, np.zeros_like(picture.image))
 
@@ -307,8 +451,95 @@ def test_an_uncompressed_camera_has_its_frames_recorded(film, make_clip, tmp_pat
     assert raw.problems == []
 
 
+def test_frames_are_encoded_as_what_is_known_of_the_source_asks(film, out):
+    raw = raw_recording_for("phantom", out / "raw.mp4", size=(64, 48))
+    raw.about(nominal_fps=8, is_live=True, size=(64, 48))
+    with raw:
+        raw.write(marked(film, 0))
+    with av.open(str(out / "raw.mp4")) as container:
+        assert container.duration / av.time_base == pytest.approx(1 / 8)
+        assert b"rc_lookahead=1 " in (out / "raw.mp4").read_bytes()
+
+
+def test_frames_of_a_live_source_get_the_preset_of_one(film, out, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    raw = raw_recording_for("camera", out / "raw.mp4")
+    raw.about(nominal_fps=60, is_live=True, size=(1920, 1080))
+    with raw:
+        raw.tap.takes_packets = False
+        raw.write(marked(film, 0, size=(1920, 1080)))
+    assert b" cabac=0 " in (out / "raw.mp4").read_bytes()  # so is ultrafast alone
+
+
 def test_a_file_is_its_own_raw_recording(out):
     with pytest.raises(OptionError, match="raw recording itself"):
         raw_recording_for("file", out / "raw.mp4")
-    with pytest.raises(OptionError, match="raw recording itself"):
-        check_raw("file", out / "raw.mp4")
+
+
+# --- in a run ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def address(free_port):
+    with Peer("ts_server.py", port=free_port):
+        yield f"tcp://127.0.0.1:{free_port}"
+
+
+def test_a_run_that_only_records_raw_ends_when_that_fails(address, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    stats = out.with_name("stats.json")
+    config = RunConfig(address, engine="constant", display=False, record_raw=out / "raw.mp4", stats=stats)
+    journal, seen = Journal(), []
+    with pytest.raises(OutputUnwritableError, match="No space left") as caught:
+        run_video(config, progress=seen.append, journal=journal)
+    assert caught.value.__notes__ == ["Pipeline stage: raw-recorder"]
+    assert caught.value.__context__ is not caught.value
+    told_at_the_end = json.loads(stats.read_text())["recording"]
+    assert told_at_the_end["files"] == [str(out / "raw.mp4")]
+    assert ["No space left" in problem for problem in told_at_the_end["problems"]] == [True]
+    assert len(told(journal, "recording-failed")) == 1
+
+
+def test_two_recordings_are_ended_at_the_same_time(address, out, monkeypatch):
+    both = threading.Barrier(2)
+
+    class EndsWithTheOther(CrashSafeFile):
+        def finish(self):
+            both.wait(30)
+            super().finish()
+
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", EndsWithTheOther)
+    config = RunConfig(
+        address,
+        engine="constant",
+        display=False,
+        record=out / "out.mp4",
+        record_raw=out / "raw.mp4",
+        max_frames=30,
+    )
+    outcome = run_video(config)
+    assert outcome.recordings == (out / "out.mp4", out / "raw.mp4")
+    assert len(packets_of(out / "out.mp4")) > 0
+
+
+def test_beside_another_recording_the_failure_is_said_in_the_picture(address, out, monkeypatch):
+    monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
+    annotated = out.with_name("annotated")
+    annotated.mkdir()
+    config = RunConfig(
+        address,
+        engine="constant",
+        display=False,
+        record=annotated / "out.mp4",
+        record_raw=out / "raw.mp4",
+    )
+    stop = threading.Event()
+
+    def look(now):
+        if "raw-recorder failed" in now.status:
+            stop.set()
+
+    with pytest.raises(OutputUnwritableError, match=r"raw recording .* failed"):
+        run_video(config, progress=look, stop=stop)
+    assert stop.is_set()
+    assert len(packets_of(annotated / "out.mp4")) > 0

@@ -285,6 +285,7 @@ def test_a_file_that_comes_into_being_meanwhile_is_left_alone(tmp_path):
     assert path.read_bytes() == b"precious"
     (other,) = set(tmp_path.iterdir()) - {path}
     assert other.name in str(caught.value)
+    assert recorder.paths == [other]
     assert len(frame_times(other)) == 1
 
 

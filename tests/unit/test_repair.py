@@ -14,11 +14,11 @@ from scr_live.errors import (
     SourceNotFoundError,
     SourceUnreadableError,
 )
+from scr_live.repair.repairing import default_out, repair
+from scr_live.repair.structure import structure_of
 from scr_live.sinks.crash_safe import CrashSafeFile
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.recorder import Recorder
-from scr_live.sinks.repair import default_out, repair
-from scr_live.sinks.structure import structure_of
 
 SUFFIXES = (".mp4", ".mov", ".mkv")
 COUNT = 80

@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import islice
 
 import av
+import numpy as np
 import pytest
 
 from scr_live.errors import (
@@ -18,11 +19,12 @@ from scr_live.errors import (
     SourceTimeoutError,
     SourceUnreadableError,
 )
+from scr_live.sources import live
 from scr_live.sources.camera import Device, device_for, open_camera, open_device
 from scr_live.sources.handoff import Handoff
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.opening import SourceOptions, kind_of, open_source
-from scr_live.sources.reading import readers_left_behind
+from scr_live.sources.reading import Reader, readers_left_behind
 from scr_live.sources.stream import redact, settings_for
 
 PATIENT = SourceOptions()  # where no time-out is to be seen: a busy machine shall not show one
@@ -165,8 +167,8 @@ class Stuttering:
     def __exit__(self, *_):
         self._inner.close()
 
-    def demux(self, stream):
-        self._packets = self._packets or self._inner.demux(stream)
+    def demux(self):
+        self._packets = self._packets or self._inner.demux()
         for packet in self._packets:
             yield packet
             self.refused += 1
@@ -180,9 +182,30 @@ class Hanging(Stuttering):
         super().__init__(inner)
         self._let_go = let_go
 
-    def demux(self, stream):
-        yield next(self._inner.demux(stream))
+    def demux(self):
+        yield next(self._inner.demux())
         self._let_go.wait()
+
+
+class Flushing(Stuttering):
+    """A container that gives out its last packet when its time-out strikes, as FFmpeg's parsers do."""
+
+    def demux(self):
+        packets = self._inner.demux()
+        yield next(packets)
+        threading.Event().wait(0.3)
+        yield next(packets)
+        raise av.error.ExitError(1, "Immediate exit requested")
+
+
+def test_what_ffmpeg_still_had_when_its_time_out_struck_is_no_new_picture():
+    device = Flushing(av.open("testsrc=size=64x48:rate=25", format="lavfi"))
+    reader = Reader(LiveTarget("stream", "scope", lambda _: device, 5, 0.2))
+    assert reader.frames.take(5) is not None
+    with pytest.raises(SourceTimeoutError):
+        reader.frames.take(5)
+    assert not reader.receives
+    assert reader.wait_gone(5)
 
 
 def test_closing_does_not_wait_for_a_driver_that_hangs():
@@ -196,6 +219,82 @@ def test_closing_does_not_wait_for_a_driver_that_hangs():
         assert list(source) == []
     finally:
         let_go.set()
+
+
+@pytest.mark.parametrize(("read_timeout_s", "hangs"), [(30, False), (0.2, True)])
+def test_only_what_is_overdue_is_said_to_hang(monkeypatch, read_timeout_s, hangs):
+    """A slow source whose next picture is merely awaited lets go when it comes: that is no hang."""
+    monkeypatch.setattr(live, "RELEASE_S", 0.3)
+    let_go = threading.Event()
+    device = Hanging(av.open("testsrc=size=64x48:rate=25", format="lavfi"), let_go)
+    target = LiveTarget("camera", "scope", lambda _: device, 5, read_timeout_s)
+    try:
+        with LiveSource(target) as source:
+            pass
+        assert any("did not let go" in warning for warning in source.warnings) == hangs
+    finally:
+        let_go.set()
+
+
+def test_a_consumer_that_was_away_is_no_silence(tmp_path, make_clip, loopback):
+    """A recording waits for its consumer, so that nothing is received meanwhile."""
+    clip = make_clip(tmp_path / "r.mp4", 120, container_options={"movflags": "faststart"})
+    with (
+        loopback(clip.read_bytes(), http=True, hang_up=True) as server,
+        open_source(f"http://127.0.0.1:{server.port}/r.mp4", SOON_SILENT) as source,
+    ):
+        frames = iter(source)
+        next(frames)
+        threading.Event().wait(2 * SOON_SILENT.read_timeout_s)
+        assert len(list(frames)) == 119
+
+
+@pytest.fixture
+def video_then_sound(tmp_path):
+    """Half a second of video, within and followed by eight seconds of sound."""
+    path = tmp_path / "v.ts"
+    silence = np.zeros((1, 1152), np.int16)
+    with av.open(path, "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"g": "5", "preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream("mp2", rate=48000, layout="mono")
+        for number in range(8 * 42):
+            if number < 12:
+                picture = np.full((48, 64, 3), number * 20, np.uint8)
+                container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            elif number == 12:
+                container.mux(video.encode())
+            frame = av.AudioFrame.from_ndarray(silence, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48000, number * 1152
+            container.mux(sound.encode(frame))
+    return path.read_bytes()
+
+
+def test_a_picture_that_stays_away_while_sound_goes_on_is_a_silence_and_is_let_go(video_then_sound):
+    listener = socket.create_server(("127.0.0.1", 0))
+    stopped = threading.Event()
+
+    def serve():
+        with listener.accept()[0] as connection, suppress(OSError):
+            step = len(video_then_sound) // 400
+            for start in range(0, len(video_then_sound), step):
+                connection.sendall(video_then_sound[start : start + step])
+                if stopped.wait(0.02):
+                    return
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        with open_source(f"tcp://127.0.0.1:{listener.getsockname()[1]}", SOON_SILENT) as source:
+            with pytest.raises(SourceTimeoutError, match=r"none came for 0\.3 s"):
+                list(source)
+            assert thread.is_alive()  # it still sends
+        assert source._reader.wait_gone(0)
+        assert source.warnings == []
+    finally:
+        stopped.set()
+        thread.join()
+        listener.close()
 
 
 def test_a_slow_source_may_be_silent_for_three_of_its_intervals():

@@ -3,21 +3,23 @@
 import gc
 import threading
 import weakref
+from contextlib import suppress
 from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
 import pytest
 
-from scr_live.errors import SourceLostError, SourceNotFoundError
+from scr_live.errors import SourceError, SourceLostError, SourceNotFoundError, SourceTimeoutError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame, Signal
-from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources import SourceInfo, VideoSource, opening, reconnect, retry
+from scr_live.sources.connection import MOST_SENTENCES, Retired
 from scr_live.sources.live import LiveSource
-from scr_live.sources.opening import LEAST_PATIENCE_S, SourceOptions, _again, open_lasting_source
+from scr_live.sources.opening import LEAST_PATIENCE_S, SourceOptions, _hasty, open_lasting_source
 from scr_live.sources.phantom import PhantomSource
 from scr_live.sources.reconnect import DIMMED_BY, MOST_LEFT_BEHIND, Reconnecting
-from scr_live.sources.retry import FIRST_S, LONGEST_S, Retry
+from scr_live.sources.retry import FIRST_S, LONGEST_S, STEADY_S, Retry
 from scr_live.sources.stamps import Stamps
 
 QUICK = SourceOptions(open_timeout_s=0.3, read_timeout_s=0.15)
@@ -150,7 +152,6 @@ def test_whatever_happens_it_is_lost_and_comes_back(lasting, journal, kind):
     assert value_of(after[-1]) == 120
     assert all(is_lost(frame) and value_of(frame) == 60 // DIMMED_BY for frame in after[:-1])
     assert value_of(next(frames)) == 150
-    assert source.reconnects == 1
     lost, back = journal.events
     assert (lost.kind, back.kind) == (EventKind.SIGNAL_LOST, EventKind.SIGNAL_BACK)
     assert back.facts["attempts"] == plug.refused + 1
@@ -230,6 +231,87 @@ def test_stuck_readers_do_not_pile_up_and_are_named(journal):
         let_go.set()
 
 
+def test_that_nothing_is_tried_any_more_is_told_once_with_what_to_do(lasting, journal, monkeypatch):
+    monkeypatch.setattr(reconnect, "CROWDED_S", 0.1)
+    let_go = threading.Event()
+    plug = Plug(*(Fake(40, then="stuck", let_go=let_go) for _ in range(10)))
+    source = lasting(Fake(30, then="stuck", let_go=let_go), plug)
+    try:
+        frames = iter(source)
+        while not any("not opened again" in warning for warning in source.warnings):
+            next(frames)
+        for _ in range(3):
+            next(frames)
+        told = [event for event in journal.events if "not opened again" in event.facts.get("cause", "")]
+        assert [event.kind for event in told] == [EventKind.SIGNAL_LOST]
+        assert "Unplug the device and plug it in again" in told[0].facts["cause"]
+    finally:
+        let_go.set()
+    opened = plug.opened
+    take_until(frames, lambda frame: plug.opened > opened)  # they ended: it is tried again by itself
+
+
+class Receiving(Fake):
+    """Gets packets, whatever becomes of them."""
+
+    receives = True
+
+
+def test_a_source_that_receives_keeps_its_connection(lasting, journal):
+    let_go = threading.Event()
+    plug = Plug()
+    frames = iter(lasting(Receiving(30, then="stuck", let_go=let_go), plug))
+    assert [value_of(frame) for frame in take_until(frames, is_lost)] == [30, 10]
+    assert "although packets come" in journal.events[0].facts["cause"]
+    next(frames)
+    let_go.set()
+    assert value_of(take_until(frames, is_living)[-1]) == 99
+    assert journal.events[1].facts["attempts"] == plug.refused == 0
+
+
+def test_a_source_that_receives_and_hangs_is_opened_again_in_the_end(lasting, journal, monkeypatch):
+    monkeypatch.setattr(reconnect, "UNDECODED_S", 0.5)
+    frames = iter(lasting(Receiving(30, then="hang"), Plug(Fake(120))))
+    take_until(frames, is_lost)
+    assert value_of(take_until(frames, is_living)[-1]) == 120
+    assert journal.events[1].facts["attempts"] == 1
+    assert 0.5 <= journal.events[1].facts["lost_s"] < 2
+
+
+def test_a_system_without_threads_to_spare_costs_an_attempt(lasting, journal, monkeypatch):
+    source = lasting(Fake(30, then="end"), Plug(Fake(120)))
+    failures = iter([RuntimeError("can't start new thread")] * 2)
+
+    class Refused(reconnect.Connection):
+        def __init__(self, *args, **options):
+            if (error := next(failures, None)) is not None:
+                raise error
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(reconnect, "Connection", Refused)
+    frames = iter(source)
+    assert value_of(take_until(frames, lambda frame: value_of(frame) == 120)[-1]) == 120
+    assert journal.events[1].facts["attempts"] == 3
+
+
+def test_to_stop_while_it_connects_is_no_hang(journal):
+    connecting, let_go = threading.Event(), threading.Event()
+
+    def open_again():
+        connecting.set()
+        let_go.wait()
+        raise SourceNotFoundError("nobody answers at scope")
+
+    try:
+        with Reconnecting(Fake(30, then="end"), open_again, options=PATIENT, journal=journal) as source:
+            frames = iter(source)
+            while not connecting.is_set():
+                next(frames)
+        assert source.warnings == []
+    finally:
+        let_go.set()
+
+
 def test_an_opening_that_hangs_is_given_up(lasting):
     let_go = threading.Event()
     opened = threading.Event()
@@ -268,7 +350,8 @@ def test_closing_ends_the_iteration_at_once(lasting, then):
     thread.join()
 
 
-def test_after_hundreds_of_losses_only_the_sums_are_left(lasting):
+def test_after_hundreds_of_losses_only_the_sums_are_left(lasting, journal, monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_S", 0)
     fakes = [Fake(40, then="end", troubles=2) for _ in range(300)]
     alive = weakref.WeakSet(fakes)
     plug = Plug(*fakes)
@@ -277,7 +360,7 @@ def test_after_hundreds_of_losses_only_the_sums_are_left(lasting):
     frames = iter(source)
     while plug.refused == 0:
         next(frames)
-    assert source.reconnects == 300
+    assert journal.counts["signal-back"] == 300
     assert (source.decode_errors, source.warnings) == (602, ["damaged 2 times"])
     assert source.dropped >= 602
     gc.collect()
@@ -304,17 +387,74 @@ def test_what_ends_by_itself_or_shall_end_is_left_as_it_is(tmp_path, make_clip, 
 
 
 @pytest.mark.parametrize(
-    ("kind", "opened_in_s", "wait"),
+    ("kind", "patience_s", "wait"),
     [
-        ("stream", 0.3, {"connect_timeout_s": LEAST_PATIENCE_S}),
-        ("stream", 3.0, {"connect_timeout_s": 6.0}),
-        ("stream", 9.0, {"connect_timeout_s": 10.0}),
-        ("camera", 0.3, {"open_timeout_s": LEAST_PATIENCE_S}),
-        ("camera", 3.0, {"open_timeout_s": 6.0}),
+        ("stream", 6.0, {"connect_timeout_s": 6.0}),
+        ("stream", 18.0, {"connect_timeout_s": 10.0}),
+        ("camera", 1.5, {"open_timeout_s": 1.5}),
+        ("camera", 18.0, {"open_timeout_s": 10.0}),
     ],
 )
-def test_opening_again_has_less_patience_but_enough(kind, opened_in_s, wait):
-    assert _again(kind, PATIENT, opened_in_s=opened_in_s) == SourceOptions(**wait)
+def test_patience_is_cut_where_it_lets_a_key_frame_be_waited_for(kind, patience_s, wait):
+    assert _hasty(kind, PATIENT, patience_s) == SourceOptions(**wait)
+
+
+def test_every_opening_that_ran_out_of_time_gives_the_next_one_more(monkeypatch, journal):
+    """A sender that needs five seconds to answer is not found with less, however often it is tried."""
+    asked = []
+
+    def open_source(spec, options, *, tap):
+        patience_s = options.connect_timeout_s or options.open_timeout_s
+        asked.append(patience_s)
+        if len(asked) > 1 and patience_s < 5:
+            raise SourceTimeoutError("nothing usable came")
+        return Fake(30 * len(asked), then="end")
+
+    monkeypatch.setattr(opening, "open_source", open_source)
+    monkeypatch.setattr(retry, "FIRST_S", 0)
+    with open_lasting_source("tcp://scope:1", PATIENT, journal=journal) as source:
+        take_until(iter(source), lambda frame: is_living(frame) and len(asked) > 3)
+    assert asked[:4] == [PATIENT.open_timeout_s, LEAST_PATIENCE_S, 2 * LEAST_PATIENCE_S, 4 * LEAST_PATIENCE_S]
+
+
+def test_patience_is_bounded_and_begins_anew_after_a_success(monkeypatch):
+    asked, answers = (
+        [],
+        iter([None, *[SourceTimeoutError("silent")] * 5, SourceNotFoundError("no"), None, None]),
+    )
+
+    def open_source(spec, options, *, tap):
+        asked.append(options.open_timeout_s)
+        if (error := next(answers)) is not None:
+            raise error
+
+    monkeypatch.setattr(opening, "open_source", open_source)
+    opener = opening._Opener("/dev/video0", "camera", PATIENT, None)
+    opener.first()
+    for _ in range(8):
+        with suppress(SourceError):
+            opener.again()
+    assert asked == [10, 1.5, 3, 6, 10, 10, 10, 10, 1.5]
+
+
+def test_a_source_that_is_lost_right_after_it_came_back_is_not_tried_ever_faster():
+    retry = Retry(longest_attempt_s=5, jitter=lambda: 1.0)
+    now, found = 100.0, []
+    for _ in range(4):
+        retry.lost(now)
+        found.append(max(retry.due_at - now, 0))
+        now = max(retry.due_at, now)
+        retry.begin(now)
+    assert found == pytest.approx([0, FIRST_S, 2 * FIRST_S, LONGEST_S])
+    retry.lost(now + STEADY_S)
+    assert retry.due_at <= now
+
+
+def test_warnings_of_hundreds_of_connections_are_bounded():
+    retired = Retired()
+    for number in range(1000):
+        retired.note([f"packet {number} could not be written"])
+    assert len(retired.warnings) == MOST_SENTENCES
 
 
 def test_a_first_opening_that_fails_fails(free_port, journal):
@@ -337,8 +477,8 @@ def test_attempts_grow_apart_and_keep_a_bound(jitter, distances):
         now = retry.due_at
     assert found == pytest.approx(distances)
     assert retry.attempts == 4
-    retry.reset()
-    assert (retry.attempts, retry.due_at <= 0) == (0, True)
+    retry.lost(now + STEADY_S)
+    assert (retry.attempts, retry.due_at <= now) == (0, True)
 
 
 def frame_at(captured_at, pts_s):

@@ -1,13 +1,17 @@
 """Packets on their way to a recording: all of them, each the tap's own, connection by connection."""
 
+import socket
+import threading
+from contextlib import suppress
 from itertools import islice
 
 import av
 import pytest
 
 from scr_live.errors import SourceError
-from scr_live.sources.opening import SourceOptions, open_source
-from scr_live.sources.tap import Tapped, own_packet
+from scr_live.events import Journal
+from scr_live.sources.opening import SourceOptions, open_lasting_source, open_source
+from scr_live.sources.tap import Tapped, TapSwitch, own_packet
 
 IMPATIENT = SourceOptions(open_timeout_s=8, read_timeout_s=0.3)
 
@@ -116,6 +120,122 @@ def test_closing_ends_the_tap_at_once(loopback, clip):
         source.close()
         assert tap.calls[-1] == "end"
     assert tap.calls.count("end") == 1
+
+
+class Blocking(Collecting):
+    """Its second packet takes until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_in, self.let_go = threading.Event(), threading.Event()
+
+    def packet(self, packet):
+        if self.calls[-1] == "packet":
+            self.is_in.set()
+            self.let_go.wait(10)
+        super().packet(packet)
+
+
+@pytest.mark.parametrize("on_loss", ["exit", "wait"])
+def test_close_returns_when_no_call_is_running_and_none_comes_after_it(loopback, clip, on_loss):
+    tap = Blocking()
+    options = SourceOptions(on_loss=on_loss)
+    with (
+        loopback(clip.read_bytes()) as server,
+        open_lasting_source(f"tcp://127.0.0.1:{server.port}", options, journal=Journal(), tap=tap) as source,
+    ):
+        assert tap.is_in.wait(10)
+        closing = threading.Thread(target=source.close)
+        closing.start()
+        closing.join(0.1)
+        assert closing.is_alive()
+        tap.let_go.set()
+        closing.join(10)
+        calls = list(tap.calls)
+    assert calls == ["begin", "packet", "packet", "end"]
+    assert tap.calls == calls
+
+
+class TwiceServed:
+    """A server whose first client gets the clip and is hung up on; the second gets it when it may."""
+
+    def __init__(self, payload):
+        self._payload = payload
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.second_came, self.may_answer = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.may_answer.set()
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self):
+        with self._listener.accept()[0] as first:
+            first.sendall(self._payload)
+        with self._listener.accept()[0] as second, suppress(OSError):
+            self.second_came.set()
+            self.may_answer.wait(10)
+            second.sendall(self._payload)
+
+
+def test_a_connection_that_is_being_opened_reaches_no_tap_once_the_source_is_closed(clip):
+    tap = Collecting()
+    with (
+        TwiceServed(clip.read_bytes()) as server,
+        open_lasting_source(
+            f"tcp://127.0.0.1:{server.port}", IMPATIENT, journal=Journal(), tap=tap
+        ) as source,
+    ):
+        frames = iter(source)
+        while not server.second_came.is_set():
+            next(frames)
+        source.close()
+        calls = list(tap.calls)
+        server.may_answer.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("stream-"):
+            thread.join(10)
+    assert tap.calls == calls == ["begin", *["packet"] * 30, "end"]
+
+
+def test_a_new_connection_cuts_off_the_one_before_it(clip):
+    tap = Collecting()
+    switch = TapSwitch(tap)
+    with av.open(clip) as container:
+        stream = container.streams.video[0]
+        packet = next(container.demux(stream))
+        first = switch.line()
+        first.begin(stream)
+        first.packet(packet)
+        second = switch.line()
+        first.packet(packet)
+        first.end()
+        second.begin(stream)
+        switch.close()
+        second.packet(packet)
+        second.end()
+        switch.line().begin(stream)
+    assert tap.calls == ["begin", "packet", "end", "begin", "end"]
+
+
+def test_a_tap_that_raised_is_left_alone_until_the_next_connection(clip):
+    tap = Raising()
+    switch = TapSwitch(tap)
+    with av.open(clip) as container:
+        stream = container.streams.video[0]
+        line = switch.line()
+        line.begin(stream)
+        with pytest.raises(RuntimeError):
+            line.packet(next(container.demux(stream)))
+        switch.line().begin(stream)
+        switch.close()
+    assert tap.calls == ["begin", "packet", "begin", "end"]
 
 
 def test_after_its_end_a_line_carries_nothing_more(clip):

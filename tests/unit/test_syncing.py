@@ -31,42 +31,72 @@ class Disk:
 
 @pytest.fixture
 def disk():
-    disk = Disk()
-    yield disk
-    for _ in range(100):  # whoever still waits
-        disk.answers.release()
+    return Disk()
 
 
-def test_a_slow_disk_delays_nobody_and_one_sync_covers_what_came_meanwhile(disk):
-    with Syncer(disk.sync, pause_s=0) as syncer:
+@pytest.fixture
+def syncer(disk):
+    """syncer(pause_s): one that is closed in the end, without a last sync."""
+    made = []
+
+    def start(pause_s):
+        made.append(Syncer(disk.sync, pause_s=pause_s))
+        return made[0]
+
+    yield start
+    disk.answers.release(100)  # whoever still waits
+    for each in made:
+        each.close()
+
+
+def test_a_slow_disk_delays_nobody_and_one_sync_covers_what_came_meanwhile(disk, syncer):
+    syncer = syncer(0)
+    syncer.written()
+    assert disk.asked.acquire(timeout=30)
+    for _ in range(1000):
         syncer.written()
-        assert disk.asked.acquire(timeout=30)
-        for _ in range(1000):
-            syncer.written()
-        assert syncer.behind == 1001
-        disk.answers.release()
-        assert disk.asked.acquire(timeout=30)  # the second one
-        assert syncer.behind == 1000
-        disk.answers.release()
-        assert disk.done.acquire(timeout=30)
+    disk.answers.release()
+    assert disk.asked.acquire(timeout=30)  # the second one
+    disk.answers.release()
+    assert disk.done.acquire(timeout=30)
+    syncer.close()
     assert disk.calls == 2
-    assert syncer.behind in (0, 1000)  # whether it could still note it before its end
 
 
-def test_between_two_syncs_is_a_pause(disk):
-    with Syncer(disk.sync, pause_s=3600) as syncer:
-        syncer.written()
-        assert disk.asked.acquire(timeout=30)
-        disk.answers.release()
-        assert disk.done.acquire(timeout=30)
-        syncer.written()
+def test_between_two_syncs_is_a_pause(disk, syncer):
+    syncer = syncer(3600)
+    syncer.written()
+    assert disk.asked.acquire(timeout=30)
+    disk.answers.release()
+    assert disk.done.acquire(timeout=30)
+    syncer.written()
+    syncer.close()
     assert disk.calls == 1  # the end does not wait for the pause
 
 
-def test_without_anything_new_there_is_no_sync(disk):
-    with Syncer(disk.sync, pause_s=0):
-        pass
+def test_a_last_sync_covers_what_is_new(disk, syncer):
+    syncer = syncer(3600)
+    syncer.written()
+    assert disk.asked.acquire(timeout=30)
+    syncer.written()
+    disk.answers.release(2)
+    syncer.close(last=True)
+    assert disk.calls == 2
+
+
+def test_a_last_sync_of_nothing_new_is_none(disk, syncer):
+    syncer(0).close(last=True)
     assert disk.calls == 0
+
+
+def test_a_file_that_is_closed_under_it_ends_it():
+    def closed():
+        raise ValueError("I/O operation on closed file")
+
+    syncer = Syncer(closed, pause_s=0)
+    syncer.written()
+    syncer.close(last=True)
+    syncer.check()
 
 
 def test_a_failure_is_raised_where_it_can_be_handled():
@@ -76,13 +106,13 @@ def test_a_failure_is_raised_where_it_can_be_handled():
         failed.set()
         raise OSError(5, "Input/output error")
 
-    with Syncer(broken, pause_s=0) as syncer:
+    syncer = Syncer(broken, pause_s=0)
+    syncer.check()
+    syncer.written()
+    assert failed.wait(30)
+    syncer.close()
+    with pytest.raises(OSError, match="Input/output"):
         syncer.check()
-        syncer.written()
-        assert failed.wait(30)
-        assert syncer.close()
-        with pytest.raises(OSError, match="Input/output"):
-            syncer.check()
 
 
 def test_to_the_frame_there_is_no_pause_and_to_the_second_half_of_one():

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from scr_live.errors import (
     SourceNotFoundError,
     SourceUnreadableError,
 )
-from scr_live.sinks.crash_safe import PARTIAL_MARK, sync_folder
-from scr_live.sinks.remux import created, fit, opened, whole_packets
+from scr_live.repair.copying import created, fit, opened, whole_packets
+from scr_live.repair.structure import Structure, structure_of
+from scr_live.sinks.crash_safe import PARTIAL_MARK, partial_name, sync_folder
 from scr_live.sinks.space import check_room
-from scr_live.sinks.structure import Structure, structure_of
 from scr_live.sinks.targets import check_target, reason
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def repair(
     out = out or default_out(path)
     check_target(out, force=force, source_path=path)
     check_room(out.parent, found.size, what="The repaired file")
-    draft = out.with_name(f"{out.stem[:40]}{PARTIAL_MARK}{secrets.token_hex(3)}{out.suffix}")
+    draft = partial_name(out)
     try:
         copied = _copy(path, found, draft)
         frames, duration_s = _check(path, found, draft, copied, progress=progress)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import av
 
 from scr_live.errors import OptionError, SourceUnreadableError
+from scr_live.repair.structure import Beginning, Structure
 from scr_live.sinks.muxing import MUXERS
-from scr_live.sinks.structure import Beginning, Structure
 from scr_live.sinks.targets import reason
 
 if TYPE_CHECKING:

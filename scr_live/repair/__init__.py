@@ -1,0 +1,1 @@
+"""Ordinary, seekable videos of recordings that were cut off."""
