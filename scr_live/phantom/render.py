@@ -1,24 +1,29 @@
 """One frame of the phantom: scene, trace, paint, develop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.frames import Image
+from scr_live.frames import Image, Quality
 from scr_live.phantom import lens
 from scr_live.phantom.anatomy import RING_LENGTH, Tube, build_tube
 from scr_live.phantom.bodies import add_growth
+from scr_live.phantom.contraction import contract
+from scr_live.phantom.direct import Shot, direct
 from scr_live.phantom.flight import LAP_S, Flight, Pose, plan_flight
-from scr_live.phantom.growths import grow
+from scr_live.phantom.growths import grow, pair_up
+from scr_live.phantom.margins import write_patient
 from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.paint import Palette, develop, enlarge, grain_shift, make_grain, paint
+from scr_live.phantom.scenarios import SCENARIOS, USUAL
 from scr_live.phantom.shade import Surface, meet_wall
 from scr_live.phantom.textures import choose_look, paint_mucosa, paint_skin
 from scr_live.phantom.trace import Rays, aim, near_tube, trace_wall
 from scr_live.phantom.truth import PhantomTruth, read_truth
+from scr_live.phantom.veils import hidden, judge, veil
 
 VISIBLE_DISTANCE = 2.8
 """A polyp farther away lies in the dark and does not count as visible."""
@@ -39,34 +44,46 @@ class Scene:
 
 
 @lru_cache(maxsize=4)
-def scene(seed: int, polyps: int) -> Scene:
+def scene(seed: int, polyps: int, has_pairs: bool = False) -> Scene:  # noqa: FBT001, FBT002 - for the cache
     """Build (or remember) the colon of a seed; anatomy and colours do not depend on `polyps`."""
     tube, palette = _colon(seed)
     start = float(np.random.default_rng([seed, 1]).uniform(0, RING_LENGTH))
     count = round(polyps * LAP_S / 10)
     growths = grow(np.random.default_rng([seed, 3]), tube, count=count, first_z=start)
     flight = plan_flight(np.random.default_rng([seed, 4]), tube, growths, start_z=start)
+    if has_pairs:
+        pairs = pair_up(np.random.default_rng([seed, 7]), tube, growths)
+        flight = replace(flight, growths=pairs, attention=flight.attention / 2)
     return Scene(flight, palette)
 
 
 def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
     """Render one frame and its truth; a pure function of (options, index)."""
-    stage = scene(options.seed, options.polyps)
-    pose = stage.flight.pose(index / options.fps)
-    surface, rays = _look_around(stage, pose, options)
+    stage = _stage(options)
+    shot = direct(stage.flight, options, index)
+    surface, rays = _look_around(stage, shot.pose, options, shot)
     size = (options.width, options.height)
-    planes = paint(stage.palette, surface, rays, size=size)
+    planes = veil(paint(stage.palette, surface, rays, size=size), shot, options)
     grain = _grain(options.seed, size)
-    image = develop(planes, stage.palette.look, grain=grain, shift=grain_shift(options.seed, index))
-    lens.write_caption(image, _caption(options, index))
-    return image, _truth(surface, options, index)
+    image = develop(planes, stage.palette.look, grain=grain, shift=grain_shift(options.seed, shot.index))
+    lens.write_caption(image, _caption(options, shot.index))
+    if options.has_patient_text:
+        write_patient(image)
+    return image, _truth(surface, options, index, shot)
 
 
 def truth(options: PhantomOptions, index: int) -> PhantomTruth:
     """Work out the truth of one frame without painting it."""
-    stage = scene(options.seed, options.polyps)
-    surface, _ = _look_around(stage, stage.flight.pose(index / options.fps), options)
-    return _truth(surface, options, index)
+    stage = _stage(options)
+    shot = direct(stage.flight, options, index)
+    surface, _ = _look_around(stage, shot.pose, options, shot)
+    return _truth(surface, options, index, shot)
+
+
+def _stage(options: PhantomOptions) -> Scene:
+    if options.scenario is not None and SCENARIOS[options.scenario].has_pairs:
+        return scene(options.seed, options.polyps, True)  # noqa: FBT003 - for the cache
+    return scene(options.seed, options.polyps)
 
 
 @lru_cache(maxsize=2)
@@ -95,25 +112,39 @@ def _grid(options: PhantomOptions) -> tuple[int, int]:
     return -(-options.height // 2), -(-options.width // 2)
 
 
-def _look_around(stage: Scene, pose: Pose, options: PhantomOptions) -> tuple[Surface, Rays]:
+def _look_around(
+    stage: Scene, pose: Pose, options: PhantomOptions, shot: Shot | None = None
+) -> tuple[Surface, Rays]:
     rows, columns = _grid(options)
     rays = aim(lens.directions(options.width, options.height, columns=columns, rows=rows), pose)
     near = near_tube(stage.flight.tube, pose.position[2])
+    places = stage.flight.growth_places(pose.position[2])
+    if shot is not None and shot.conditions.squeeze:
+        for growth, shift in places:
+            if growth is shot.growth:
+                z = growth.base[2] + shift[2]
+                near = contract(near, stage.flight.tube.line, growth, z, amount=shot.conditions.squeeze)
     surface = meet_wall(near, rays, trace_wall(near, rays))
-    for growth, shift in stage.flight.growth_places(pose.position[2]):
+    for growth, shift in places:
         add_growth(surface, near, rays, growth=growth, shift=shift)
     return surface, rays
 
 
-def _truth(surface: Surface, options: PhantomOptions, index: int) -> PhantomTruth:
+def _truth(surface: Surface, options: PhantomOptions, index: int, shot: Shot) -> PhantomTruth:
     labels = np.zeros((options.height, options.width), np.uint8)
     identities = {}
     field = lens.octagon(options.width, options.height) > 0.5  # noqa: PLR2004 - half covered
+    open_field, quality = field, Quality.GOOD
+    if shot.conditions != USUAL:
+        covered = hidden(shot, options)
+        open_field, quality = field & ~covered, judge(shot.conditions, covered)
+        if quality not in {Quality.GOOD, Quality.COVERED}:
+            surface.patches.clear()
     for label, patch in enumerate(surface.patches, start=1):
         area, share = enlarge(patch, _grid(options), (options.width, options.height))
         lit = cv2.resize(surface.distance[patch.area], share.shape[::-1]) < VISIBLE_DISTANCE
-        seen = (share > POLYP_SHARE) & lit & field[area]
+        seen = (share > POLYP_SHARE) & lit & open_field[area]
         if seen.sum() >= VISIBLE_SHARE * field.size:
             labels[area][seen] = label
             identities[label] = patch.growth.polyp_id
-    return read_truth(index, labels, identities)
+    return read_truth(index, labels, identities, quality=quality, is_cut=shot.is_cut)
