@@ -11,7 +11,7 @@ from scr_live.frames import Image, Quality
 from scr_live.phantom import lens
 from scr_live.phantom.anatomy import RING_LENGTH, Tube, build_tube
 from scr_live.phantom.bodies import add_growth
-from scr_live.phantom.contraction import contract
+from scr_live.phantom.folds import clear_view, contract
 from scr_live.phantom.direct import Shot, direct
 from scr_live.phantom.flight import LAP_S, Flight, Pose, plan_flight
 from scr_live.phantom.growths import grow, pair_up
@@ -44,28 +44,38 @@ class Scene:
 
 
 @lru_cache(maxsize=4)
-def scene(seed: int, polyps: int, has_pairs: bool = False) -> Scene:  # noqa: FBT001, FBT002 - for the cache
+def scene(seed: int, polyps: int) -> Scene:
     """Build (or remember) the colon of a seed; anatomy and colours do not depend on `polyps`."""
     tube, palette = _colon(seed)
     start = float(np.random.default_rng([seed, 1]).uniform(0, RING_LENGTH))
     count = round(polyps * LAP_S / 10)
     growths = grow(np.random.default_rng([seed, 3]), tube, count=count, first_z=start)
     flight = plan_flight(np.random.default_rng([seed, 4]), tube, growths, start_z=start)
-    if has_pairs:
-        pairs = pair_up(np.random.default_rng([seed, 7]), tube, growths)
-        flight = replace(flight, growths=pairs, attention=flight.attention / 2)
     return Scene(flight, palette)
+
+
+@lru_cache(maxsize=4)
+def stage(seed: int, polyps: int, scenario: str | None) -> Scene:
+    """Make the scene ready for a scenario: no fold between its stops and the polyps, which may come in pairs."""
+    usual = scene(seed, polyps)
+    if scenario is None or not SCENARIOS[scenario].stop_s or not polyps:
+        return usual
+    flight = usual.flight
+    if SCENARIOS[scenario].has_pairs:
+        pairs = pair_up(np.random.default_rng([seed, 7]), flight.tube, flight.growths)
+        flight = replace(flight, growths=pairs, attention=flight.attention / 2)
+    return replace(usual, flight=replace(flight, tube=clear_view(flight.tube, flight.growths)))
 
 
 def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
     """Render one frame and its truth; a pure function of (options, index)."""
-    stage = _stage(options)
-    shot = direct(stage.flight, options, index)
-    surface, rays = _look_around(stage, shot.pose, options, shot)
+    colon = stage(options.seed, options.polyps, options.scenario)
+    shot = direct(colon.flight, options, index)
+    surface, rays = _look_around(colon, shot.pose, options, shot)
     size = (options.width, options.height)
-    planes = veil(paint(stage.palette, surface, rays, size=size), shot, options)
+    planes = veil(paint(colon.palette, surface, rays, size=size), shot, options)
     grain = _grain(options.seed, size)
-    image = develop(planes, stage.palette.look, grain=grain, shift=grain_shift(options.seed, shot.index))
+    image = develop(planes, colon.palette.look, grain=grain, shift=grain_shift(options.seed, shot.index))
     lens.write_caption(image, _caption(options, shot.index))
     if options.has_patient_text:
         write_patient(image)
@@ -74,16 +84,10 @@ def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
 
 def truth(options: PhantomOptions, index: int) -> PhantomTruth:
     """Work out the truth of one frame without painting it."""
-    stage = _stage(options)
-    shot = direct(stage.flight, options, index)
-    surface, _ = _look_around(stage, shot.pose, options, shot)
+    colon = stage(options.seed, options.polyps, options.scenario)
+    shot = direct(colon.flight, options, index)
+    surface, _ = _look_around(colon, shot.pose, options, shot)
     return _truth(surface, options, index, shot)
-
-
-def _stage(options: PhantomOptions) -> Scene:
-    if options.scenario is not None and SCENARIOS[options.scenario].has_pairs:
-        return scene(options.seed, options.polyps, True)  # noqa: FBT003 - for the cache
-    return scene(options.seed, options.polyps)
 
 
 @lru_cache(maxsize=2)
@@ -113,17 +117,17 @@ def _grid(options: PhantomOptions) -> tuple[int, int]:
 
 
 def _look_around(
-    stage: Scene, pose: Pose, options: PhantomOptions, shot: Shot | None = None
+    colon: Scene, pose: Pose, options: PhantomOptions, shot: Shot | None = None
 ) -> tuple[Surface, Rays]:
     rows, columns = _grid(options)
     rays = aim(lens.directions(options.width, options.height, columns=columns, rows=rows), pose)
-    near = near_tube(stage.flight.tube, pose.position[2])
-    places = stage.flight.growth_places(pose.position[2])
+    near = near_tube(colon.flight.tube, pose.position[2])
+    places = colon.flight.growth_places(pose.position[2])
     if shot is not None and shot.conditions.squeeze:
         for growth, shift in places:
             if growth is shot.growth:
                 z = growth.base[2] + shift[2]
-                near = contract(near, stage.flight.tube.line, growth, z, amount=shot.conditions.squeeze)
+                near = contract(near, colon.flight.tube.line, growth, z, amount=shot.conditions.squeeze)
     surface = meet_wall(near, rays, trace_wall(near, rays))
     for growth, shift in places:
         add_growth(surface, near, rays, growth=growth, shift=shift)
@@ -131,19 +135,18 @@ def _look_around(
 
 
 def _truth(surface: Surface, options: PhantomOptions, index: int, shot: Shot) -> PhantomTruth:
-    labels = np.zeros((options.height, options.width), np.uint8)
-    identities = {}
     field = lens.octagon(options.width, options.height) > 0.5  # noqa: PLR2004 - half covered
-    open_field, quality = field, Quality.GOOD
+    labels, quality = np.zeros(field.shape, np.uint8), Quality.GOOD
+    visible, patches = field, surface.patches
     if shot.conditions != USUAL:
         covered = hidden(shot, options)
-        open_field, quality = field & ~covered, judge(shot.conditions, covered)
-        if quality not in {Quality.GOOD, Quality.COVERED}:
-            surface.patches.clear()
-    for label, patch in enumerate(surface.patches, start=1):
+        visible, quality = field & ~covered, judge(shot.conditions, covered)
+        patches = patches if quality in {Quality.GOOD, Quality.COVERED} else []
+    identities = {}
+    for label, patch in enumerate(patches, start=1):
         area, share = enlarge(patch, _grid(options), (options.width, options.height))
         lit = cv2.resize(surface.distance[patch.area], share.shape[::-1]) < VISIBLE_DISTANCE
-        seen = (share > POLYP_SHARE) & lit & open_field[area]
+        seen = (share > POLYP_SHARE) & lit & visible[area]
         if seen.sum() >= VISIBLE_SHARE * field.size:
             labels[area][seen] = label
             identities[label] = patch.growth.polyp_id

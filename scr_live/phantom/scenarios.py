@@ -116,7 +116,7 @@ SCENARIOS: dict[str, Scenario] = {
             "liquid": ((3.4, 0), (3.8, 1), (5.2, 1), (5.8, 0)),
         },
     ),
-    "cut": Scenario(stop_s=6.0, hops=((1.5, 0.5), (3.0, 1), (4.5, 2))),
+    "cut": Scenario(stop_s=6.0, hops=((1.5, 2.5), (3.0, 1), (4.5, 2))),
     "freeze": Scenario(stop_s=7.0, freezes=((1.0, 2.6), (3.6, 6.4))),
     "bright": Scenario(stop_s=5.0, courses={"stops": ((1.0, 0), (1.4, 6), (3.0, 6), (3.6, 0))}),
     "dark": Scenario(stop_s=5.0, courses={"stops": ((1.0, 0), (1.4, -7), (3.0, -7), (3.6, 0))}),

@@ -11,9 +11,9 @@ from scr_live.phantom.noise import Field
 from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.scenarios import USUAL, Conditions
 
-LONGEST_SMEAR = 0.12
+LONGEST_SMEAR = 0.05
 """In half widths of the field; a picture that moves farther, or is blurred wider than the next, shows nothing."""
-WIDEST_DEFOCUS = 0.025
+WIDEST_DEFOCUS = 0.02
 MOST_STOPS = 2.5
 LEAST_STOPS = -4.0
 OUTSIDE = 0.5
