@@ -91,14 +91,14 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "occlusion": Scenario(
         stop_s=5.0,
-        before=1.6,
+        before=1.35,
         courses={
-            "squeeze": ((0.8, 0), (1.5, 1), (2.6, 1), (3.4, 0)),
-            "lean": ((0.8, 0), (1.5, 0.2), (2.6, 0.2), (3.4, 0)),
+            "squeeze": ((0.8, 0), (1.3, 1), (2.2, 1), (2.9, 0)),
+            "lean": ((0.8, 0), (1.3, 0.2), (2.2, 0.2), (2.9, 0)),
         },
         is_about_polyps=True,
     ),
-    "two": Scenario(stop_s=4.0, before=1.3, is_about_polyps=True, has_pairs=True),
+    "two": Scenario(stop_s=4.0, before=1.1, is_about_polyps=True, has_pairs=True),
     "reentry": Scenario(
         stop_s=6.5, courses={"ahead": ((0.8, 0), (2.3, 1.5), (4.1, 1.5), (5.7, 0))}, is_about_polyps=True
     ),

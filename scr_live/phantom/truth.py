@@ -1,6 +1,8 @@
 """What is known of a rendered frame: which pixels show which polyp, and what kind of picture it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,18 @@ class PhantomTruth:
     """The first frame of another place: nothing in it follows from the frame before."""
 
 
+class BoxTruth(TypedDict):
+    """One polyp of one frame as it is written down: x1, y1, x2, y2 in pixels, the last two behind it."""
+
+    bbox: list[int]
+    id: int
+
+
+def boxes(frames: Iterable[PhantomTruth]) -> list[list[BoxTruth]]:
+    """Each frame's polyps as boxes, as evaluations of a video read them."""
+    return [[_box(polyp) for polyp in frame.polyps] for frame in frames]
+
+
 def read_truth(
     frame_index: int,
     labels: NDArray[np.uint8],
@@ -50,3 +64,8 @@ def read_truth(
         box = (x, y, int(columns.max()) - x + 1, int(rows.max()) - y + 1)
         found.append(PolypTruth(polyp_id, box, len(rows)))
     return PhantomTruth(frame_index, labels > 0, tuple(found), quality, is_cut)
+
+
+def _box(polyp: PolypTruth) -> BoxTruth:
+    x, y, width, height = polyp.box
+    return {"bbox": [x, y, x + width, y + height], "id": polyp.polyp_id}
