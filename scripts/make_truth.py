@@ -31,7 +31,9 @@ def main() -> None:
 def truth_of(options: PhantomOptions) -> dict[str, object]:
     """Lay out the truth of a whole video."""
     if options.frame_count is None:
-        raise OptionError("The truth of a phantom without an end is never complete. Give duration in seconds.")
+        raise OptionError(
+            "The truth of a phantom without an end is never complete. Give duration in seconds."
+        )
     frames = boxes(truth(options, index) for index in range(options.frame_count))
     return {"width": options.width, "height": options.height, "fps": options.fps, "frames": frames}
 

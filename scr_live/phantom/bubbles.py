@@ -69,8 +69,8 @@ def lay_liquid(planes: list[Field], cover: Field, amount: float) -> None:
     """Blur the planes, and mix them with liquid."""
     sigma = 0.3 + 0.02 * amount * cover.shape[1]
     for plane, colour in zip(planes, _PASTE, strict=True):
-        cv2.GaussianBlur(plane, (0, 0), sigma, dst=plane)
-        plane += (colour * (np.float32(0.6) + np.float32(0.5) * cover) - plane) * cover
+        blurred = as_field(cv2.GaussianBlur(plane, (0, 0), sigma))
+        plane[:] = blurred + (colour * (np.float32(0.6) + np.float32(0.5) * cover) - blurred) * cover
 
 
 def is_opaque(cover: Field) -> NDArray[np.bool_]:

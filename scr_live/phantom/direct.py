@@ -147,7 +147,7 @@ def _enter_and_leave(flight: Flight, scenario: Scenario, options: PhantomOptions
     """Outside at both ends; the flight begins when the scope enters."""
     time_s, whole = index / options.fps, options.duration_s
     longest = scenario.outside_s if whole is None else min(scenario.outside_s, whole / SHORTEST_SHARE)
-    way: Course = ((longest - THRESHOLD_S / 2, 1), (longest + THRESHOLD_S / 2, 0))
+    way: Course = ((longest - THRESHOLD_S, 1), (longest, 0))
     near_end = np.inf if whole is None else whole - 1 / options.fps - time_s
     outside = max(value_at(way, time_s), value_at(way, near_end))
     pose = flight.pose_at(flight.depth_at(max(0.0, time_s - longest)), hand_s=time_s)

@@ -55,8 +55,8 @@ def lay_tool(planes: list[Field], tool: Tool) -> None:
     shadow = 1 - np.float32(0.55) * as_field(cv2.GaussianBlur(moved, (0, 0), 0.3 + 0.2 * tool.width[1]))
     light = _light(tool, (height, width))
     for plane, tone in zip(planes, _STEEL, strict=True):
-        plane *= shadow
-        plane += (light * np.float32(tone) - plane) * edge
+        shaded = plane * shadow
+        plane[:] = shaded + (light * np.float32(tone) - shaded) * edge
 
 
 def hide_tool(hidden: NDArray[np.uint8], tool: Tool) -> None:
@@ -73,7 +73,16 @@ def hide_tool(hidden: NDArray[np.uint8], tool: Tool) -> None:
 def _jaw(tool: Tool, aside: NDArray[np.float64]) -> NDArray[np.int32]:
     """A spoon that opens to one side."""
     end = tool.width[1]
-    points = [(-0.4, 0.0), (0.5, 0.9), (1.6, 1.7), (2.6, 1.75), (3.0, 1.35), (2.2, 1.1), (1.2, 0.65), (0.4, 0.0)]
+    points = [
+        (-0.4, 0.0),
+        (0.5, 0.9),
+        (1.6, 1.7),
+        (2.6, 1.75),
+        (3.0, 1.35),
+        (2.2, 1.1),
+        (1.2, 0.65),
+        (0.4, 0.0),
+    ]
     return np.round([tool.tip + (tool.along * a + aside * b) * end for a, b in points]).astype(np.int32)
 
 

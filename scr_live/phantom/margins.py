@@ -8,7 +8,12 @@ from scr_live.phantom import lens
 
 STRIP = ("DOE, JANE", "1970-01-01", "F  ID 0000000", "1970-01-01", "NO HOSPITAL", "DR. NOBODY")
 """Name, birth, sex and number, day, hospital, physician."""
-CORNERS = (("DOE, JANE", "1970-01-01"), ("NO HOSPITAL", "1970-01-01"), ("ID 0000000", "F"), ("DR. NOBODY", "CF-00"))
+CORNERS = (
+    ("DOE, JANE", "1970-01-01"),
+    ("NO HOSPITAL", "1970-01-01"),
+    ("ID 0000000", "F"),
+    ("DR. NOBODY", "CF-00"),
+)
 """Top left, top right, bottom left, bottom right: between octagon and bounding box."""
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK = (225, 225, 225)
@@ -21,27 +26,25 @@ def write_patient(image: Image) -> None:
     height, width = image.shape[:2]
     layer = np.zeros_like(image)
     cx, cy, half_width, half_height = lens.field_box(width, height)
-    strip = cx - half_width
-    _write(layer, STRIP, x=0.05 * strip, y=0.42 * height, room=0.9 * strip, step=1)
-    corner = lens.CORNER * half_height
-    for number, lines in enumerate(CORNERS):
-        at_right, at_bottom = number % 2, number // 2
-        edge = cx + half_width if at_right else cx - half_width
-        y = cy + half_height - 3 if at_bottom else cy - half_height + 0.13 * corner + 3
-        _write(layer, lines, x=edge, y=y, room=0.72 * corner, step=-1 if at_bottom else 1, is_right=bool(at_right))
+    strip, corner = cx - half_width, lens.CORNER * half_height
+    _write(layer, STRIP, (0.05 * strip, 0.4 * height), room=0.9 * strip)
+    for lines, (right, down) in zip(CORNERS, ((-1, -1), (1, -1), (-1, 1), (1, 1)), strict=True):
+        _write(layer, lines, (cx + right * half_width, cy + down * half_height), room=0.7 * corner)
     outside = lens.octagon(width, height)[..., None] == 0
     np.maximum(image, layer, out=image, where=outside)
 
 
-def _write(
-    layer: Image, lines: tuple[str, ...], *, x: float, y: float, room: float, step: int, is_right: bool = False
-) -> None:
-    """Write lines from `y` downwards (or, with step -1, upwards), as large as fits into `room` pixels."""
+def _write(layer: Image, lines: tuple[str, ...], place: tuple[float, float], *, room: float) -> None:
+    """Write lines into the frame from a point towards its middle, as large as fits into `room` pixels."""
+    height, width = layer.shape[:2]
     widest = max(cv2.getTextSize(line, _FONT, 1, 1)[0][0] for line in lines)
-    scale = min(room / widest, layer.shape[0] / 800)
+    scale = min(room / widest, height / 800)
     if scale < _LEAST:
         return
+    x, y = place
+    is_right, is_low = x > width / 2, y > height / 2
     for number, line in enumerate(lines):
         long = cv2.getTextSize(line, _FONT, scale, 1)[0][0]
-        place = (round(x - long if is_right else x), round(y + number * step * 32 * scale))
-        cv2.putText(layer, line, place, _FONT, scale, _INK, 1, cv2.LINE_AA)
+        row = y - (6 + 32 * number) * scale if is_low else y + (26 + 32 * number) * scale
+        at = (round(x - long if is_right else x), round(row))
+        cv2.putText(layer, line, at, _FONT, scale, _INK, 1, cv2.LINE_AA)

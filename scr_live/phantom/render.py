@@ -11,9 +11,9 @@ from scr_live.frames import Image, Quality
 from scr_live.phantom import lens
 from scr_live.phantom.anatomy import RING_LENGTH, Tube, build_tube
 from scr_live.phantom.bodies import add_growth
-from scr_live.phantom.folds import clear_view, contract
 from scr_live.phantom.direct import Shot, direct
 from scr_live.phantom.flight import LAP_S, Flight, Pose, plan_flight
+from scr_live.phantom.folds import clear_view, contract
 from scr_live.phantom.growths import grow, pair_up
 from scr_live.phantom.margins import write_patient
 from scr_live.phantom.options import PhantomOptions
@@ -31,6 +31,8 @@ POLYP_SHARE = 0.35
 """Where a polyp melts into the wall, it ends where less than this is left: so does its colour."""
 VISIBLE_SHARE = 0.0008
 """Of the frame's pixels: less of a polyp than this is no sight of it."""
+CONSPICUOUS = np.array([1.25, 0.65, 0.72])
+"""Tint of polyps in scenarios, which test time and not sight."""
 SKINS = 3
 """Kinds of polyp skin in one colon."""
 
@@ -54,22 +56,17 @@ def scene(seed: int, polyps: int) -> Scene:
     return Scene(flight, palette)
 
 
-@lru_cache(maxsize=4)
-def stage(seed: int, polyps: int, scenario: str | None) -> Scene:
-    """Make the scene ready for a scenario: no fold between its stops and the polyps, which may come in pairs."""
-    usual = scene(seed, polyps)
-    if scenario is None or not SCENARIOS[scenario].stop_s or not polyps:
-        return usual
-    flight = usual.flight
-    if SCENARIOS[scenario].has_pairs:
-        pairs = pair_up(np.random.default_rng([seed, 7]), flight.tube, flight.growths)
-        flight = replace(flight, growths=pairs, attention=flight.attention / 2)
-    return replace(usual, flight=replace(flight, tube=clear_view(flight.tube, flight.growths)))
+def stage(options: PhantomOptions) -> Scene:
+    """Pick the scene that the options ask for."""
+    scenario = SCENARIOS.get(options.scenario or "")
+    if scenario is None or not scenario.stop_s or not options.polyps:
+        return scene(options.seed, options.polyps)
+    return _displayed(options.seed, options.polyps, scenario.has_pairs)
 
 
 def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
     """Render one frame and its truth; a pure function of (options, index)."""
-    colon = stage(options.seed, options.polyps, options.scenario)
+    colon = stage(options)
     shot = direct(colon.flight, options, index)
     surface, rays = _look_around(colon, shot.pose, options, shot)
     size = (options.width, options.height)
@@ -84,10 +81,23 @@ def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
 
 def truth(options: PhantomOptions, index: int) -> PhantomTruth:
     """Work out the truth of one frame without painting it."""
-    colon = stage(options.seed, options.polyps, options.scenario)
+    colon = stage(options)
     shot = direct(colon.flight, options, index)
     surface, _ = _look_around(colon, shot.pose, options, shot)
     return _truth(surface, options, index, shot)
+
+
+@lru_cache(maxsize=2)
+def _displayed(seed: int, polyps: int, has_pairs: bool) -> Scene:  # noqa: FBT001 - for the cache
+    """Make a scene ready for stops: its polyps are conspicuous, behind no fold, and may be pairs."""
+    usual = scene(seed, polyps)
+    flight = usual.flight
+    if has_pairs:
+        pairs = pair_up(np.random.default_rng([seed, 7]), flight.tube, flight.growths)
+        flight = replace(flight, growths=pairs, attention=flight.attention / 2)
+    growths = tuple(replace(growth, tint=CONSPICUOUS) for growth in flight.growths)
+    tube = clear_view(flight.tube, flight.growths)
+    return replace(usual, flight=replace(flight, growths=growths, tube=tube))
 
 
 @lru_cache(maxsize=2)

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from scr_live.phantom.noise import Field, as_field, smooth_noise
 
@@ -20,7 +21,7 @@ def look_at_room(seed: int, time_s: float, size: tuple[int, int]) -> list[Field]
     shift = _SIDE_PX * 0.16 * np.array([np.sin(1.1 * time_s + seed), np.sin(0.8 * time_s + 2)])
     c, s = scale * np.cos(turn), scale * np.sin(turn)
     middle = np.array([width / 2, height / 2])
-    matrix = np.array([[c, -s, 0], [s, c, 0]])
+    matrix = np.array([[c, -s, 0.0], [s, c, 0.0]], np.float64)
     matrix[:, 2] = _SIDE_PX / 2 + shift - matrix[:, :2] @ middle
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return [
@@ -47,14 +48,14 @@ def _room(seed: int) -> tuple[Field, ...]:
         _box(room, (0.78, top + 0.02, 0.8, top + 0.03), (90, 210, 120))
     drape = np.array([[0, 0.76], [0.3, 0.7], [0.7, 0.74], [1, 0.7], [1, 1], [0, 1]]) * side
     cv2.fillPoly(room, [drape.astype(np.int32)], (52, 112, 104))
-    light = room.astype(np.float32) / 255
+    light = as_field(room.astype(np.float32) / np.float32(255))
     folds = smooth_noise(rng, (side, side), cell_px=90, stretch=3)
     light[round(0.72 * side) :] *= 1 + 0.12 * folds[round(0.72 * side) :, :, None]
     light *= 1 + 0.03 * smooth_noise(rng, (side, side), cell_px=200)[..., None]
-    light = cv2.GaussianBlur(np.clip(light, 0.02, 0.97), (0, 0), 2.2)
-    return tuple(as_field(-np.log(1 - plane * plane) * np.float32(0.8)) for plane in cv2.split(light))
+    soft = cv2.GaussianBlur(np.clip(light, 0.02, 0.97), (0, 0), 2.2)
+    return tuple(as_field(-np.log(1 - plane * plane) * np.float32(0.8)) for plane in cv2.split(soft))
 
 
-def _box(room: np.ndarray, corners: tuple[float, ...], colour: tuple[int, int, int]) -> None:
+def _box(room: NDArray[np.uint8], corners: tuple[float, ...], colour: tuple[int, int, int]) -> None:
     left, top, right, bottom = (round(part * _SIDE_PX) for part in corners)
     cv2.rectangle(room, (left, top), (right, bottom), colour, cv2.FILLED)

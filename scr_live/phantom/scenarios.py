@@ -51,7 +51,7 @@ class Scenario:
     courses: dict[str, Course] = field(default_factory=dict)
     """Fields of Conditions."""
     hops: tuple[tuple[float, float], ...] = ()
-    """(second of the stop, stops ahead): from then on, another place is seen; halves lie between two stops."""
+    """(second of the stop, stops ahead): from then on another place is seen; halves lie between two."""
     freezes: tuple[tuple[float, float], ...] = ()
     """(first, last) second of the stop: the picture stands still."""
     outside_s: float = 0.0
@@ -105,7 +105,7 @@ SCENARIOS: dict[str, Scenario] = {
     "blur": Scenario(
         stop_s=6.0,
         courses={
-            "defocus": ((0.8, 0), (1.1, 0.06), (2.1, 0.06), (2.6, 0)),
+            "defocus": ((0.8, 0), (1.0, 0.09), (2.1, 0.09), (2.4, 0)),
             "smear": ((3.5, 0), (3.6, 0.5), (4.5, 0.5), (4.6, 0)),
         },
     ),
@@ -118,8 +118,8 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "cut": Scenario(stop_s=6.0, hops=((1.5, 2.5), (3.0, 1), (4.5, 2))),
     "freeze": Scenario(stop_s=7.0, freezes=((1.0, 2.6), (3.6, 6.4))),
-    "bright": Scenario(stop_s=5.0, courses={"stops": ((1.0, 0), (1.4, 6), (3.0, 6), (3.6, 0))}),
-    "dark": Scenario(stop_s=5.0, courses={"stops": ((1.0, 0), (1.4, -7), (3.0, -7), (3.6, 0))}),
+    "bright": Scenario(stop_s=5.0, courses={"stops": ((1.0, 0), (1.2, 7), (3.0, 7), (3.3, 0))}),
+    "dark": Scenario(stop_s=5.0, courses={"stops": ((1.0, 0), (1.2, -9), (3.0, -9), (3.3, 0))}),
     "outside": Scenario(outside_s=2.5),
     "tool": Scenario(stop_s=6.0, courses={"tool": ((0.5, 0), (1.8, 1), (4.2, 1), (5.4, 0))}),
 }

@@ -12,11 +12,12 @@ from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.scenarios import USUAL, Conditions
 
 LONGEST_SMEAR = 0.05
-"""In half widths of the field; a picture that moves farther, or is blurred wider than the next, shows nothing."""
+"""In half widths of the field, as the next: a picture that moves farther shows nothing."""
 WIDEST_DEFOCUS = 0.02
-MOST_STOPS = 2.5
-LEAST_STOPS = -4.0
+MOST_STOPS, LEAST_STOPS = 3.5, -4.5
+"""Beyond these, the picture is white or black where it matters."""
 OUTSIDE = 0.5
+"""Share of the room from which on a mixed picture is one of the room."""
 MOST_COVERED = 0.5
 """Of the field; a picture of which more is hidden cannot be judged."""
 
@@ -86,5 +87,4 @@ def _go_out(planes: list[Field], outside: list[Field], share: float) -> None:
     """Mix with the room, in the deep red of the anus half-way."""
     dim = np.float32(1 - 0.6 * 4 * share * (1 - share))
     for plane, other in zip(planes, outside, strict=True):
-        plane += (other - plane) * np.float32(share)
-        plane *= dim
+        plane[:] = (plane + (other - plane) * np.float32(share)) * dim

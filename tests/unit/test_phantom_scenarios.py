@@ -14,8 +14,9 @@ import pytest
 from scr_live.errors import OptionError
 from scr_live.frames import Quality
 from scr_live.phantom import direct, lens
-from scr_live.phantom.render import _colon, scene, stage, truth
+from scr_live.phantom.render import _colon, _displayed, scene, stage, truth
 from scr_live.phantom.scenarios import SCENARIOS, Conditions, value_at
+from scr_live.phantom.veils import hidden
 from scr_live.sources.phantom import PhantomOptions, PhantomSource, parse_phantom, render
 
 TINY = PhantomOptions(width=128, height=104, seed=1, duration_s=None)
@@ -28,8 +29,7 @@ class Stop:
 
     def __init__(self, name, options=TINY):
         self.options = replace(options, scenario=name)
-        flight = stage(options.seed, options.polyps, name).flight
-        first = direct._stops(flight, SCENARIOS[name])[0]
+        first = direct._stops(stage(self.options).flight, SCENARIOS[name])[0]
         self.begin_s, self.polyp = first.flight_s, first.growth.polyp_id if first.growth else None
 
     def index(self, second):
@@ -57,19 +57,26 @@ def sharpness(image):
     return cv2.Laplacian(grey, cv2.CV_64F)[cv2.erode(FIELD.astype(np.uint8), np.ones((9, 9))) > 0].var()
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_equal_options_give_equal_frames_whatever_was_rendered_before(name):
-    options = Stop(name).options if name in TOURS else replace(TINY, scenario=name)
-    index = Stop(name).index(2.2) if name in TOURS else 60
-    image, whole = render(options, index)
-    for cache in (scene, stage, _colon):
+def test_equal_options_give_equal_frames():
+    options = Stop("occlusion").options
+    image, _ = render(options, 30)
+    for cache in (scene, _displayed, _colon):
         cache.cache_clear()
+    assert np.array_equal(image, render(options, 30)[0])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_frame_and_its_truth_do_not_depend_on_what_was_rendered_before(name):
+    stop = Stop(name if name in TOURS else "pan")
+    options, index = replace(stop.options, scenario=name), stop.index(2.2)
     alone = truth(options, index)
-    assert np.array_equal(image, render(options, index)[0])
+    image, _ = render(options, index)
+    render(options, index + 40)
+    again, whole = render(options, index)
+    assert np.array_equal(image, again)
     assert np.array_equal(whole.mask, alone.mask)
-    assert (whole.frame_index, whole.polyps, whole.quality, whole.is_cut) == (
-        index, alone.polyps, alone.quality, alone.is_cut
-    )  # fmt: skip
+    for key in ("frame_index", "polyps", "quality", "is_cut"):
+        assert getattr(whole, key) == getattr(alone, key)
 
 
 def test_without_a_scenario_all_frames_are_good_and_nothing_is_cut():
@@ -80,7 +87,7 @@ def test_without_a_scenario_all_frames_are_good_and_nothing_is_cut():
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "cut"])
 def test_the_scope_never_jumps(name):
     options = replace(TINY, scenario=name)
-    flight = stage(TINY.seed, TINY.polyps, name).flight
+    flight = stage(options).flight
     shots = [direct.direct(flight, options, index) for index in range(500)]
     steps = [
         (b.pose.position[2] - a.pose.position[2] + 24) % 48 - 24
@@ -96,10 +103,12 @@ def test_pan_sweeps_the_view_across_the_polyp():
     frames = stop.truths(0, 5)
     assert {frame.quality for frame in frames} == {Quality.GOOD}
     seen = [area_of(stop.polyp, frame) > 0 for frame in frames]
-    assert sum(a and not b for a, b in pairwise(seen)) >= 3, "it leaves the view several times"
+    assert sum(a and not b for a, b in pairwise(seen)) >= 2, "it leaves the view"
     assert seen[0]
     assert seen[-1]
     middles = [[p.box[0] + p.box[2] / 2 for p in f.polyps if p.polyp_id == stop.polyp] for f in frames]
+    assert min(filter(None, middles))[0] < 0.35 * TINY.width
+    assert max(middles)[0] > 0.65 * TINY.width
     moves = [abs(a[0] - b[0]) for a, b in pairwise(middles) if a and b]
     assert max(moves) > 0.05 * TINY.width
 
@@ -158,9 +167,7 @@ def test_bubbles_cover_a_part_and_then_all():
 def test_what_bubbles_and_tools_cover_is_not_in_the_truth():
     for name in ("bubbles", "tool"):
         stop = Stop(name)
-        shot = direct.direct(stage(1, 3, name).flight, stop.options, stop.index(2.2))
-        from scr_live.phantom.veils import hidden
-
+        shot = direct.direct(stage(stop.options).flight, stop.options, stop.index(2.2))
         assert hidden(shot, stop.options).any()
         assert not (stop.truth(2.2).mask & hidden(shot, stop.options)).any()
 
@@ -216,20 +223,25 @@ def test_outside_begins_and_ends_in_a_room():
 
 def test_outside_takes_half_of_a_short_video_at_most_and_an_endless_one_never_leaves():
     short = replace(TINY, scenario="outside", duration_s=2.0)
-    assert sum(truth(short, index).quality is not Quality.GOOD for index in range(50)) <= 35
+    assert sum(truth(short, index).quality is not Quality.GOOD for index in range(50)) <= 26
     endless = replace(short, duration_s=None)
     assert truth(endless, 5000).quality is Quality.GOOD
 
 
 def test_tool_is_a_grey_shaft():
     stop = Stop("tool")
-    grey = [(np.ptp(stop.image(second), axis=2) < 30) & (stop.image(second).max(axis=2) > 50) for second in (0.3, 3)]
+    grey = [
+        (np.ptp(stop.image(second), axis=2) < 30) & (stop.image(second).max(axis=2) > 50)
+        for second in (0.3, 3)
+    ]
     before, now = (mask[FIELD].mean() for mask in grey)
     assert now > before + 0.04
     assert stop.truth(3).quality is Quality.GOOD
 
 
-@pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items() if not scenario.is_about_polyps])
+@pytest.mark.parametrize(
+    "name", [name for name, scenario in SCENARIOS.items() if not scenario.is_about_polyps]
+)
 def test_what_is_not_about_polyps_works_without_any(name):
     options = parse_phantom(f"phantom:scenario={name},polyps=0,size=64x48,duration=300")
     frames = [truth(options, index) for index in range(0, 500, 20)]
@@ -241,7 +253,7 @@ def test_what_is_not_about_polyps_works_without_any(name):
 
 def test_scenarios_go_on_in_the_next_lap():
     options = replace(TINY, scenario="dark")
-    tour = direct._Tour(stage(1, 3, "dark").flight, SCENARIOS["dark"], 25.0)
+    tour = direct._Tour(stage(options).flight, SCENARIOS["dark"], 25.0)
     lap_s = direct.LAP_S + len(tour._stops) * 5.0
     index = round((lap_s + tour._stops[0].flight_s + 2) * 25)
     assert truth(options, index).quality is Quality.DARK
@@ -268,7 +280,9 @@ def test_patient_text_fills_margins_and_corners_and_leaves_the_field_alone():
     assert not changed[lens.octagon(640, 512) > 0].any()
     cx, cy, half_width, half_height = lens.field_box(640, 512)
     cut = int(lens.CORNER * half_height)
-    left, right, top, bottom = (round(v) for v in (cx - half_width, cx + half_width, cy - half_height, cy + half_height))
+    left, right, top, bottom = (
+        round(v) for v in (cx - half_width, cx + half_width, cy - half_height, cy + half_height)
+    )
     for rows in (slice(top, top + cut), slice(bottom - cut, bottom)):
         for columns in (slice(left, left + cut), slice(right - cut, right)):
             assert changed[rows, columns].sum() > 40
