@@ -68,7 +68,7 @@ class _Tour:
 
     def __init__(self, flight: Flight, scenario: Scenario, fps: float) -> None:
         self._flight, self._scenario, self._fps = flight, scenario, fps
-        self._stops = _stops(flight, scenario)
+        self._stops = stops_of(flight, scenario)
 
     def shot(self, index: int) -> Shot:
         shown = self._shown(index)
@@ -116,7 +116,7 @@ class _Tour:
         return _Stop(here.flight_s + part * gap, None)
 
 
-def _stops(flight: Flight, scenario: Scenario) -> list[_Stop]:
+def stops_of(flight: Flight, scenario: Scenario) -> list[_Stop]:
     """In the order of the flight; one of a pair of polyps is enough."""
     if not flight.growths:
         gap = LAP_S / STOPS_WITHOUT_POLYPS

@@ -14,6 +14,7 @@ import pytest
 from scr_live.errors import OptionError
 from scr_live.frames import Quality
 from scr_live.phantom import direct, lens
+from scr_live.phantom.flight import LAP_S
 from scr_live.phantom.render import _colon, _displayed, scene, stage, truth
 from scr_live.phantom.scenarios import SCENARIOS, Conditions, value_at
 from scr_live.phantom.veils import hidden
@@ -29,7 +30,7 @@ class Stop:
 
     def __init__(self, name, options=TINY):
         self.options = replace(options, scenario=name)
-        first = direct._stops(stage(self.options).flight, SCENARIOS[name])[0]
+        first = direct.stops_of(stage(self.options).flight, SCENARIOS[name])[0]
         self.begin_s, self.polyp = first.flight_s, first.growth.polyp_id if first.growth else None
 
     def index(self, second):
@@ -253,9 +254,9 @@ def test_what_is_not_about_polyps_works_without_any(name):
 
 def test_scenarios_go_on_in_the_next_lap():
     options = replace(TINY, scenario="dark")
-    tour = direct._Tour(stage(options).flight, SCENARIOS["dark"], 25.0)
-    lap_s = direct.LAP_S + len(tour._stops) * 5.0
-    index = round((lap_s + tour._stops[0].flight_s + 2) * 25)
+    stops = direct.stops_of(stage(options).flight, SCENARIOS["dark"])
+    lap_s = LAP_S + len(stops) * SCENARIOS["dark"].stop_s
+    index = round((lap_s + stops[0].flight_s + 2) * TINY.fps)
     assert truth(options, index).quality is Quality.DARK
 
 
