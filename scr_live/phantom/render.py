@@ -23,7 +23,7 @@ from scr_live.phantom.shade import Surface, meet_wall
 from scr_live.phantom.textures import choose_look, paint_mucosa, paint_skin
 from scr_live.phantom.trace import Rays, aim, near_tube, trace_wall
 from scr_live.phantom.truth import PhantomTruth, read_truth
-from scr_live.phantom.veils import hidden, judge, veil
+from scr_live.phantom.veils import hidden, is_blind, judge, veil
 
 VISIBLE_DISTANCE = 2.8
 """A polyp farther away lies in the dark and does not count as visible."""
@@ -151,7 +151,7 @@ def _truth(surface: Surface, options: PhantomOptions, index: int, shot: Shot) ->
     if shot.conditions != USUAL:
         covered = hidden(shot, options)
         visible, quality = field & ~covered, judge(shot.conditions, covered)
-        patches = patches if quality in {Quality.GOOD, Quality.COVERED} else []
+        patches = [] if is_blind(shot.conditions) else patches
     identities = {}
     for label, patch in enumerate(patches, start=1):
         area, share = enlarge(patch, _grid(options), (options.width, options.height))

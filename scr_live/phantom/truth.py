@@ -29,7 +29,7 @@ class PhantomTruth:
     """(h, w) True where a polyp can be seen: lit, inside the field, before any fold."""
     polyps: tuple[PolypTruth, ...]
     quality: Quality = Quality.GOOD
-    """Nothing can be seen, and so no polyp either, unless it is GOOD, or COVERED in part."""
+    """Of the whole picture. In a bad one `mask` holds only what can be seen all the same, mostly nothing."""
     is_cut: bool = False
     """The first frame of another place: nothing in it follows from the frame before."""
 

@@ -14,8 +14,10 @@ from scr_live.phantom.scenarios import USUAL, Conditions
 LONGEST_SMEAR = 0.05
 """In half widths of the field, as the next: a picture that moves farther shows nothing."""
 WIDEST_DEFOCUS = 0.02
-MOST_STOPS, LEAST_STOPS = 3.5, -4.5
-"""Beyond these, the picture is white or black where it matters."""
+MOST_STOPS, LEAST_STOPS = 2.5, -3.5
+"""Beyond these, a picture is too bright or too dark."""
+BLIND_STOPS = 1.0
+"""So far beyond them, nothing is seen any more."""
 OUTSIDE = 0.5
 """Share of the room from which on a mixed picture is one of the room."""
 MOST_COVERED = 0.5
@@ -57,8 +59,14 @@ def hidden(shot: Shot, options: PhantomOptions) -> NDArray[np.bool_]:
     return mask > 0
 
 
+def is_blind(now: Conditions) -> bool:
+    """Tell whether no polyp could be made out anywhere."""
+    is_exposed = LEAST_STOPS - BLIND_STOPS <= now.stops <= MOST_STOPS + BLIND_STOPS
+    return _is_blurred(now) or not is_exposed
+
+
 def judge(now: Conditions, covered: NDArray[np.bool_]) -> Quality:
-    """What kind of picture it is; `covered` is what `hidden` says."""
+    """Say what kind of picture it is; `covered` is what `hidden` says."""
     if now.outside > OUTSIDE:
         return Quality.OUTSIDE
     if now.stops > MOST_STOPS:
@@ -68,8 +76,11 @@ def judge(now: Conditions, covered: NDArray[np.bool_]) -> Quality:
     field = lens.octagon(covered.shape[1], covered.shape[0]) > 0.5  # noqa: PLR2004 - half covered
     if covered[field].mean() > MOST_COVERED:
         return Quality.COVERED
-    is_blurred = now.smear > LONGEST_SMEAR or now.defocus > WIDEST_DEFOCUS or now.outside > 0
-    return Quality.BLURRED if is_blurred else Quality.GOOD
+    return Quality.BLURRED if _is_blurred(now) else Quality.GOOD
+
+
+def _is_blurred(now: Conditions) -> bool:
+    return now.smear > LONGEST_SMEAR or now.defocus > WIDEST_DEFOCUS or now.outside > 0
 
 
 def _blur(planes: list[Field], now: Conditions, options: PhantomOptions) -> None:
