@@ -17,7 +17,7 @@ from scr_live.phantom import direct, lens
 from scr_live.phantom.flight import LAP_S
 from scr_live.phantom.render import _colon, _displayed, scene, stage, truth
 from scr_live.phantom.scenarios import SCENARIOS, Conditions, value_at
-from scr_live.phantom.veils import hidden
+from scr_live.phantom.veils import hidden, is_blind, judge
 from scr_live.sources.phantom import PhantomOptions, PhantomSource, parse_phantom, render
 
 TINY = PhantomOptions(width=128, height=104, seed=1, duration_s=None)
@@ -250,6 +250,31 @@ def test_what_is_not_about_polyps_works_without_any(name):
     scenario = SCENARIOS[name]
     if scenario.courses and name != "tool":
         assert {frame.quality for frame in frames} > {Quality.GOOD}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "quality", "nothing_seen"),
+    [
+        (Conditions(), Quality.GOOD, False),
+        (Conditions(stops=3.0), Quality.BRIGHT, False),
+        (Conditions(stops=5.0), Quality.BRIGHT, True),
+        (Conditions(stops=-4.0), Quality.DARK, False),
+        (Conditions(stops=-8.0), Quality.DARK, True),
+        (Conditions(smear=0.03), Quality.GOOD, False),
+        (Conditions(smear=0.3), Quality.BLURRED, True),
+        (Conditions(outside=0.2), Quality.BLURRED, True),
+        (Conditions(outside=0.9), Quality.OUTSIDE, True),
+    ],
+)
+def test_a_bad_picture_may_still_show_something(conditions, quality, nothing_seen):
+    assert judge(conditions, np.zeros((32, 40), np.bool_)) is quality
+    assert is_blind(conditions) == nothing_seen
+
+
+def test_half_a_field_of_bubbles_is_covered():
+    covered = np.zeros((32, 40), np.bool_)
+    covered[:20] = True
+    assert judge(Conditions(bubbles=0.5), covered) is Quality.COVERED
 
 
 def test_scenarios_go_on_in_the_next_lap():
