@@ -1,4 +1,4 @@
-"""What scenarios are made of: courses, judgements, text in the margins, and how they are asked for and told."""
+"""What scenarios are made of, text in the margins, and how both are asked for and written down."""
 
 import json
 import subprocess
