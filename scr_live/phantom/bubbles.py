@@ -28,13 +28,13 @@ class Bubble:
 
 
 def float_bubbles(seed: int, amount: float, time_s: float, size: tuple[int, int]) -> list[Bubble]:
-    """Those on the lens at a time; more come from the lower left, and all slide down slowly."""
+    """Those on the lens at a time; they come from the lower left and float about."""
     cx, cy, half_width, half_height = lens.field_box(*size)
     table = _bubble_table(seed)
     shown = table[: round(amount * COUNT)]
     grown = np.clip(amount * COUNT - np.arange(len(shown)), 0, 6) / 6
     x = shown[:, 0] + 0.03 * np.sin(time_s * shown[:, 4] + shown[:, 3])
-    y = shown[:, 1] + 0.05 * np.sin(0.5 * time_s + shown[:, 3]) + 0.02 * time_s % 0.1
+    y = shown[:, 1] + 0.05 * np.sin(0.5 * time_s + shown[:, 3])
     radius = shown[:, 2] * grown * half_height
     return [
         Bubble(cx + a * half_width, cy + b * half_height, r)
