@@ -71,7 +71,7 @@ def build_tube(rng: np.random.Generator) -> Tube:
     for number, z in enumerate(folds):
         _add_fold(radius, rng, z, taenia=triangle + 0.12 * number)
     radius = np.maximum(radius, 0.3).astype(np.float32)
-    return _tabulate(_wind(rng), radius)
+    return tabulate(_wind(rng), radius)
 
 
 def _wind(rng: np.random.Generator) -> CentreLine:
@@ -106,7 +106,8 @@ def _add_fold(radius: Field, rng: np.random.Generator, z: float, *, taenia: floa
         radius[rows % _ROWS] -= (depth * profile).astype(np.float32)
 
 
-def _tabulate(line: CentreLine, radius: Field) -> Tube:
+def tabulate(line: CentreLine, radius: Field) -> Tube:
+    """Make the tables of a wall; the last row is followed by the first."""
     reach = round(CLEARANCE * STEPS_PER_UNIT)
     around = round(CLEARANCE / (2 * np.pi) * ANGLE_STEPS)
     padded = np.pad(radius, ((reach, reach), (around, around)), mode="wrap")

@@ -47,13 +47,17 @@ class Flight:
 
     def pose(self, time_s: float) -> Pose:
         """Position and view axes at a time, in ring coordinates (z within one ring of 0)."""
-        z = self.depth_at(time_s) % RING_LENGTH
-        position = self._beside_axis(z, self._sway(time_s))
+        return self.pose_at(self.depth_at(time_s), hand_s=time_s)
+
+    def pose_at(self, z: float, *, hand_s: float) -> Pose:
+        """Position and view axes at a ring position, with the movements of the hand at a time."""
+        z %= RING_LENGTH
+        position = self._beside_axis(z, self._sway(hand_s))
         position += self._glance(position, position, nearest=0.75) * np.array([0.45, 0.45, 0])
-        target = self._beside_axis(z + 1.5, self._gaze(time_s))
+        target = self._beside_axis(z + 1.5, self._gaze(hand_s))
         target += self._glance(position, target, nearest=0.85)
         forward = _unit(target - position)
-        return Pose(position, self._shaken(forward, time_s))
+        return Pose(position, self._shaken(forward, hand_s))
 
     def growth_places(self, z: float) -> list[tuple[Growth, Vector]]:
         """Polyps within sight of ring position `z`, each with the shift that brings it there."""

@@ -10,6 +10,10 @@ from scr_live.phantom.noise import Field, as_field
 
 Vector = NDArray[np.float64]
 
+_PAIR_TRIES = 24
+_PAIR_ANGLE = 1.3
+"""Between the two of a pair, in radians around the tube."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Growth:
@@ -66,6 +70,24 @@ def grow(rng: np.random.Generator, tube: Tube, *, count: int, first_z: float) ->
     spacing = RING_LENGTH / max(count, 1)
     places = first_z + (np.arange(count) + 0.85 + rng.uniform(-0.12, 0.12, count)) * spacing
     return tuple(_grow_one(rng, tube, number, z=float(z)) for number, z in enumerate(places))
+
+
+def pair_up(rng: np.random.Generator, tube: Tube, growths: tuple[Growth, ...]) -> tuple[Growth, ...]:
+    """Give each polyp a companion at the wall beside it, right after it in the result."""
+    pairs: list[Growth] = []
+    for growth in growths:
+        tries = [
+            _grow_one(rng, tube, len(growths) + growth.polyp_id, z=float(growth.base[2]))
+            for _ in range(_PAIR_TRIES)
+        ]
+        pairs += [growth, min(tries, key=lambda other: _strangeness(growth, other))]
+    return tuple(pairs)
+
+
+def _strangeness(growth: Growth, other: Growth) -> float:
+    """How far two polyps are from standing beside each other."""
+    turn = np.arccos(np.clip(growth.axes[2][:2] @ other.axes[2][:2], -1, 1))
+    return float(abs(turn - _PAIR_ANGLE) + abs(growth.base[2] - other.base[2]))
 
 
 def _grow_one(rng: np.random.Generator, tube: Tube, polyp_id: int, *, z: float) -> Growth:

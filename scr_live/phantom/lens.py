@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 HALF_ANGLE = 1.18
 """Radians from the optical axis to the left and right ends of the field."""
+CORNER = 0.52
+"""How much the octagon lacks of its box at each corner, in half heights."""
 
 
 @lru_cache(maxsize=8)
@@ -33,7 +35,7 @@ def field_box(width: int, height: int) -> tuple[float, float, float, float]:
 def octagon(width: int, height: int) -> NDArray[np.float32]:
     """(h, w) coverage 0..1 of the field, soft over about a pixel."""
     cx, cy, half_width, half_height = field_box(width, height)
-    cut = 0.52 * half_height
+    cut = CORNER * half_height
     corners = [
         (-half_width + cut, -half_height), (half_width - cut, -half_height), (half_width, -half_height + cut),
         (half_width, half_height - cut), (half_width - cut, half_height), (-half_width + cut, half_height),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from scr_live.errors import OptionError
+from scr_live.phantom.scenarios import SCENARIOS
 
 SMALLEST_SIDE_PX = 32
 LARGEST_SIDE_PX = 4096
@@ -25,6 +26,10 @@ class PhantomOptions:
     """True: frames come at `fps` of real time, later if rendering takes longer; none is skipped."""
     polyps: int = 3
     """About this many come into view in ten seconds; 0: none."""
+    scenario: str | None = None
+    """What happens on the way, by its name in SCENARIOS."""
+    has_patient_text: bool = False
+    """True: the margins name a patient that does not exist."""
 
     def __post_init__(self) -> None:
         for side, name in ((self.width, "width"), (self.height, "height")):
@@ -44,6 +49,16 @@ class PhantomOptions:
             raise OptionError(f"The phantom's polyps must lie between 0 and 10, not {self.polyps}.")
         if self.seed < 0:
             raise OptionError(f"The phantom's seed must be 0 or more, not {self.seed}.")
+        if self.scenario is not None:
+            self._check_scenario(self.scenario)
+
+    def _check_scenario(self, name: str) -> None:
+        if name not in SCENARIOS:
+            raise OptionError(
+                f"The phantom knows no scenario {name!r}. Choose one of: {', '.join(SCENARIOS)}."
+            )
+        if SCENARIOS[name].is_about_polyps and not self.polyps:
+            raise OptionError(f"The phantom's scenario {name} needs polyps. Leave polyps=0 out.")
 
     @property
     def frame_count(self) -> int | None:
@@ -52,7 +67,7 @@ class PhantomOptions:
 
 
 def parse_phantom(spec: str) -> PhantomOptions:
-    """Read `phantom` or `phantom:seed=3,polyps=0,size=640x512,duration=10,fps=25,live=1`.
+    """Read `phantom` or `phantom:seed=3,polyps=0,size=640x512,duration=10,fps=25,live=1,scenario=pan,...`.
 
     Raises OptionError for an unknown key, a key given twice, or a value out of its range.
     """
@@ -105,6 +120,12 @@ def _live(options: PhantomOptions, value: str) -> PhantomOptions:
     return replace(options, is_live=choices[value.lower()])
 
 
+def _margins(options: PhantomOptions, value: str) -> PhantomOptions:
+    if value not in {"plain", "text"}:
+        raise OptionError(f"The phantom's margins must be plain or text, not {value!r}.")
+    return replace(options, has_patient_text=value == "text")
+
+
 _READERS: dict[str, Callable[[PhantomOptions, str], PhantomOptions]] = {
     "seed": lambda options, value: replace(options, seed=_integer("seed", value)),
     "polyps": lambda options, value: replace(options, polyps=_integer("polyps", value)),
@@ -112,4 +133,6 @@ _READERS: dict[str, Callable[[PhantomOptions, str], PhantomOptions]] = {
     "duration": _duration,
     "fps": lambda options, value: replace(options, fps=_number("fps", value)),
     "live": _live,
+    "scenario": lambda options, value: replace(options, scenario=value),
+    "margins": _margins,
 }

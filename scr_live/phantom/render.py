@@ -1,24 +1,29 @@
 """One frame of the phantom: scene, trace, paint, develop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.frames import Image
+from scr_live.frames import Image, Quality
 from scr_live.phantom import lens
 from scr_live.phantom.anatomy import RING_LENGTH, Tube, build_tube
 from scr_live.phantom.bodies import add_growth
+from scr_live.phantom.direct import Shot, direct
 from scr_live.phantom.flight import LAP_S, Flight, Pose, plan_flight
-from scr_live.phantom.growths import grow
+from scr_live.phantom.folds import clear_view, contract
+from scr_live.phantom.growths import grow, pair_up
+from scr_live.phantom.margins import write_patient
 from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.paint import Palette, develop, enlarge, grain_shift, make_grain, paint
+from scr_live.phantom.scenarios import SCENARIOS, USUAL
 from scr_live.phantom.shade import Surface, meet_wall
 from scr_live.phantom.textures import choose_look, paint_mucosa, paint_skin
 from scr_live.phantom.trace import Rays, aim, near_tube, trace_wall
 from scr_live.phantom.truth import PhantomTruth, read_truth
+from scr_live.phantom.veils import hidden, is_blind, judge, veil
 
 VISIBLE_DISTANCE = 2.8
 """A polyp farther away lies in the dark and does not count as visible."""
@@ -26,6 +31,8 @@ POLYP_SHARE = 0.35
 """Where a polyp melts into the wall, it ends where less than this is left: so does its colour."""
 VISIBLE_SHARE = 0.0008
 """Of the frame's pixels: less of a polyp than this is no sight of it."""
+CONSPICUOUS = np.array([1.25, 0.65, 0.72])
+"""Tint of polyps in scenarios, which test time and not sight."""
 SKINS = 3
 """Kinds of polyp skin in one colon."""
 
@@ -49,24 +56,48 @@ def scene(seed: int, polyps: int) -> Scene:
     return Scene(flight, palette)
 
 
+def stage(options: PhantomOptions) -> Scene:
+    """Pick the scene that the options ask for."""
+    scenario = SCENARIOS.get(options.scenario or "")
+    if scenario is None or not scenario.stop_s or not options.polyps:
+        return scene(options.seed, options.polyps)
+    return _displayed(options.seed, options.polyps, scenario.has_pairs)
+
+
 def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
     """Render one frame and its truth; a pure function of (options, index)."""
-    stage = scene(options.seed, options.polyps)
-    pose = stage.flight.pose(index / options.fps)
-    surface, rays = _look_around(stage, pose, options)
+    colon = stage(options)
+    shot = direct(colon.flight, options, index)
+    surface, rays = _look_around(colon, shot.pose, options, shot)
     size = (options.width, options.height)
-    planes = paint(stage.palette, surface, rays, size=size)
+    planes = veil(paint(colon.palette, surface, rays, size=size), shot, options)
     grain = _grain(options.seed, size)
-    image = develop(planes, stage.palette.look, grain=grain, shift=grain_shift(options.seed, index))
-    lens.write_caption(image, _caption(options, index))
-    return image, _truth(surface, options, index)
+    image = develop(planes, colon.palette.look, grain=grain, shift=grain_shift(options.seed, shot.index))
+    lens.write_caption(image, _caption(options, shot.index))
+    if options.has_patient_text:
+        write_patient(image)
+    return image, _truth(surface, options, index, shot)
 
 
 def truth(options: PhantomOptions, index: int) -> PhantomTruth:
     """Work out the truth of one frame without painting it."""
-    stage = scene(options.seed, options.polyps)
-    surface, _ = _look_around(stage, stage.flight.pose(index / options.fps), options)
-    return _truth(surface, options, index)
+    colon = stage(options)
+    shot = direct(colon.flight, options, index)
+    surface, _ = _look_around(colon, shot.pose, options, shot)
+    return _truth(surface, options, index, shot)
+
+
+@lru_cache(maxsize=2)
+def _displayed(seed: int, polyps: int, has_pairs: bool) -> Scene:  # noqa: FBT001 - for the cache
+    """Make a scene ready for stops: its polyps are conspicuous, behind no fold, and may be pairs."""
+    usual = scene(seed, polyps)
+    flight = usual.flight
+    if has_pairs:
+        pairs = pair_up(np.random.default_rng([seed, 7]), flight.tube, flight.growths)
+        flight = replace(flight, growths=pairs, attention=flight.attention / 2)
+    growths = tuple(replace(growth, tint=CONSPICUOUS) for growth in flight.growths)
+    tube = clear_view(flight.tube, flight.growths)
+    return replace(usual, flight=replace(flight, growths=growths, tube=tube))
 
 
 @lru_cache(maxsize=2)
@@ -95,25 +126,38 @@ def _grid(options: PhantomOptions) -> tuple[int, int]:
     return -(-options.height // 2), -(-options.width // 2)
 
 
-def _look_around(stage: Scene, pose: Pose, options: PhantomOptions) -> tuple[Surface, Rays]:
+def _look_around(
+    colon: Scene, pose: Pose, options: PhantomOptions, shot: Shot | None = None
+) -> tuple[Surface, Rays]:
     rows, columns = _grid(options)
     rays = aim(lens.directions(options.width, options.height, columns=columns, rows=rows), pose)
-    near = near_tube(stage.flight.tube, pose.position[2])
+    near = near_tube(colon.flight.tube, pose.position[2])
+    places = colon.flight.growth_places(pose.position[2])
+    if shot is not None and shot.conditions.squeeze:
+        for growth, shift in places:
+            if growth is shot.growth:
+                z = growth.base[2] + shift[2]
+                near = contract(near, colon.flight.tube.line, growth, z, amount=shot.conditions.squeeze)
     surface = meet_wall(near, rays, trace_wall(near, rays))
-    for growth, shift in stage.flight.growth_places(pose.position[2]):
+    for growth, shift in places:
         add_growth(surface, near, rays, growth=growth, shift=shift)
     return surface, rays
 
 
-def _truth(surface: Surface, options: PhantomOptions, index: int) -> PhantomTruth:
-    labels = np.zeros((options.height, options.width), np.uint8)
-    identities = {}
+def _truth(surface: Surface, options: PhantomOptions, index: int, shot: Shot) -> PhantomTruth:
     field = lens.octagon(options.width, options.height) > 0.5  # noqa: PLR2004 - half covered
-    for label, patch in enumerate(surface.patches, start=1):
+    labels, quality = np.zeros(field.shape, np.uint8), Quality.GOOD
+    visible, patches = field, surface.patches
+    if shot.conditions != USUAL:
+        covered = hidden(shot, options)
+        visible, quality = field & ~covered, judge(shot.conditions, covered)
+        patches = [] if is_blind(shot.conditions) else patches
+    identities = {}
+    for label, patch in enumerate(patches, start=1):
         area, share = enlarge(patch, _grid(options), (options.width, options.height))
         lit = cv2.resize(surface.distance[patch.area], share.shape[::-1]) < VISIBLE_DISTANCE
-        seen = (share > POLYP_SHARE) & lit & field[area]
+        seen = (share > POLYP_SHARE) & lit & visible[area]
         if seen.sum() >= VISIBLE_SHARE * field.size:
             labels[area][seen] = label
             identities[label] = patch.growth.polyp_id
-    return read_truth(index, labels, identities)
+    return read_truth(index, labels, identities, quality=quality, is_cut=shot.is_cut)
