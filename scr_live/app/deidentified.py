@@ -1,5 +1,6 @@
 """A sink that keeps the margins of pictures, with names and dates in them, from another one."""
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -9,14 +10,16 @@ from scr_live.sinks import Sink
 
 
 class Deidentified(Sink):
-    """Hands on every picture, and its frame, with black around the field; the inner sink stays whose it is.
+    """Hands on every picture with black around the field; the inner sink stays whose it is.
 
     It follows the field by itself, so that neither a model that fails nor one that is late lets a name pass.
     """
 
-    def __init__(self, sink: Sink, plates: Plates | None = None) -> None:
+    def __init__(self, sink: Sink, plates: Plates | None = None, *, raw: bool = False) -> None:
+        """raw: the sink takes the frames instead of what is shown, so these are what is cleaned."""
         self._sink = sink
         self._margins = Deidentifier(plates)
+        self._raw = raw
         self._pictures = 0
         self._hidden = 0
 
@@ -35,7 +38,11 @@ class Deidentified(Sink):
         self._margins.follow(picture)
         self._pictures += 1
         self._hidden += self._margins.hides_all
-        self._sink.write(self._margins.picture(picture))
+        self._sink.write(self._frame_of(picture) if self._raw else self._margins.picture(picture))
+
+    def _frame_of(self, picture: Picture) -> Picture:
+        kept = self._margins.picture(replace(picture, image=picture.frame.image))
+        return replace(kept, frame=replace(picture.frame, image=kept.image))
 
     def __enter__(self) -> Self:
         self._sink.__enter__()

@@ -86,17 +86,17 @@ class Recordings:
             )
             sinks.append(NamedSink(RECORDER, self._kept(self._annotated), channel="to-disk"))
         if self._raw is not None:
-            sinks.append(NamedSink(RAW, self._kept(self._raw), channel="to-raw-disk"))
+            sinks.append(NamedSink(RAW, self._kept(self._raw, raw=True), channel="to-raw-disk"))
         return sinks
 
-    def _kept(self, sink: "Sink") -> "Sink":
+    def _kept(self, sink: "Sink", *, raw: bool = False) -> "Sink":
         """Return the sink as it is to be fed: without margins unless they are wanted."""
         if self._config.keep_margins:
             return sink
         from scr_live.app.deidentified import Deidentified  # noqa: PLC0415 - imports cv2
         from scr_live.overlays import ScoreLabel  # noqa: PLC0415 - imports cv2
 
-        deidentified = Deidentified(sink, ScoreLabel().plates)
+        deidentified = Deidentified(sink, ScoreLabel().plates, raw=raw)
         self._deidentified.append(deidentified)
         return deidentified
 

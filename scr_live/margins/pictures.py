@@ -39,14 +39,12 @@ class Deidentifier:
             self._mask = None  # the last picture of a source that has changed its size: not seen yet
 
     def picture(self, picture: Picture) -> Picture:
-        """Return the picture that was followed last with black around the field, its frame alike."""
-        frame = blacken(picture.frame.image, self._mask)
-        if picture.image is picture.frame.image:
-            return replace(picture, frame=replace(picture.frame, image=frame), image=frame)
+        """Return the picture that was followed last with black around the field; its frame stays as it is."""
         image = blacken(picture.image, self._mask)
-        for box in self._written(picture):
-            _keep_drawn(image, picture, box)
-        return replace(picture, frame=replace(picture.frame, image=frame), image=image)
+        if picture.image is not picture.frame.image:
+            for box in self._written(picture):
+                _keep_drawn(image, picture, box)
+        return replace(picture, image=image)
 
     def _written(self, picture: Picture) -> list[Box]:
         if picture.frame.signal is Signal.LOST:
@@ -61,5 +59,6 @@ class Deidentifier:
 def _keep_drawn(image: Image, picture: Picture, box: Box) -> None:
     """Put back, in place, the pixels of the box that were drawn over the frame."""
     drawn, below = box.crop(picture.image), box.crop(picture.frame.image)
-    changed = (drawn != below).any(axis=2)
+    red, green, blue = (drawn[:, :, channel] != below[:, :, channel] for channel in range(3))
+    changed = red | green | blue
     box.crop(image)[changed] = drawn[changed]
