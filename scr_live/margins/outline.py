@@ -88,7 +88,7 @@ _PAGE_INK: Final = 0.004
 _LEGIBLE = 40  # levels
 _STEP_ABOVE = 30  # levels from the ground to tissue near a sharp rim
 _SHARP_SHARE: Final = 0.95
-_LONE_CORNER: Final = 0.6  # of the black that the next fuller corner has
+_LONE_CORNER: Final = 0.4  # of the black that the next fuller corner has
 _ALIKE_CORNERS: Final = 2.0
 _LEAST_CORNER: Final = 0.005  # of the quarter: less is no cut corner
 
@@ -131,8 +131,12 @@ def _disc(radius: int) -> NDArray[np.uint8]:
 def _without_lone_corner(box: Cells) -> Cells:
     """Cut the corner of a box that alone is full, as the others are cut: there stands a second picture."""
     middle_y, middle_x = box.shape[0] // 2, box.shape[1] // 2
+    if min(middle_y, middle_x) <= _BULGE:  # a frame of a few pixels
+        return box
     flips = {(y, x): box[::y, ::x] for y in (1, -1) for x in (1, -1)}
-    black = {corner: 1 - float(flip[:middle_y, :middle_x].mean()) for corner, flip in flips.items()}
+    black = {
+        corner: 1 - float(flip[_BULGE:middle_y, _BULGE:middle_x].mean()) for corner, flip in flips.items()
+    }
     lone, *others = sorted(black, key=lambda corner: black[corner])
     least, most = black[others[0]], black[others[-1]]
     is_lone = least > _LEAST_CORNER and black[lone] < _LONE_CORNER * least and most < _ALIKE_CORNERS * least

@@ -136,6 +136,15 @@ def test_what_shows_no_field_is_not_kept(image):
     assert not blacken(image, None).any()
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (5, 3), (4, 9), (16, 16), (1, 700), (48, 64)])
+@pytest.mark.parametrize("high", [30, 255])
+def test_no_size_is_too_small_to_be_judged(high, shape):
+    image = np.random.default_rng(1).integers(0, high, (*shape, 3), np.uint8)
+    finder = MarginMask(every=1)
+    for _ in range(3):
+        assert blacken(image, finder.update(image)).shape == image.shape
+
+
 def test_blackening_leaves_the_frame_alone():
     image = field()
     image.flags.writeable = False
