@@ -21,7 +21,7 @@ LOOK_EVERY: Final = 6
 
 def find_field(image: Image) -> Box:
     """Find the field in a single picture."""
-    lit = _lit(_thumbnail(image))
+    lit = lit_cells(thumbnail(image))
     return Box.whole(image) if lit is None else _box(lit, image)
 
 
@@ -39,7 +39,7 @@ class FieldFinder:
         self._every = every
         self._frames_to_skip = 0
         self._frame_shape = (0, 0)
-        self._looks: deque[_Cells] = deque(maxlen=_WINDOW_LOOKS)
+        self._looks: deque[Cells] = deque(maxlen=_WINDOW_LOOKS)
         self._box: Box | None = None
         self._box_looks = 0
         self._candidate: Box | None = None
@@ -64,7 +64,7 @@ class FieldFinder:
         self._box_looks = self._candidate_looks = 0
 
     def _look(self, image: Image) -> None:
-        lit = _lit(_thumbnail(image))
+        lit = lit_cells(thumbnail(image))
         if lit is None:  # nothing to see: a blank or dark frame says nothing of the field
             return
         self._looks.append(lit)
@@ -90,8 +90,53 @@ class FieldFinder:
             self._box, self._box_looks, self._candidate = box, 1, None
 
 
-_Cells: TypeAlias = NDArray[np.uint8]
+Cells: TypeAlias = NDArray[np.uint8]
 """(rows, columns) of the thumbnail, 0 or 1."""
+
+
+def thumbnail(image: Image) -> NDArray[np.uint8]:
+    """Return the brightest channel of single pixels, (rows, columns), freed of lone outliers."""
+    step = step_of(image)
+    middle = min(step // 2, min(image.shape[:2]) - 1)  # a frame may be thinner than a step
+    red, green, blue = np.moveaxis(image[middle::step, middle::step], 2, 0)
+    brightest = np.maximum(np.maximum(red, green), blue)
+    return np.asarray(cv2.medianBlur(brightest, 3), np.uint8)
+
+
+def step_of(image: NDArray[np.uint8]) -> int:
+    """Return how many pixels a cell of the thumbnail is wide and high."""
+    height, width = image.shape[:2]
+    return int(-(-max(height, width) // _THUMBNAIL_SIDE))
+
+
+def lit_cells(brightest: NDArray[np.uint8]) -> Cells | None:
+    """Tell the cells above the dark ground; all of them if there is none, None if nothing can be seen."""
+    low, high = np.percentile(brightest[::2, ::2], (1, 95))
+    if high - low < _SEEN_CONTRAST:
+        return None
+    ground = _ground_level(brightest)
+    if ground is None:
+        return np.ones_like(brightest)
+    return np.greater(brightest, ground + _ABOVE_GROUND).astype(np.uint8)
+
+
+def field_part(lit: Cells) -> tuple[Cells, tuple[int, int, int, int]] | None:
+    """Return the largest lit part and left, top, right, bottom of the field in it (the last two excluded).
+
+    None when nothing lit has a field's size and proportions.
+    """
+    field = _largest_part(lit)
+    sides = _sides(field)
+    if sides is None:
+        return None
+    left, top, right, bottom = sides
+    rows, columns = field.shape
+    width, height = right - left, bottom - top
+    thin = max(width, height) > _LARGEST_ASPECT * min(width, height)
+    if thin or width < _LEAST_SIDE * columns or height < _LEAST_SIDE * rows:
+        return None
+    return None if field[top:bottom, left:right].mean() < _LEAST_FILL else (field, sides)
+
 
 _THUMBNAIL_SIDE = 256
 _WINDOW_LOOKS = 20  # 5 s at 25 frames a second
@@ -112,35 +157,10 @@ _LARGEST_ASPECT = 2.5
 _OUTERMOST = 0.3  # of the rows or columns looked at: so many may reach further than the side
 
 
-def _thumbnail(image: Image) -> NDArray[np.uint8]:
-    """Return the brightest channel of single pixels, (rows, columns), freed of lone outliers."""
-    step = _step(image)
-    middle = min(step // 2, min(image.shape[:2]) - 1)  # a frame may be thinner than a step
-    red, green, blue = np.moveaxis(image[middle::step, middle::step], 2, 0)
-    brightest = np.maximum(np.maximum(red, green), blue)
-    return np.asarray(cv2.medianBlur(brightest, 3), np.uint8)
-
-
-def _step(image: Image) -> int:
-    height, width = image.shape[:2]
-    return int(-(-max(height, width) // _THUMBNAIL_SIDE))
-
-
-def _lit(thumbnail: NDArray[np.uint8]) -> _Cells | None:
-    """Tell the cells above the dark ground; all of them if there is none, None if nothing can be seen."""
-    low, high = np.percentile(thumbnail[::2, ::2], (1, 95))
-    if high - low < _SEEN_CONTRAST:
-        return None
-    ground = _ground_level(thumbnail)
-    if ground is None:
-        return np.ones_like(thumbnail)
-    return np.greater(thumbnail, ground + _ABOVE_GROUND).astype(np.uint8)
-
-
-def _ground_level(thumbnail: NDArray[np.uint8]) -> int | None:
+def _ground_level(brightest: NDArray[np.uint8]) -> int | None:
     """Return the level of the dark ground: the commonest one of the frame's rim if it is common enough."""
-    depth = max(1, min(thumbnail.shape) // 40)
-    strips = thumbnail[:depth], thumbnail[-depth:], thumbnail[:, :depth], thumbnail[:, -depth:]
+    depth = max(1, min(brightest.shape) // 40)
+    strips = brightest[:depth], brightest[-depth:], brightest[:, :depth], brightest[:, -depth:]
     rim = np.concatenate([strip.ravel() for strip in strips])
     levels = np.bincount(rim, minlength=256)[:_GROUND_LIMIT]
     near = np.convolve(levels, np.ones(2 * _GROUND_SPREAD + 1, np.int64), mode="same")
@@ -148,29 +168,22 @@ def _ground_level(thumbnail: NDArray[np.uint8]) -> int | None:
     return level if int(near[level]) >= _GROUND_SHARE * rim.size else None
 
 
-def _box(lit: _Cells, image: Image) -> Box:
+def _box(lit: Cells, image: Image) -> Box:
     """Return the box of the field among the lit cells, in frame pixels; the whole frame when in doubt."""
     whole = Box.whole(image)
-    field = _largest_part(lit)
-    sides = _sides(field)
-    if sides is None:
+    found = field_part(lit)
+    if found is None:
         return whole
-    left, top, right, bottom = sides  # cells, the last ones excluded
+    field, (left, top, right, bottom) = found
     rows, columns = field.shape
-    width, height = right - left, bottom - top
-    thin = max(width, height) > _LARGEST_ASPECT * min(width, height)
-    if thin or width < _LEAST_SIDE * columns or height < _LEAST_SIDE * rows:
-        return whole
-    if field[top:bottom, left:right].mean() < _LEAST_FILL:
-        return whole
-    step = _step(image)
+    step = step_of(image)
     x, y = left * step, top * step
     end_x = whole.width if right >= columns else right * step
     end_y = whole.height if bottom >= rows else bottom * step
     return Box(x, y, end_x - x, end_y - y)
 
 
-def _largest_part(lit: _Cells) -> _Cells:
+def _largest_part(lit: Cells) -> Cells:
     """Return the largest connected part, without text lines and threads to its neighbours."""
     breadth = max(3, min(lit.shape) // 16) | 1  # odd: an even kernel would shift the result
     kernel = np.ones((breadth, breadth), np.uint8)
@@ -184,7 +197,7 @@ def _largest_part(lit: _Cells) -> _Cells:
     return np.equal(labels, largest).astype(np.uint8)
 
 
-def _sides(field: _Cells) -> tuple[int, int, int, int] | None:
+def _sides(field: Cells) -> tuple[int, int, int, int] | None:
     """Return left, top, right, bottom of the field, judged where its sides are: in the middle of each.
 
     So a second picture that touches the field at a corner is left out. The first round takes the middle of
@@ -200,7 +213,7 @@ def _sides(field: _Cells) -> tuple[int, int, int, int] | None:
     return left, top, right, bottom
 
 
-def _extent(field: _Cells, top: int, bottom: int) -> tuple[int, int]:
+def _extent(field: Cells, top: int, bottom: int) -> tuple[int, int]:
     """Return the columns that rows top..bottom reach: as the middle third does, or both outer thirds do."""
     third = max(1, (bottom - top) // 3)
     upper = _reach(field[top : top + third])
@@ -209,7 +222,7 @@ def _extent(field: _Cells, top: int, bottom: int) -> tuple[int, int]:
     return min(middle[0], max(upper[0], lower[0])), max(middle[1], min(upper[1], lower[1]))
 
 
-def _reach(rows: _Cells) -> tuple[int, int]:
+def _reach(rows: Cells) -> tuple[int, int]:
     """Return the columns that a good part of these rows reach."""
     lit = rows[rows.any(axis=1)]
     columns = rows.shape[1]

@@ -18,7 +18,7 @@ LAYERS = (
     ("files", "file_lock", "gpu", "image_files", "card", "geometry"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
-    ("convert.to_tensorrt",),
+    ("margins", "convert.to_tensorrt"),
     ("engines", "sources", "sinks", "overlays", "tracking"),
     ("predictor",),
     ("pipeline", "evaluation", "faults", "repair"),

@@ -20,6 +20,8 @@ class RunConfig:
     record: Path | None = None
     record_raw: Path | None = None
     """What came in, without marks, beside it."""
+    keep_margins: bool = False
+    """Recordings and snapshots show what lies around the field, too: names, dates, a second picture."""
     recording: RecorderOptions = field(default_factory=RecorderOptions)
     model: str = DEFAULT_MODEL
     engine: str = "auto"

@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Self
 
 from scr_live.app.config import RunConfig
 from scr_live.controls import Controls
-from scr_live.errors import NoDisplayError
+from scr_live.errors import NoDisplayError, OptionError
 from scr_live.events import Journal
 from scr_live.sources import SourceInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scr_live.app.deidentified import Deidentified
     from scr_live.pipeline.live import NamedSink
+    from scr_live.sinks import Sink
     from scr_live.sinks.raw import RawRecording
     from scr_live.sinks.recorder import Recorder, RecordingState
     from scr_live.sinks.window import Window
     from scr_live.sources.tap import PacketTap
 
 RAW = "raw-recorder"
+
+_LIVE_KINDS = ("camera", "stream")
+
+_PACKETS_SHOW_ALL = (
+    "--record-raw copies the packets of a camera or stream as they are, names and dates beside the field "
+    "included. Add --keep-margins if these may be kept, or leave --record-raw out and use --record."
+)
 
 
 class Recordings:
@@ -42,11 +51,15 @@ class Recordings:
         self._source_path = Path(config.source)
         self._annotated: Recorder | None = None
         self._raw: RawRecording | None = None
+        self._deidentified: list[Deidentified] = []
         if config.record is not None:
             Recorder(config.record, config.recording, source_path=self._source_path)
         if config.record_raw is not None:
+            kind = kind_of(config.source)
+            if kind in _LIVE_KINDS and not config.keep_margins:
+                raise OptionError(_PACKETS_SHOW_ALL)
             self._raw = raw_recording_for(
-                kind_of(config.source),
+                kind,
                 config.record_raw,
                 config.recording,
                 source_path=self._source_path,
@@ -72,11 +85,22 @@ class Recordings:
                 size=(info.width, info.height),
                 journal=self._journal,
             )
-            sinks.append(NamedSink(RECORDER, self._annotated, channel="to-disk"))
+            sinks.append(NamedSink(RECORDER, self._kept(self._annotated), channel="to-disk"))
         if self._raw is not None:
             self._raw.about(nominal_fps=info.fps, is_live=info.is_live, size=(info.width, info.height))
-            sinks.append(NamedSink(RAW, self._raw, channel="to-raw-disk"))
+            sinks.append(NamedSink(RAW, self._kept(self._raw, raw=True), channel="to-raw-disk"))
         return sinks
+
+    def _kept(self, sink: "Sink", *, raw: bool = False) -> "Sink":
+        """Return the sink as it is to be fed: without margins unless they are wanted."""
+        if self._config.keep_margins:
+            return sink
+        from scr_live.app.deidentified import Deidentified  # noqa: PLC0415 - imports cv2
+        from scr_live.overlays import ScoreLabel  # noqa: PLC0415 - imports cv2
+
+        deidentified = Deidentified(sink, ScoreLabel().plates, raw=raw)
+        self._deidentified.append(deidentified)
+        return deidentified
 
     def state(self) -> "RecordingState | None":
         """How the annotated recording does; None: there is none."""
@@ -90,7 +114,7 @@ class Recordings:
     @property
     def problems(self) -> tuple[str, ...]:
         """What the recordings survived; complete once they are closed."""
-        return tuple(problem for one in self._all() for problem in one.problems)
+        return tuple(problem for one in (*self._all(), *self._deidentified) for problem in one.problems)
 
     def __enter__(self) -> Self:
         return self
@@ -127,10 +151,13 @@ def open_screen(
     """A window, or one sentence that says why there is none."""
     if not config.display:
         return None, ()
+    from scr_live.margins.pictures import Deidentifier  # noqa: PLC0415 - imports cv2
+    from scr_live.overlays import ScoreLabel  # noqa: PLC0415 - imports cv2
     from scr_live.sinks.window import Window  # noqa: PLC0415 - imports cv2
 
+    margins = None if config.keep_margins else Deidentifier(ScoreLabel().plates)
     try:
-        window = Window("scr-live", controls, snapshot_dir=Path.cwd(), is_live=info.is_live)
+        window = Window("scr-live", controls, snapshot_dir=Path.cwd(), is_live=info.is_live, margins=margins)
         return stack.enter_context(window), ()
     except NoDisplayError as error:
         return None, (f"{error} The run goes on without a window.",)

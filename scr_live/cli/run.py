@@ -61,6 +61,15 @@ def run(  # noqa: PLR0913 - the options of the command
             rich_help_panel=_RECORDING,
         ),
     ] = None,
+    keep_margins: Annotated[
+        bool,
+        typer.Option(
+            "--keep-margins",
+            help="Record and save what lies around the field, too: names, dates, a second picture. Without, "
+            "it is black.",
+            rich_help_panel=_RECORDING,
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace existing recordings.", rich_help_panel=_RECORDING)
     ] = False,
@@ -185,6 +194,7 @@ def run(  # noqa: PLR0913 - the options of the command
         ),
         record=_dated(record),
         record_raw=_dated(record_raw),
+        keep_margins=keep_margins,
         recording=RecorderOptions(
             encoder=encoder,
             quality=quality,

@@ -10,14 +10,15 @@ from scr_live.errors import OutputUnwritableError
 from scr_live.frames import Picture
 
 
-def save_snapshot(picture: Picture, folder: Path) -> Path:
+def save_snapshot(picture: Picture, folder: Path, *, dated: bool = True) -> Path:
     """Write the picture as it was shown, at full resolution; never over another file.
 
-    OutputUnwritableError if the folder cannot be made or written; nothing half-written stays.
+    dated: its name says when it was made. OutputUnwritableError if the folder cannot be made or written;
+    nothing half-written stays.
     """
     data = cv2.imencode(".png", cv2.cvtColor(picture.image, cv2.COLOR_RGB2BGR))[1].tobytes()
-    now = datetime.now().astimezone()
-    stem = f"scr-live-{now:%Y%m%d-%H%M%S}-frame{picture.frame.index:06d}"
+    time = f"-{datetime.now().astimezone():%Y%m%d-%H%M%S}" if dated else ""
+    stem = f"scr-live{time}-frame{picture.frame.index:06d}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _write_new(folder, stem, data=data)

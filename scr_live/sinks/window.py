@@ -13,6 +13,7 @@ import numpy as np
 from scr_live.controls import Controls
 from scr_live.errors import NoDisplayError, OutputUnwritableError
 from scr_live.frames import Ai, Image, Picture
+from scr_live.margins.pictures import Deidentifier
 from scr_live.sinks.display import require_display
 from scr_live.sinks.keys import HELP, Action, change_controls, handle_key
 from scr_live.sinks.snapshot import save_snapshot
@@ -30,15 +31,24 @@ class Window:
     """A Screen in a resizable window. All methods on the main thread only: GUI toolkits allow nothing else.
 
     The picture is scaled to the window, never drawn on. The constructor raises NoDisplayError where no window
-    can be opened. `is_live` sources cannot be paused.
+    can be opened. `is_live` sources cannot be paused. `margins` takes away what snapshots must not show.
     """
 
-    def __init__(self, title: str, controls: Controls, *, snapshot_dir: Path, is_live: bool) -> None:
+    def __init__(
+        self,
+        title: str,
+        controls: Controls,
+        *,
+        snapshot_dir: Path,
+        is_live: bool,
+        margins: Deidentifier | None = None,
+    ) -> None:
         require_display()
         self._title = title
         self._controls = controls
         self._snapshot_dir = snapshot_dir
         self._is_live = is_live
+        self._margins = margins
         self._picture: Picture | None = None
         self._drawn: tuple[object, ...] = ()
         self._times: deque[float] = deque(maxlen=30)
@@ -82,6 +92,8 @@ class Window:
         if self._picture is None:
             cv2.resizeWindow(self._title, *first_size(picture.image))
         self._picture = picture
+        if self._margins is not None:
+            self._margins.follow(picture)
         self._times.append(time.perf_counter())
 
     def _draw(self) -> None:
@@ -141,9 +153,14 @@ class Window:
         if self._picture is None:
             return
         try:
-            self._say(f"saved {save_snapshot(self._picture, self._snapshot_dir).name}")
+            self._say(f"saved {self._saved(self._picture).name}")
         except OutputUnwritableError as error:
             self._say(str(error))
+
+    def _saved(self, picture: Picture) -> Path:
+        if self._margins is None:
+            return save_snapshot(picture, self._snapshot_dir)
+        return save_snapshot(self._margins.picture(picture), self._snapshot_dir, dated=False)
 
     def _say(self, message: str) -> None:
         self._message = message

@@ -56,7 +56,7 @@ class PhantomSource(VideoSource):
             yield Frame(image, index, index / fps, captured_at)
 
     def truth(self, index: int) -> PhantomTruth:
-        """The visible polyps of any frame, without rendering those before it."""
+        """What is known of any frame, without rendering those before it."""
         return truth(self.options, index)
 
     def close(self) -> None:
@@ -78,6 +78,10 @@ def _spec(options: PhantomOptions) -> str:
         parts.append(f"fps={_short(options.fps)}")
     if options.is_live:
         parts.append("live=1")
+    if options.scenario is not None:
+        parts.append(f"scenario={options.scenario}")
+    if options.has_patient_text:
+        parts.append("margins=text")
     return f"phantom:{','.join(parts)}"
 
 

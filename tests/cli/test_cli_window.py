@@ -41,7 +41,7 @@ def test_opencv_is_loaded_first(command, start, finish, make_clip, tmp_path):
 
 def test_a_run_is_shown_and_recorded(display, start, finish, make_clip, tmp_path):
     clip, stats = make_clip(tmp_path / "clip.mp4", 8), tmp_path / "s.json"
-    options = ("--record", tmp_path / "out.mp4", "--stats", stats, "--engine", "constant")
+    options = ("--record", tmp_path / "out.mp4", "--keep-margins", "--stats", stats, "--engine", "constant")
     done = finish(start("run", "--source", clip, *options, DISPLAY=display))
     assert done.code == 0, done.err
     assert "note" not in done.out

@@ -182,6 +182,7 @@ def test_close_ends_the_wait_for_the_next_live_frame():
         "phantom:seed=3,polyps=0",
         "phantom:seed=1,polyps=2,size=320x256,duration=2.5,fps=29.97002997,live=1",
         "phantom:seed=0,duration=endless",
+        "phantom:seed=2,duration=20,scenario=pan,margins=text",
     ],
 )
 def test_its_name_says_how_to_get_it_again(spec):

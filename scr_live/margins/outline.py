@@ -1,0 +1,150 @@
+"""The outline of the field in one look, in cells of the thumbnail: octagon, circle, rounded or whole frame.
+
+Where `content` takes the whole frame when in doubt, since that costs resolution only, here the answer is then
+None: what may be a page with a patient's name is nothing to show.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from scr_live.content import Cells, field_part, lit_cells
+
+Levels: TypeAlias = NDArray[np.uint8]
+"""(rows, columns) of the thumbnail: the brightest channel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """A convex shape."""
+
+    cells: Cells
+    is_sharp: bool
+    """Nearly all of its rim is a step from tissue to ground: a shadow's edge is none."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the frame."""
+        return bool(self.cells.all())
+
+
+def outline_in(levels: Levels) -> Outline | None:
+    """Find the field's outline; None: nothing that can be told from its surroundings."""
+    lit = lit_cells(levels)
+    found = None if lit is None else field_part(lit)
+    if lit is None or found is None:
+        return None
+    part, sides = found
+    if _is_drawn(levels[part > 0]) or (lit.all() and _is_page_alone(levels)):
+        return None
+    left, top, right, bottom = sides
+    around = np.s_[max(0, top - _BULGE) : bottom + _BULGE, max(0, left - _BULGE) : right + _BULGE]
+    cells = np.zeros_like(part)
+    cells[around] = _without_lone_corner(hull(np.ascontiguousarray(part[around])))
+    return Outline(cells, is_sharp=_is_sharp(cells, levels))
+
+
+def hull(cells: Cells) -> Cells:
+    """Return the smallest convex shape around all cells; some cell must be set."""
+    return np.asarray(cv2.fillConvexPoly(np.zeros_like(cells), corners(cells), 1), np.uint8)
+
+
+def corners(cells: Cells) -> NDArray[np.int32]:
+    """Return the (n, 1, 2) corners, (column, row), of the smallest convex shape around all cells."""
+    rows = np.flatnonzero(cells.any(axis=1))
+    lit = cells[rows]
+    first, last = lit.argmax(axis=1), cells.shape[1] - 1 - lit[:, ::-1].argmax(axis=1)
+    ends = np.stack([np.concatenate([first, last]), np.concatenate([rows, rows])], axis=1)
+    return np.asarray(cv2.convexHull(ends.astype(np.int32)), np.int32)
+
+
+def overlap(one: Cells, other: Cells) -> float:
+    """Return what two shapes share, as a share of what they cover together."""
+    return float(np.sum(one & other) / max(1, np.sum(one | other)))
+
+
+def is_page(levels: Levels, inside: NDArray[np.bool_]) -> bool:
+    """Tell a page of text where the field was: little that stands out from a ground of one level.
+
+    A white-out of the field is of one level, too, but a white page goes on outside the field.
+    """
+    field = levels[inside]
+    level, flat = _commonest(field)
+    away = np.abs(field.astype(np.int16) - level) > _LEGIBLE
+    if flat < _PAGE_FLAT or float(away.mean()) < _PAGE_INK:
+        return False
+    return level < _CLIPPED or _commonest(levels)[1] >= _PAGE_FLAT
+
+
+_BULGE = 1  # cells: sides may reach a little further than their middle
+_DRAWN_FLAT: Final = 0.5  # of a region at one level: cameras have noise, what a program draws has not
+_RIM_FLAT: Final = 0.35
+_CLIPPED = 250  # as bright, tissue is of one level too
+_PAGE_FLAT: Final = 0.88
+_PAGE_INK: Final = 0.004
+_LEGIBLE = 40  # levels
+_STEP_ABOVE = 30  # levels from the ground to tissue near a sharp rim
+_SHARP_SHARE: Final = 0.95
+_LONE_CORNER: Final = 0.4  # of the black that the next fuller corner has
+_ALIKE_CORNERS: Final = 2.0
+_LEAST_CORNER: Final = 0.005  # of the quarter: less is no cut corner
+
+
+def _commonest(levels: NDArray[np.uint8]) -> tuple[int, float]:
+    """Return the level that most cells have, give or take one, and their share."""
+    counts = np.bincount(levels.ravel(), minlength=256)
+    near = np.convolve(counts, np.ones(3, np.int64), mode="same")
+    level = int(near.argmax())
+    return level, float(near[level] / max(1, levels.size))
+
+
+def _is_drawn(levels: NDArray[np.uint8]) -> bool:
+    level, flat = _commonest(levels)
+    return level < _CLIPPED and flat > _DRAWN_FLAT
+
+
+def _is_page_alone(levels: Levels) -> bool:
+    """Tell a bright ground, as of a program's window or of paper, where no dark one was found."""
+    rim = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
+    level, flat = _commonest(rim)
+    return (level < _CLIPPED and flat > _RIM_FLAT) or _commonest(levels)[1] >= _PAGE_FLAT
+
+
+def _is_sharp(cells: Cells, levels: Levels) -> bool:
+    """Look a few cells inside the outline, wherever it does not run along the frame's own edge."""
+    if cells.all():
+        return True
+    outer, inner = (cv2.erode(cells, _disc(radius), borderValue=1) for radius in (1, 3))
+    ring = levels[(outer > 0) & (inner == 0)]
+    ground = int(np.median(levels[cells == 0]))
+    return ring.size > 0 and float(np.mean(ring > ground + _STEP_ABOVE)) >= _SHARP_SHARE
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    side = 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def _without_lone_corner(box: Cells) -> Cells:
+    """Cut the corner of a box that alone is full, as the others are cut: there stands a second picture."""
+    middle_y, middle_x = box.shape[0] // 2, box.shape[1] // 2
+    if min(middle_y, middle_x) <= _BULGE:  # a frame of a few pixels
+        return box
+    flips = {(y, x): box[::y, ::x] for y in (1, -1) for x in (1, -1)}
+    black = {
+        corner: 1 - float(flip[_BULGE:middle_y, _BULGE:middle_x].mean()) for corner, flip in flips.items()
+    }
+    lone, *others = sorted(black, key=lambda corner: black[corner])
+    least, most = black[others[0]], black[others[-1]]
+    is_lone = least > _LEAST_CORNER and black[lone] < _LONE_CORNER * least and most < _ALIKE_CORNERS * least
+    if not is_lone:
+        return box
+    y, x = lone
+    cut = box.copy()
+    quarter = cut[::y, ::x][:middle_y, :middle_x]
+    beside, across = (flips[y, -x], flips[-y, x])
+    quarter &= beside[:middle_y, :middle_x] | across[:middle_y, :middle_x]
+    return cut

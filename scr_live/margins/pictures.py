@@ -1,0 +1,64 @@
+"""Pictures without their margins, for whatever is kept of a run."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+from scr_live.frames import Image, Picture, Prediction, Signal
+from scr_live.geometry import Box
+from scr_live.margins.mask import FieldMask, MarginMask, blacken
+
+Plates: TypeAlias = Callable[[tuple[int, int], Prediction], Iterable[Box]]
+"""Where opaque labels of a prediction lie in a (height, width) picture."""
+
+
+class Deidentifier:
+    """Follows the field of the pictures of a run, and takes away what is outside; used by one thread.
+
+    What the program itself wrote on opaque ground stays: status, "NO SIGNAL", scores.
+    """
+
+    def __init__(self, plates: Plates | None = None) -> None:
+        self._finder = MarginMask()
+        self._plates = plates
+        self._mask: FieldMask | None = None
+        self._shape: tuple[int, ...] = ()
+
+    @property
+    def hides_all(self) -> bool:
+        """Whether nothing of the picture that was followed last may be shown."""
+        return self._mask is None
+
+    def follow(self, picture: Picture) -> None:
+        """Look at every picture, in order: kept or not."""
+        image = picture.frame.image
+        if picture.frame.signal is not Signal.LOST:
+            self._mask = self._finder.update(image)
+            self._shape = image.shape
+        elif image.shape != self._shape:
+            self._mask = None  # the last picture of a source that has changed its size: not seen yet
+
+    def picture(self, picture: Picture) -> Picture:
+        """Return the picture that was followed last with black around the field; its frame stays as it is."""
+        image = blacken(picture.image, self._mask)
+        if picture.image is not picture.frame.image:
+            for box in self._written(picture):
+                _keep_drawn(image, picture, box)
+        return replace(picture, image=image)
+
+    def _written(self, picture: Picture) -> list[Box]:
+        if picture.frame.signal is Signal.LOST:
+            return [Box.whole(picture.image)]
+        status = [] if picture.status_at is None else [picture.status_at]
+        if self._plates is None or picture.prediction is None:
+            return status
+        height, width = picture.image.shape[:2]
+        return [*status, *self._plates((height, width), picture.prediction)]
+
+
+def _keep_drawn(image: Image, picture: Picture, box: Box) -> None:
+    """Put back, in place, the pixels of the box that were drawn over the frame."""
+    drawn, below = box.crop(picture.image), box.crop(picture.frame.image)
+    red, green, blue = (drawn[:, :, channel] != below[:, :, channel] for channel in range(3))
+    changed = red | green | blue
+    box.crop(image)[changed] = drawn[changed]

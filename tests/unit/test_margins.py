@@ -1,0 +1,296 @@
+"""Which pixels of a video may be kept: the field's, and no others."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from field_pictures import HD, SD, frame, mask_of, mucosa, noisy, paste, write_text
+
+from scr_live.content import step_of
+from scr_live.geometry import Box
+from scr_live.margins.mask import MarginMask, blacken
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+
+FIELDS = [
+    ("octagon", HD, Box(400, 12, 1280, 1056)),
+    ("octagon", HD, Box(720, 0, 1200, 1080)),
+    ("circle", HD, Box(430, 10, 1060, 1060)),
+    ("circle", HD, Box(300, 0, 1300, 1080)),
+    ("rounded", HD, Box(160, 40, 1440, 1000)),
+    ("rectangle", HD, Box(600, 100, 1100, 880)),
+    ("octagon", SD, Box(160, 10, 460, 460)),
+    ("circle", SD, Box(90, 20, 440, 440)),
+]
+FIELD = Box(160, 10, 460, 460)
+TRUE = mask_of("octagon", SD, FIELD) > 0
+
+
+def near(true, image, *, cells=2.6):
+    """The field and a margin of the thumbnail's cells around it, within which its rim is kept whole."""
+    distance = cv2.distanceTransform(1 - true.astype(np.uint8), cv2.DIST_L2, 5)
+    return distance <= cells * step_of(image)
+
+
+def shown_by(finder, image):
+    mask = finder.update(image)
+    return np.zeros(image.shape[:2], np.bool_) if mask is None else mask[:, :, 0] > 0
+
+
+def field(seed=0, *, kind="octagon", box=FIELD):
+    return noisy(frame(kind, SD, box, ground=8, seed=seed), 1.5)
+
+
+def follow(finder, images):
+    return [shown_by(finder, image) for image in images]
+
+
+def page(shape, *, ground=0, colour=(230, 230, 230)):
+    image = np.full((*shape, 3), ground, np.uint8)
+    for x in range(20, shape[1] - 100, shape[1] // 4):
+        write_text(image, x, colour=colour)
+    return image
+
+
+# --- one picture ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ground", [0, 30])
+@pytest.mark.parametrize(("kind", "shape", "box"), FIELDS)
+def test_all_of_the_field_is_kept_and_no_more_than_its_rim(ground, kind, shape, box):
+    image = frame(kind, shape, box, ground=ground)
+    true = mask_of(kind, shape, box) > 0
+    shown = shown_by(MarginMask(), image)
+    assert np.mean(shown[true]) >= 0.9999
+    assert not shown[~near(true, image)].any()
+
+
+@pytest.mark.parametrize(("kind", "shape", "box"), FIELDS)
+def test_no_text_of_the_margins_or_the_corners_is_kept(kind, shape, box):
+    clean = frame(kind, shape, box)
+    image = clean.copy()
+    width, height = shape[::-1]
+    for x in (5, width - round(0.11 * width)):
+        write_text(image, x)
+    for x in (box.x + 3, box.x + box.width - round(0.05 * width)):
+        for y in (box.y + round(0.03 * height), box.y + box.height - 4):
+            cv2.putText(image, "DOE J", (x, y), cv2.FONT_HERSHEY_SIMPLEX, height / 1400, (230, 230, 230))
+    true = mask_of(kind, shape, box) > 0
+    text = (image != clean).any(axis=2) & ~near(true, image, cells=4)
+    kept = blacken(image, MarginMask().update(image))
+    assert text.any() or kind == "rectangle"
+    assert not kept[text].any()
+    assert np.mean((kept == image)[true]) > 0.9999
+
+
+def test_of_text_that_reaches_into_the_field_only_what_lies_at_its_rim_is_kept():
+    image = field()
+    write_text(image, FIELD.x - 50)
+    shown = shown_by(MarginMask(), image)
+    assert not shown[~near(TRUE, image, cells=4)].any()
+    assert shown[TRUE].all()
+
+
+@pytest.mark.parametrize("overlap", [-0.02, 0.0, 0.08])
+@pytest.mark.parametrize(("kind", "shape", "box"), [one for one in FIELDS if one[0] != "rectangle"])
+def test_a_second_picture_at_a_corner_ends_where_the_field_does(overlap, kind, shape, box):
+    image = frame(kind, shape, box)
+    true = mask_of(kind, shape, box) > 0
+    width, height = round(0.15 * shape[1]), round(0.3 * shape[0])
+    x = max(0, box.x - width + round(overlap * shape[1]))
+    paste(image, Box(x, box.y + box.height - height, width, height))
+    shown = shown_by(MarginMask(), image)
+    assert not shown[~near(true, image, cells=3)].any()
+    assert shown[true].all()
+
+
+@pytest.mark.parametrize("shape", [HD, SD, (288, 420)])
+def test_a_picture_without_margins_is_kept_whole(shape):
+    image = mucosa(shape)
+    assert shown_by(MarginMask(), image).all()
+    assert np.array_equal(blacken(image, MarginMask().update(image)), image)
+
+
+PAGES = {
+    "black": page(SD),
+    "dark": page(SD, ground=20),
+    "grey": page(SD, ground=110),
+    "white": page(SD, ground=255, colour=(0, 0, 0)),
+    "blue": page(SD, ground=(20, 40, 120)),
+    "panel": np.pad(page((360, 480), ground=120), ((60, 60), (80, 80), (0, 0))),
+}
+NOTHING = {
+    "black": np.zeros((*SD, 3), np.uint8),
+    "white": np.full((*SD, 3), 255, np.uint8),
+    "one pixel": np.full((1, 1, 3), 90, np.uint8),
+    "a line": np.full((2, 900, 3), 90, np.uint8),
+}
+
+
+@pytest.mark.parametrize(
+    "image", [*PAGES.values(), *NOTHING.values()], ids=[*PAGES, *(f"{n} " for n in NOTHING)]
+)
+def test_what_shows_no_field_is_not_kept(image):
+    assert MarginMask().update(image) is None
+    assert not blacken(image, None).any()
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (5, 3), (4, 9), (16, 16), (1, 700), (48, 64)])
+@pytest.mark.parametrize("high", [30, 255])
+def test_no_size_is_too_small_to_be_judged(high, shape):
+    image = np.random.default_rng(1).integers(0, high, (*shape, 3), np.uint8)
+    finder = MarginMask(every=1)
+    for _ in range(3):
+        assert blacken(image, finder.update(image)).shape == image.shape
+
+
+def test_blackening_leaves_the_frame_alone():
+    image = field()
+    image.flags.writeable = False
+    kept = blacken(image, MarginMask().update(image))
+    assert kept.flags.writeable
+    assert kept.shape == image.shape
+
+
+# --- a video --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", PAGES.values(), ids=PAGES.keys())
+def test_a_page_before_the_examination_is_hidden_and_the_field_shown_at_once(before):
+    finder = MarginMask()
+    assert not np.any(follow(finder, [before] * 30))
+    shown = shown_by(finder, field())
+    assert shown[TRUE].all()
+    assert not shown[~near(TRUE, before)].any()
+
+
+@pytest.mark.parametrize("later", PAGES.values(), ids=PAGES.keys())
+def test_a_page_during_the_examination_is_hidden_from_its_first_frame(later):
+    finder = MarginMask()
+    before = follow(finder, [field(seed) for seed in range(30)])[-1]
+    assert not any(
+        (shown & TRUE).any() for shown in follow(finder, [later] * 30) if later is not PAGES["panel"]
+    )
+    assert np.array_equal(follow(finder, [field(seed) for seed in range(3)])[-1], before)
+
+
+ODD_FRAMES = {
+    "black": NOTHING["black"],
+    "white": NOTHING["white"],
+    "white field": np.where(TRUE[:, :, None], np.full((*SD, 3), 255, np.uint8), np.uint8(8)),
+    "dark": (frame("octagon", SD, FIELD) * 0.15).astype(np.uint8),
+    "half dark": np.hstack([frame("octagon", SD, FIELD)[:, :400], np.zeros((480, 240, 3), np.uint8)]),
+    "bright all over": mucosa(SD),
+    "another picture": frame("rectangle", SD, Box(20, 20, 300, 300)),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_FRAMES.values(), ids=ODD_FRAMES.keys())
+@pytest.mark.parametrize("count", [1, 12])
+def test_odd_frames_neither_shrink_the_field_nor_open_the_margins(odd, count):
+    finder = MarginMask()
+    usual = follow(finder, [field(seed) for seed in range(20)])[-1]
+    frames = [odd] * count + [field(seed) for seed in range(20)]
+    for shown in follow(finder, frames):
+        assert np.array_equal(shown, usual)
+
+
+def test_a_dark_lumen_for_long_does_not_shrink_the_field():
+    finder = MarginMask()
+    usual = follow(finder, [field(seed) for seed in range(10)])[-1]
+    rows, columns = np.ogrid[: SD[0], : SD[1]]
+    for index in range(300):  # a shadow with a soft edge wanders along the rim
+        middle = 250 + 200 * np.sin(index / 40), 560
+        far = np.hypot(rows - middle[0], columns - middle[1])
+        light = np.clip((far - 120) / 90, 0.02, 1)[:, :, None]
+        shown = shown_by(finder, (field(index % 4) * light + 8 * (1 - light)).astype(np.uint8))
+        assert np.array_equal(shown, usual)
+
+
+def test_a_field_that_is_lit_by_and_by_is_shown_as_far_as_it_was_seen():
+    finder = MarginMask()
+    rows = np.arange(SD[0])[:, None, None]
+    lost = []
+    for index in range(120):
+        light = np.clip((160 + 4 * index - rows) / 80, 0, 1)
+        image = noisy((frame("octagon", SD, FIELD, seed=1) * light).astype(np.uint8), 1.0)
+        shown = shown_by(finder, image)
+        lit = TRUE & (image.max(axis=2) > 60)
+        lost.append(np.mean(~shown[lit]))
+    first = lost.index(min(lost[:20]))
+    assert first < 15  # a strip of light alone is no field
+    assert max(lost[first:]) < 0.1
+    assert lost[-1] == 0
+
+
+def test_black_first_frames_are_waited_out():
+    finder = MarginMask()
+    follow(finder, [NOTHING["black"]] * 40)
+    assert shown_by(finder, field())[TRUE].all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "box"), [("octagon", Box(260, 100, 300, 300)), ("circle", Box(10, 20, 440, 440))]
+)
+def test_another_field_is_adopted_once_it_persists(kind, box):
+    finder = MarginMask()
+    follow(finder, [field(seed) for seed in range(30)])
+    shown = follow(finder, [field(seed, kind=kind, box=box) for seed in range(120)])[-1]
+    true = mask_of(kind, SD, box) > 0
+    assert shown[true].all()
+    assert not shown[~near(true, field())].any()
+
+
+def test_a_field_that_was_hidden_for_long_is_shown_again_at_once():
+    finder = MarginMask(every=1)
+    usual = follow(finder, [field(seed) for seed in range(30)])[-1]
+    small = field(kind="octagon", box=Box(260, 100, 300, 300))
+    assert follow(finder, [small] * 40)[-1].sum() < usual.sum()
+    assert np.array_equal(shown_by(finder, field()), usual)
+
+
+def test_another_frame_size_starts_afresh():
+    finder = MarginMask()
+    follow(finder, [field(seed) for seed in range(30)])
+    assert finder.update(page(HD)) is None
+    kind, shape, box = FIELDS[0]
+    assert shown_by(finder, frame(kind, shape, box))[mask_of(kind, shape, box) > 0].all()
+
+
+def test_every_below_one_is_refused():
+    with pytest.raises(ValueError, match="every 0 frames"):
+        MarginMask(every=0)
+
+
+# --- real pictures --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("normal_colon.mp4", (30, 22, 300, 234)), ("polyp_behind_fold.mp4", (4, 110, 552, 260))],
+)
+def test_no_pixel_of_a_real_field_is_lost(name, kept):
+    path = SHARED / "clips" / name
+    if not path.exists():
+        pytest.skip(f"the clips are not here: no {path.name}")
+    capture, finder = cv2.VideoCapture(str(path)), MarginMask()
+    for index in range(180):
+        image = np.ascontiguousarray(capture.read()[1][:, :, ::-1])
+        mask = finder.update(image)
+        assert mask is not None, index
+        inside = mask[:, :, 0] > 0
+        lit = cv2.medianBlur(image.max(axis=2), 7) > 40
+        middle = np.s_[kept[1] : kept[1] + kept[3], kept[0] : kept[0] + kept[2]]
+        assert np.mean(~inside[middle] & lit[middle]) < 0.001, index
+    assert inside.mean() < 0.99
+
+
+@pytest.mark.parametrize("name", ["cvc-clinicdb", "kvasir-seg", "negatives", "polypgen"])
+def test_image_sets_are_shown(name):
+    paths = sorted((SHARED / "data" / name / "images").glob("*.jpg"))[::60]
+    if not paths:
+        pytest.skip(f"the image sets are not here: no {name}")
+    for path in paths:
+        image = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+        assert shown_by(MarginMask(), image).mean() > 0.25, path.name
