@@ -22,9 +22,11 @@ class EventKind(StrEnum):
     """Everything that can be told, with the facts that come with it."""
 
     RUN_STARTED = "run-started"
-    """source, width, height, fps, engine, model, threshold."""
+    """source, width, height, fps, engine, model, threshold, tracking: whether regions are followed;
+    alert_after_s: how long before they are announced."""
     RUN_ENDED = "run-ended"
-    """captured, recorded, cause."""
+    """captured, inferred, shown, recorded, dropped: frames; cause; duration_s; for a live source
+    video_delay_p50_ms, video_delay_p99_ms, annotation_delay_p50_ms, annotation_delay_p99_ms."""
     SIGNAL_LOST = "signal-lost"
     """cause; told once more if readers hang and it is not opened again."""
     SIGNAL_BACK = "signal-back"
@@ -97,7 +99,7 @@ class Journal:
     def __init__(
         self, *listeners: Listener, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._listeners = listeners
+        self._listeners = list(listeners)
         self._clock = clock
         self._lock = threading.Lock()
         self._events: deque[Event] = deque(maxlen=KEPT)
@@ -111,6 +113,10 @@ class Journal:
             self._counts[str(kind)] += 1
         for listener in self._listeners:
             listener(event)
+
+    def listen(self, listener: Listener) -> None:
+        """Hand what happens from now on to this one, too."""
+        self._listeners.append(listener)
 
     @property
     def events(self) -> list[Event]:

@@ -26,6 +26,9 @@ SKY: Final[Colour] = (0, 210, 255)
 NIGHT: Final[Colour] = (10, 20, 30)
 """The dark edge under a mark: it stands out where the tissue is bright, and makes the mark stand out."""
 
+FAINT: Final[Colour] = (10, 130, 160)
+"""Sky in the shade: a region that is not announced yet."""
+
 
 def draw(frame_image: Image, prediction: Prediction | None, overlays: Sequence[Overlay]) -> Image:
     """Return a new picture with the marks; the frame's own read-only picture if there is nothing to mark."""
@@ -64,10 +67,16 @@ class ContourOverlay:
     colour: Colour = SKY
 
     def __call__(self, image: Image, prediction: Prediction) -> None:
-        """Draw in place."""
-        outlines = [_fixed_point(polyp.contour) for polyp in prediction.polyps]
+        """Draw in place; what is not announced yet faintly: thin, darker, without an edge."""
+        self._outline(image, [one for one in prediction.polyps if not one.announced], ((FAINT, 0),))
         step, edge_step = self._steps(image.shape[0])
-        for colour, width in ((NIGHT, edge_step), (self.colour, step)):
+        announced = [one for one in prediction.polyps if one.announced]
+        self._outline(image, announced, ((NIGHT, edge_step), (self.colour, step)))
+
+    @staticmethod
+    def _outline(image: Image, polyps: Sequence[Polyp], lines: Iterable[tuple[Colour, int]]) -> None:
+        outlines = [_fixed_point(polyp.contour) for polyp in polyps]
+        for colour, width in lines if outlines else ():
             cv2.polylines(image, outlines, True, colour, max(1, 2 * width), cv2.LINE_AA, _FRACTION_BITS)
 
     def reach_px(self, height: int) -> float:
@@ -91,11 +100,12 @@ class ScoreLabel:
     def __call__(self, image: Image, prediction: Prediction) -> None:
         """Draw in place."""
         height, width = image.shape[:2]
-        for polyp, plate in zip(prediction.polyps, self.plates((height, width), prediction), strict=True):
+        announced = [polyp for polyp in prediction.polyps if polyp.announced]
+        for polyp, plate in zip(announced, self.plates((height, width), prediction), strict=True):
             _write(image, _score_text(polyp), plate, colour=self.colour)
 
     def plates(self, shape: tuple[int, int], prediction: Prediction) -> list[Box]:
-        """Return where each polyp's plate lies in a (height, width) picture: all that is changed.
+        """Return where each announced polyp's plate lies in a (height, width) picture: all that is changed.
 
         Inside the field if there is room, else inside the picture; on no polyp unless they leave no room.
         """
@@ -105,6 +115,8 @@ class ScoreLabel:
         field = _Edges(box.x, box.y, min(box.x + box.width, shape[1]), min(box.y + box.height, shape[0]))
         plates = []
         for polyp in prediction.polyps:
+            if not polyp.announced:
+                continue
             size = _plate_size(_score_text(polyp), shape[0])
             plate = _free_place(_bounds(polyp.contour), size, (field, frame), taken=taken)
             taken.append(plate)

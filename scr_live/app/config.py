@@ -37,6 +37,13 @@ class RunConfig:
     stats: Path | None = None
     max_frames: int | None = None
     max_overlay_age_s: float = 0.12
+    tracking: bool = True
+    """Whether regions are followed from frame to frame; never in a folder of images."""
+    alert_after_s: float = 0.5
+    faint: bool = True
+    """Whether what is not announced yet is drawn."""
+    events: Path | None = None
+    """JSON lines of what happens; pictures of the sightings come beside it."""
 
 
 def check(config: RunConfig) -> None:

@@ -41,9 +41,9 @@ class Deidentified(Sink):
     def write(self, picture: Picture) -> None:
         """Hand on what may be kept of the picture."""
         self._margins.follow(picture)
+        self._sink.write(self._frame_of(picture) if self._raw else self._margins.picture(picture))
         self._pictures += 1
         self._hidden += self._margins.hides_all
-        self._sink.write(self._frame_of(picture) if self._raw else self._margins.picture(picture))
 
     def _frame_of(self, picture: Picture) -> Picture:
         kept = self._margins.picture(replace(picture, image=picture.frame.image))

@@ -1,16 +1,17 @@
 """What a run tells: at its start, at its end, and in the file of `--stats`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from scr_live.app.following import Following
 from scr_live.app.outputs import Recordings
 from scr_live.engines import EngineInfo
 from scr_live.engines.ladder import EngineLadder
 from scr_live.errors import InferenceError, OutputUnwritableError
-from scr_live.events import EventKind, Journal
+from scr_live.events import EventKind, Fact, Journal
 from scr_live.files import write_json
 from scr_live.frames import Ai
 from scr_live.machine import machine_facts
@@ -53,16 +54,22 @@ class Outcome:
     """What the source and the model have to say, one sentence each; what `Started` told is not repeated."""
     failure: InferenceError | None = None
     """Live: the video was carried to its end, and the model never answered, or not towards the end."""
+    sightings: int | None = None
+    """How many regions were announced; None: nothing was followed."""
+    qualities: Mapping[str, int] | None = None
+    """How many frames were good, blurred, dark ...; None: nothing was followed."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """Whatever has something to say of the run besides its figures."""
+class Parts:
+    """Whatever has something to say of a run besides its figures."""
 
     source: VideoSource
     recordings: Recordings
     ladder: EngineLadder
+    following: Following
     model: str
+    """Empty: the engine needs none."""
 
 
 class Report:
@@ -76,13 +83,13 @@ class Report:
         self._path = path
         self._journal = journal
         self._ended = ended
-        self._parts: _Parts | None = None
+        self._parts: Parts | None = None
         self._stats: RunStats | None = None
         self._outcome: Outcome | None = None
 
-    def about(self, source: VideoSource, recordings: Recordings, ladder: EngineLadder, *, model: str) -> None:
-        """Name what the figures will be of. model: empty if the engine needs none."""
-        self._parts = _Parts(source, recordings, ladder, model)
+    def about(self, parts: Parts) -> None:
+        """Name what the figures will be of."""
+        self._parts = parts
 
     def finished(self, stats: RunStats) -> None:
         """Take the figures of the pipeline."""
@@ -106,9 +113,11 @@ class Report:
         stats = outcome.stats
         self._journal.tell(
             EventKind.RUN_ENDED,
+            stream_s=None,
             captured=stats.captured,
             recorded=stats.recorded,
             cause=stats.ended_by if error is None else str(error) or type(error).__name__,
+            **_end_facts(stats),
         )
         try:
             if self._path is not None:
@@ -121,7 +130,7 @@ class Report:
             if self._ended is not None:
                 self._ended(outcome)
 
-    def _as_dict(self, outcome: Outcome, parts: _Parts) -> dict[str, object]:
+    def _as_dict(self, outcome: Outcome, parts: Parts) -> dict[str, object]:
         """What `--stats` holds: the figures, what happened, and the machine they are of."""
         return {
             **outcome.stats.as_dict(),
@@ -133,12 +142,29 @@ class Report:
                 "files": [str(path) for path in outcome.recordings],
                 "problems": list(parts.recordings.problems),
             },
+            "sightings": outcome.sightings,
+            "quality": outcome.qualities,
             "input": {"decode_errors": decode_errors_of(parts.source), "warnings": warnings_of(parts.source)},
             "machine": machine_facts(),
         }
 
 
-def _outcome(stats: RunStats, parts: _Parts) -> Outcome:
+def _end_facts(stats: RunStats) -> dict[str, Fact]:
+    """What an account of the run wants to know besides."""
+    facts: dict[str, Fact] = {
+        "inferred": stats.inferred,
+        "shown": stats.shown,
+        "dropped": sum(stats.dropped.values()),
+        "duration_s": round(stats.duration_s, 3),
+    }
+    if stats.source.is_live:
+        for name, delay in (("video", stats.video_delay), ("annotation", stats.annotation_delay)):
+            facts[f"{name}_delay_p50_ms"] = delay.p50
+            facts[f"{name}_delay_p99_ms"] = delay.p99
+    return facts
+
+
+def _outcome(stats: RunStats, parts: Parts) -> Outcome:
     if parts.model:
         stats = replace(stats, model=parts.model, model_sha256=stats.engine.model_sha256)
     failure = model_failure(stats)
@@ -146,6 +172,7 @@ def _outcome(stats: RunStats, parts: _Parts) -> Outcome:
         *warnings_of(parts.source),
         *parts.ladder.notes(),
         *parts.recordings.problems,
+        *parts.following.problems,
         *live_notes(stats),
     ]
     if failure is not None:
@@ -153,7 +180,15 @@ def _outcome(stats: RunStats, parts: _Parts) -> Outcome:
             "At the end the model gave no answer" if stats.inferred else "The model never gave an answer"
         )
         notes.append(f"{silence}: whether there are polyps is not known.")
-    return Outcome(stats, parts.recordings.paths, tuple(notes), failure)
+    following = parts.following
+    return Outcome(
+        stats,
+        parts.recordings.paths,
+        tuple(notes),
+        failure,
+        sightings=following.sightings,
+        qualities=following.qualities,
+    )
 
 
 def model_failure(stats: RunStats) -> InferenceError | None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from scr_live.app.config import RunConfig, check
 from scr_live.app.engines import open_engines
-from scr_live.app.outcome import Outcome, Report, Started
+from scr_live.app.following import Following
+from scr_live.app.outcome import Outcome, Parts, Report, Started
 from scr_live.app.outputs import Recordings, open_screen
 from scr_live.controls import Controls
 from scr_live.engines.opening import threshold_for
@@ -52,15 +53,17 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
         info = source.info
         engine, ladder = open_engines(config, model, is_live=info.is_live, journal=journal, tell=tell)
         stack.enter_context(engine)
-        report.about(source, recordings, ladder, model=config.model if model else "")
+        following = Following(config, info, journal)
+        report.about(Parts(source, recordings, ladder, following, config.model if model else ""))
         sinks = recordings.begin(info)
+        stack.enter_context(following)
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
         screen, notes = open_screen(config, controls, info, stack)
         facts = Started(
             info, engine.info, config.model if model else "", threshold, _expected_frames(config, info), notes
         )
-        _tell_start(journal, facts)
+        _tell_start(journal, facts, config, is_followed=following.tracking is not None)
         if started is not None:
             started(facts)
         run(
@@ -70,7 +73,12 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
             screen=screen,
             overlays=(ContourOverlay(), ScoreLabel()),
             controls=controls,
-            options=PipelineOptions(max_frames=config.max_frames, max_overlay_age_s=config.max_overlay_age_s),
+            options=PipelineOptions(
+                max_frames=config.max_frames,
+                max_overlay_age_s=config.max_overlay_age_s,
+                draws_unannounced=config.faint,
+            ),
+            follower=following.tracking,
             progress=None if progress is None else _with_recording(progress, recordings),
             stop=stop,
             reopen_engine=ladder,
@@ -80,7 +88,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     return report.outcome
 
 
-def _tell_start(journal: Journal, facts: Started) -> None:
+def _tell_start(journal: Journal, facts: Started, config: RunConfig, *, is_followed: bool) -> None:
     source = facts.source
     journal.tell(
         EventKind.RUN_STARTED,
@@ -92,6 +100,8 @@ def _tell_start(journal: Journal, facts: Started) -> None:
         engine=facts.engine.kind,
         model=facts.model,
         threshold=facts.threshold,
+        tracking=is_followed,
+        alert_after_s=config.alert_after_s if is_followed else 0.0,
     )
 
 

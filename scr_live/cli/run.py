@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SOURCE = "The source"
 _LOSS = "When something fails"
 _RECORDING = "The recording"
+_SIGHTINGS = "Sightings"
 _SERVICE = "As a service"
 
 
@@ -100,6 +101,32 @@ def run(  # noqa: PLR0913 - the options of the command
         int,
         typer.Option(help="Constant quality of the recording, 0 (best) to 51.", rich_help_panel=_RECORDING),
     ] = 20,
+    tracking: Annotated[
+        bool,
+        typer.Option(
+            help="Follow regions from frame to frame: steadier marks, sightings with a number.",
+            rich_help_panel=_SIGHTINGS,
+        ),
+    ] = True,
+    alert_after: Annotated[
+        float,
+        typer.Option(
+            help="Seconds that a region has to be seen before it is announced: 0, 0.25, 0.5, 1, 2.",
+            rich_help_panel=_SIGHTINGS,
+        ),
+    ] = 0.5,
+    faint: Annotated[
+        bool,
+        typer.Option(help="Draw what is not announced yet, faintly.", rich_help_panel=_SIGHTINGS),
+    ] = True,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what happens to this .jsonl file, one JSON object a line, and pictures of the "
+            "sightings beside it; {time} as for --record.",
+            rich_help_panel=_SIGHTINGS,
+        ),
+    ] = None,
     loop: Annotated[
         bool, typer.Option("--loop", help="Start a file over at its end.", rich_help_panel=_SOURCE)
     ] = False,
@@ -214,6 +241,10 @@ def run(  # noqa: PLR0913 - the options of the command
         stats=_dated(stats),
         max_frames=max_frames,
         max_overlay_age_s=max_overlay_age,
+        tracking=tracking,
+        alert_after_s=alert_after,
+        faint=faint,
+        events=_dated(events),
     )
     with ExitStack() as stack:
         view: console.JsonView | console.RunView

@@ -1,6 +1,6 @@
 """What `run` prints."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -23,7 +23,7 @@ from scr_live.frames import Ai
 if TYPE_CHECKING:
     from scr_live.app import Outcome, Started
     from scr_live.engines import EngineInfo
-    from scr_live.events import Event
+    from scr_live.events import Event, Fact
     from scr_live.pipeline.stats import Progress as RunProgress
     from scr_live.pipeline.stats import RunStats
     from scr_live.pipeline.timing import Latency
@@ -38,7 +38,13 @@ _PLACES: Final = {
     "to-raw-disk": "before the raw recorder",
 }
 """Where frames are dropped, in words; the names are those of `--stats`."""
-_SAID_BY_ITSELF: Final = (EventKind.RUN_STARTED, EventKind.RUN_ENDED, EventKind.RECORDING_ENDED)
+_SAID_BY_ITSELF: Final = (
+    EventKind.RUN_STARTED,
+    EventKind.RUN_ENDED,
+    EventKind.RECORDING_ENDED,
+    EventKind.SIGHTING_UPDATED,
+    EventKind.QUALITY_CHANGED,
+)
 """What start and summary tell; everything else is worth a line when it happens."""
 _EXPECTED_FILES: Final = ("start", "segment")
 """Causes to begin a file of the recording that are no news."""
@@ -146,9 +152,25 @@ def _facts(now: "RunProgress") -> list[str]:
 
 def event_line(event: "Event") -> str:
     """When, what, and the facts: 14:03:07  signal lost; cause: it was unplugged."""
-    facts = [f"{name.replace('_', ' ')}: {value}" for name, value in event.facts.items() if value is not None]
     kind = event.kind.replace("-", " ")
+    if event.kind in (EventKind.SIGHTING_OPENED, EventKind.SIGHTING_CLOSED):
+        facts = _sighting_facts(event.facts)
+    else:
+        known = {name: value for name, value in event.facts.items() if value is not None}
+        facts = [f"{name.replace('_', ' ')}: {value}" for name, value in known.items()]
     return "; ".join([f"{event.at.astimezone():%H:%M:%S}  {kind}", *facts])
+
+
+def _sighting_facts(facts: Mapping[str, "Fact"]) -> list[str]:
+    share = facts.get("largest_field_share", facts.get("field_share"))
+    size = f"{100 * share:.1f} % of the field" if isinstance(share, float) else "size not known"
+    last = f" to {facts['last_s']} s" if "last_s" in facts else " s"
+    return [
+        f"number {facts.get('sighting')}",
+        f"from {facts.get('first_s')}{last}",
+        f"score {facts.get('score')}",
+        size,
+    ]
 
 
 def tell_outcome(outcome: "Outcome") -> None:
@@ -166,6 +188,7 @@ def tell_outcome(outcome: "Outcome") -> None:
         ("engine", _engine(stats.engine)),
         ("dropped", ", ".join(dropped) or "none"),
         ("polyps", _marked(stats)),
+        *_followed(outcome),
         ("speed", f"{stats.fps:.1f} frames a second over {stats.duration_s:.1f} s"),
         ("inference", _latency(stats.stages.get("engine"))),
         ("annotation delay", _delay(stats, stats.annotation_delay)),
@@ -213,6 +236,20 @@ def _marked(stats: "RunStats") -> str:
         return marked
     share = stats.polyp_frames / stats.inferred
     return f"found in {_frames(stats.polyp_frames)} ({share:.1%} of those inferred), {marked}"
+
+
+def _followed(outcome: "Outcome") -> list[tuple[str, str]]:
+    """The sightings, and how much of the video could be judged."""
+    if outcome.sightings is None or not outcome.qualities:
+        return []
+    total = sum(outcome.qualities.values())
+    bad = {name: count for name, count in outcome.qualities.items() if count and name != "good"}
+    told = ", ".join(f"{count} {name}" for name, count in bad.items())
+    share = f"{outcome.qualities['good'] / total:.1%} of the frames" if total else "not known"
+    return [
+        ("sightings", str(outcome.sightings)),
+        ("could be judged", f"{share} ({told} not)" if told else share),
+    ]
 
 
 def _answers(stats: "RunStats") -> str:

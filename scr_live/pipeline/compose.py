@@ -5,11 +5,11 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from scr_live.controls import Controls
-from scr_live.frames import Ai, Frame, Image, Picture, Prediction, Signal
+from scr_live.frames import Ai, Frame, Image, Picture, Prediction, Quality, Signal
 from scr_live.geometry import Box
 from scr_live.overlays import Overlay, draw, draw_no_signal, draw_status
 from scr_live.pipeline.board import Board
@@ -59,6 +59,7 @@ class Compose:
         controls: Controls,
         budget_s: float | None,
         max_overlay_age_s: float,
+        draws_unannounced: bool = True,
         troubles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """troubles: short phrases for what else is amiss, such as "recorder failed"."""
@@ -68,6 +69,7 @@ class Compose:
         self._controls = controls
         self._budget_s = budget_s
         self._max_overlay_age_s = max_overlay_age_s
+        self._draws_unannounced = draws_unannounced
         self._troubles = troubles
         self._began_at = math.inf
         self._first_at: float | None = None
@@ -143,7 +145,7 @@ class Compose:
     def _picture(self, frame: Frame, answer: _Answer) -> Picture:
         lost, troubles = frame.signal is Signal.LOST, list(self._troubles())
         signal = [] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]
-        prediction, image, status_at = answer.prediction, frame.image, None
+        prediction, image, status_at = self._shown(answer.prediction), frame.image, None
         age_s = None if prediction is None else _age_s(prediction)
         if prediction is not None and self._controls.overlay:
             try:
@@ -151,12 +153,20 @@ class Compose:
             except _MarksFailed:
                 prediction, age_s = None, None
                 troubles.insert(0, "marks failed")
+        if frame.signal is Signal.OK and prediction is not None and prediction.quality is not Quality.GOOD:
+            signal.append(f"input {prediction.quality}")
         shown = _joined(_words(answer.ai, age_s), *([] if lost else signal), *troubles)
         if lost or shown:
             image = image.copy() if image is frame.image else image
             status_at = self._tell(image, frame, shown)
         status = _joined(_words(answer.ai), *signal, *troubles)
         return Picture(frame, prediction, image, status, answer.ai, age_s, status_at)
+
+    def _shown(self, prediction: Prediction | None) -> Prediction | None:
+        """Return the prediction with the regions that are to be drawn."""
+        if prediction is None or self._draws_unannounced:
+            return prediction
+        return replace(prediction, polyps=tuple(one for one in prediction.polyps if one.announced))
 
     def _marked(self, image: Image, prediction: Prediction) -> Image:
         """Return a copy with the marks, the image itself if there are none. Live: _MarksFailed."""

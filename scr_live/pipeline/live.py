@@ -33,6 +33,7 @@ from scr_live.pipeline.stages import Capture, NamedSink, Output
 from scr_live.pipeline.stalls import StallWatch
 from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
+from scr_live.predictor import Follower
 from scr_live.sinks import Screen
 from scr_live.sources import VideoSource
 from scr_live.sources.judge import SignalJudge
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     reopen_engine: Callable[[], Engine] | None = None,
+    follower: Follower | None = None,
     journal: Journal | None = None,
     finished: Callable[[RunStats], None] | None = None,
 ) -> RunStats:
@@ -66,7 +68,8 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
     Source, engine, sinks and screen are open, and stay the caller's to close. With a screen, call it from
     the main thread. `stop` ends the capture; what was captured is still processed. `progress` is called a
     few times a second from this thread. Live, a failing engine is replaced by `reopen_engine()`, or tried
-    again, after a pause. `journal` hears what happens besides frames. `finished` gets the figures even if
+    again, after a pause. `follower` sees every answer (see `Predictor`); None: each frame stands alone.
+    `journal` hears what happens besides frames. `finished` gets the figures even if
     the run then raises: the first error of any stage, with a note that names the stage.
     """
     pipeline = _Pipeline(
@@ -79,6 +82,7 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
         options=options or PipelineOptions(),
         stop=stop or threading.Event(),
         reopen_engine=reopen_engine,
+        follower=follower,
         journal=journal or Journal(),
     )
     try:
@@ -105,6 +109,7 @@ class _Pipeline:
         options: PipelineOptions,
         stop: threading.Event,
         reopen_engine: Callable[[], Engine] | None,
+        follower: Follower | None,
         journal: Journal,
     ) -> None:
         self._source = source
@@ -142,6 +147,7 @@ class _Pipeline:
             min_area=options.min_area,
             backoff=Backoff(options.retry_first_s, options.retry_longest_s) if info.is_live else None,
             reopen_engine=reopen_engine,
+            follower=follower,
         )
         self._compose = Compose(
             self._board,
@@ -150,6 +156,7 @@ class _Pipeline:
             controls=controls,
             budget_s=options.budget_s(info),
             max_overlay_age_s=options.max_overlay_age_s,
+            draws_unannounced=options.draws_unannounced,
             troubles=self._troubles,
         )
         self._outputs = [

@@ -22,6 +22,8 @@ class PipelineOptions:
     frame interval. Files wait without limit."""
     max_overlay_age_s: float = 0.12
     """Live: marks of a frame captured longer ago are not drawn."""
+    draws_unannounced: bool = True
+    """Whether regions that are not announced yet are drawn, faintly."""
     max_frames: int | None = None
     stall_after_s: float = 2.0
     """Live: a stage that is busy with one item for longer is named in the status; see `stall_s`."""

@@ -94,10 +94,11 @@ class Sightings:
         if self._save_snapshot is not None:
             path = self._save_snapshot(sighting.number, best.frame, best.polyp, best.placement)
         largest = sighting.largest.facts()
-        self._tell(
+        self._journal.tell(
             EventKind.SIGHTING_CLOSED,
-            sighting,
-            best,
+            stream_s=sighting.last_s,
+            sighting=sighting.number,
+            **best.facts(),
             first_s=round(sighting.first_s, 3),
             last_s=round(sighting.last_s, 3),
             frames=track.frames,
