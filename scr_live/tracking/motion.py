@@ -1,7 +1,7 @@
 """How the picture moved since the frame before: dense flow in a small grey copy of the network's input."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -9,10 +9,18 @@ from numpy.typing import NDArray
 
 SIDE: Final = 88
 """Of the small copy: a quarter of a usual network input; a camera's motion is smooth."""
-LEAST_LIKENESS: Final = 0.4
-"""Correlation of the frame with the moved one before it, below which it shows another place: a cut."""
+LEAST_LIKENESS: Final = 0.33
+"""Correlation of the frame with the moved one before it, below which it shows another place: a cut.
 
-_FLAT: Final = 2.0  # grey levels of standard deviation: less has nothing that could be followed
+Two real clips stay at 0.34 and above from frame to frame; of two frames of them that lie more than two
+seconds apart, four of five are below. A cut that is missed costs a few frames of a mark that lingers; one
+that is none costs identities.
+"""
+
+_Number = TypeVar("_Number", np.uint8, np.float32)
+
+_FLAT: Final = 0.7  # grey levels of standard deviation: less has nothing that could be followed
+_DETAIL: Final = 15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,19 +77,34 @@ class MotionFinder:
 
 def small_grey(network_input: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture as (SIDE, SIDE) grey levels, each the mean of its pixels."""
-    small = cv2.resize(network_input, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.cvtColor(shrunk(network_input), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def shrunk(picture: NDArray[_Number]) -> NDArray[_Number]:
+    """Return an (s, s) map or (s, s, 3) picture as (SIDE, SIDE), each the mean of what it covers.
+
+    In two steps, since to halve is three times as fast as anything else.
+    """
+    half = cv2.resize(picture, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_AREA), picture.dtype)
 
 
 def _likeness(moved: NDArray[np.float32], now: NDArray[np.uint8]) -> float:
-    """Return the correlation without the rim, which motion brings into view."""
+    """Return the correlation of the detail, without the rim, which motion brings into view.
+
+    Detail alone, since all pictures of a colon are alike in that they are dark in the middle.
+    """
     rim = SIDE // 11
-    one = moved[rim:-rim, rim:-rim].ravel()
-    other = now[rim:-rim, rim:-rim].astype(np.float32).ravel()
+    one = _detail(moved)[rim:-rim, rim:-rim].ravel()
+    other = _detail(now.astype(np.float32))[rim:-rim, rim:-rim].ravel()
     spread, other_spread = float(one.std()), float(other.std())
     if min(spread, other_spread) < _FLAT:  # two flat pictures are alike, a flat one and another are not
         return 1.0 if max(spread, other_spread) < 2 * _FLAT else 0.0
     return float(np.mean((one - one.mean()) * (other - other.mean()))) / (spread * other_spread)
+
+
+def _detail(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(small - cv2.blur(small, (_DETAIL, _DETAIL)), np.float32)
 
 
 _GRID: Final = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(np.float32)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from scr_live.frames import Mask
-from scr_live.tracking.motion import SIDE, Motion
+from scr_live.tracking.motion import Motion, shrunk
 
 RISE: Final = 0.35
 """Share of the new frame where it says more than the mean: a region stands after two frames or three."""
@@ -31,15 +31,16 @@ class Steadier:
 
     def update(self, probability: Mask, motion: Motion | None) -> Mask:
         """Return the (s, s) map of this frame, steadied; as it is after a cut or without a frame before."""
-        now = cv2.resize(probability, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        now = shrunk(probability)
         if self._mean is None or motion is None or motion.is_cut:
-            self._mean = np.asarray(now, np.float32)
+            self._mean = now
             return probability
         before = motion.carry(self._mean)
         mean = before + np.where(now > before, self._rise, self._fall) * (now - before)
         self._mean = np.asarray(mean, np.float32)
-        lift = cv2.resize(mean - now, probability.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        return np.asarray(np.clip(probability + lift, 0, 1), np.float32)
+        lifted = np.asarray(cv2.resize(mean - now, probability.shape[::-1]), np.float32)
+        np.add(lifted, probability, out=lifted)
+        return np.clip(lifted, 0, 1, out=lifted)
 
     def reset(self) -> None:
         """Forget what was said."""

@@ -1,0 +1,119 @@
+"""One video from answers to sightings: what is announced, told and held back."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scenes import PLACE, blob, frame, regions, tissue, view
+
+from scr_live.errors import OptionError
+from scr_live.events import Event, EventKind, Journal
+from scr_live.frames import Quality
+from scr_live.tracking import AlertRule, Tracking, TrackingOptions
+
+SEEN, NOTHING = blob(170, 170), np.zeros_like(blob(0, 0))
+
+
+class Video:
+    def __init__(self, *, after_s=0.5, save_snapshot=None, still=None):
+        self.told: list[Event] = []
+        self.tracking = Tracking(
+            TrackingOptions(AlertRule(after_s)),
+            journal=Journal(self.told.append),
+            save_snapshot=save_snapshot,
+        )
+        self.still = view(tissue()) if still is None else still
+        self.index = 0
+
+    def __call__(self, answer, *, picture=None, time_s=None):
+        picture = self.still if picture is None else picture
+        now = frame(self.index, picture, time_s=time_s)
+        self.index += 1
+        steady, quality = self.tracking.update(now, picture, answer, PLACE)
+        return self.tracking.follow(now, regions(steady), PLACE), quality
+
+    def facts(self, kind):
+        return [event.facts for event in self.told if event.kind is kind]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.25, 0.5, 1.0])
+def test_a_region_is_announced_when_it_has_been_seen_for_so_long(after_s):
+    video = Video(after_s=after_s)
+    announced = [video(SEEN)[0][0].announced for _ in range(40)]
+    assert announced.index(True) == math.ceil(after_s * 25)
+    assert all(announced[announced.index(True) :])
+    assert video.facts(EventKind.SIGHTING_OPENED)[0]["first_s"] == 0.0
+
+
+def test_what_comes_and_goes_is_never_announced():
+    video = Video()
+    for at in range(100):
+        for polyp in video(SEEN if at % 20 < 8 else NOTHING)[0]:
+            assert not polyp.announced
+    assert video.told == []
+
+
+def test_a_sighting_opens_goes_on_and_closes():
+    video = Video()
+    for _ in range(90):
+        video(SEEN)
+    for _ in range(60):
+        video(NOTHING)
+    (opened,), (closed,) = video.facts(EventKind.SIGHTING_OPENED), video.facts(EventKind.SIGHTING_CLOSED)
+    assert len(video.facts(EventKind.SIGHTING_UPDATED)) == 3  # one a second
+    assert (opened["sighting"], closed["sighting"]) == (1, 1)
+    assert closed["first_s"] == 0.0
+    assert 3.5 <= closed["last_s"] <= 3.9  # what is steadied lingers for a few frames
+    assert 90 <= closed["frames"] <= 97
+    x, y = closed["x"] + closed["width"] / 2, closed["y"] + closed["height"] / 2
+    assert (x, y) == pytest.approx((170.5, 170.5), abs=2)
+    assert closed["field_share"] == pytest.approx(closed["area_px"] / 352**2, abs=1e-5)
+    assert video.tracking.sightings == 1
+    json.dumps([dict(event.facts) for event in video.told], allow_nan=False)
+
+
+def test_what_is_open_at_the_end_is_closed_and_pictured():
+    saved = []
+
+    def save(number, of, polyp, _placement):
+        saved.append((number, of.index, polyp.score))
+        return "somewhere.jpg"
+
+    video = Video(save_snapshot=save)
+    for at in range(30):
+        video(blob(170, 170, height=0.97 if at == 20 else 0.8))
+    video.tracking.close()
+    (closed,) = video.facts(EventKind.SIGHTING_CLOSED)
+    assert closed["snapshot"] == "somewhere.jpg"
+    assert [number for number, *_ in saved] == [1]
+    assert saved[0][1] in range(20, 24)
+    video.tracking.close()
+    assert len(saved) == 1
+
+
+@pytest.mark.parametrize(("time_s", "goes_on"), [(1.2, True), (3.0, False), (0.2, False)])
+def test_a_gap_or_a_step_back_begins_anew(time_s, goes_on):
+    video = Video(after_s=0.0)
+    for _ in range(26):
+        (before,), _ = video(SEEN)
+    (after,), _ = video(SEEN, time_s=time_s)
+    assert (after.track_id == before.track_id) == goes_on
+
+
+def test_in_a_frame_that_cannot_be_judged_nothing_is_announced_and_nothing_is_lost():
+    video, blurred = Video(after_s=0.2), np.full((352, 352, 3), (180, 90, 70), np.uint8)
+    for _ in range(4):
+        video(SEEN, picture=blurred)
+    for _ in range(30):
+        (polyp,), quality = video(SEEN, picture=blurred)
+        assert (polyp.announced, quality) == (False, Quality.BLURRED)
+    (change,) = video.facts(EventKind.QUALITY_CHANGED)
+    assert change == {"quality": "blurred", "before": "good"}
+    assert video.tracking.qualities[Quality.BLURRED] >= 30
+
+
+@pytest.mark.parametrize("after_s", [-0.1, 11.0, float("nan")])
+def test_a_rule_that_cannot_be_meant_is_refused(after_s):
+    with pytest.raises(OptionError, match="announced after 0 to 10 seconds"):
+        AlertRule(after_s)
