@@ -179,13 +179,13 @@ def test_a_failed_engine_is_replaced_and_the_new_one_is_closed():
     assert second.left
 
 
-def test_a_mistake_in_the_model_stage_is_raised_after_the_video_has_ended():
+def test_a_mistake_in_the_model_stage_is_counted_and_tried_again():
+    """Nobody foresaw it, so nobody knows that it lasts: marks that are gone for good cost more than a try."""
     rig = paced_by_recorder(engine=HookedEngine(fail_at(4)))
-    with pytest.raises(FaultError) as caught:
-        rig.run()
-    assert notes(caught.value) == "Pipeline stage: infer"
+    stats = rig.run()
     assert rig.recorder.indexes == list(range(FRAMES))
-    assert set(rig.recorder.statuses[4:]) == {Ai.OFF}
+    assert rig.recorder.statuses[4] == Ai.OFF
+    assert (stats.ai_failures, stats.last_ai_failure) == (1, "at 4")
 
 
 @pytest.mark.parametrize("at", [0, 5])
