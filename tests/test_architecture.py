@@ -171,7 +171,8 @@ def test_a_package_and_its_command_line_load_nothing_heavy():
 import importlib, sys
 for name in ["scr_live.cli", "scr_live.app", *{packages!r}]:
     importlib.import_module(name)
-print([name for name in ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx", "matplotlib") if name in sys.modules])
+heavy = ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx", "matplotlib")
+print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50

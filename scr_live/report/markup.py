@@ -23,7 +23,7 @@ def text(value: str) -> Html:
     return Html(html.escape(value.translate(_UNSHOWN)))
 
 
-def element(name: str, *contents: Content, **attributes: str) -> Html:
+def element(name: str, /, *contents: Content, **attributes: str) -> Html:
     """An element; `class_` stands for class and `aria_label` for aria-label. None is left out."""
     names = {key: key.rstrip("_").replace("_", "-") for key in attributes}
     told = "".join(f' {names[key]}="{text(value)}"' for key, value in attributes.items())

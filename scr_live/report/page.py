@@ -128,7 +128,8 @@ def _withdrawal(told: Procedure, span: Span) -> Html:
     still = " (its end was not marked)" if span.is_open else ""
     return facts(
         {
-            "Withdrawal": f"{clock(span.length_s)}, from {clock(span.first_s)} to {clock(span.last_s)}{still}",
+            "Withdrawal time": f"{clock(span.length_s)}{still}",
+            "From, to": f"{clock(span.first_s)}, {clock(span.last_s)}",
             "Assessable": share(told.assessable_share(span.first_s, span.last_s)),
             "Sightings in it": str(seen),
         }

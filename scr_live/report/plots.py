@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from scr_live.errors import ScrLiveError
@@ -42,13 +43,11 @@ class PlotsUnavailableError(ScrLiveError, ImportError):
 
 def check_plots() -> None:
     """PlotsUnavailableError: the extra is missing."""
-    try:
-        import matplotlib as _  # noqa: ICN001, PLC0415 - an extra
-    except ImportError as error:
+    if find_spec("matplotlib") is None:
         raise PlotsUnavailableError(
             "A report is drawn with matplotlib, which is not installed. "
             "Install it with: pip install 'scr-live[report]'"
-        ) from error
+        )
 
 
 def timeline(told: Procedure) -> Html:

@@ -114,7 +114,7 @@ def _check_schema(path: Path, schema: object) -> None:
         raise DataError(f"The event log {path} has the schema {schema!r:.40}; expected a number from 1 up.")
     if schema > SCHEMA:
         raise DataError(
-            f"The event log {path} has schema {str(schema):.40}, and this version of scr-live reads up to "
+            f"The event log {path} has schema {schema!s:.40}, and this version of scr-live reads up to "
             f"{SCHEMA}. Use the version that wrote it, or a later one."
         )
 
