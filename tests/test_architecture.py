@@ -21,7 +21,7 @@ LAYERS = (
     ("margins", "convert.to_tensorrt"),
     ("engines", "sources", "sinks", "overlays", "tracking"),
     ("predictor",),
-    ("pipeline", "evaluation", "faults", "repair"),
+    ("pipeline", "evaluation", "faults", "repair", "report"),
     ("app", "convert", "training", "soak"),
     ("console", "diagnosis"),
     ("cli",),
@@ -57,6 +57,7 @@ AT_HOME = {
         "cli/options.py",
         "cli/signals.py",
         "cli/repair.py",
+        "cli/report.py",
         "cli/run.py",
         "cli/evaluate.py",
         "cli/doctor.py",
@@ -65,6 +66,7 @@ AT_HOME = {
         "cli/export.py",
         "cli/soak.py",
     ),
+    "matplotlib": ("report/plots.py",),
     "rich": ("console/",),
 }
 """The only places that import these."""
@@ -169,7 +171,8 @@ def test_a_package_and_its_command_line_load_nothing_heavy():
 import importlib, sys
 for name in ["scr_live.cli", "scr_live.app", *{packages!r}]:
     importlib.import_module(name)
-print([name for name in ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx") if name in sys.modules])
+heavy = ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx", "matplotlib")
+print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50

@@ -69,6 +69,7 @@ def check(config: RunConfig) -> None:
     check_distinct(
         {
             "--stats": config.stats,
+            "--events": config.events,
             "--record": config.record,
             "--record-raw": config.record_raw,
             "--source": Path(config.source),

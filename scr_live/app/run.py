@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from scr_live.app.config import RunConfig, check
@@ -12,6 +12,7 @@ from scr_live.app.outcome import Outcome, Parts, Report, Started
 from scr_live.app.outputs import Recordings, open_screen
 from scr_live.controls import Controls
 from scr_live.engines.opening import threshold_for
+from scr_live.errors import OutputUnwritableError
 from scr_live.events import EventKind, Journal
 from scr_live.pipeline.stats import Progress
 from scr_live.shipped import model_for
@@ -43,7 +44,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     check(config)
     journal = journal or Journal()
     report = Report(config.stats, journal, ended)
-    with report, contextlib.ExitStack() as stack:
+    with _event_log(config, journal), report, contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
         model = model_for(config.engine, config.model)
         recordings = stack.enter_context(Recordings(config, journal))
@@ -86,6 +87,21 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
             finished=report.finished,
         )
     return report.outcome
+
+
+@contextlib.contextmanager
+def _event_log(config: RunConfig, journal: Journal) -> Iterator[None]:
+    """Write all events of the run, its end included, to the file that is asked for."""
+    if config.events is None:
+        yield
+        return
+    from scr_live.sinks.event_log import EventLog  # noqa: PLC0415 - imports av
+
+    with EventLog(config.events, force=config.recording.force) as log:
+        journal.listen(log.heard)
+        yield
+    if log.problem:
+        raise OutputUnwritableError(log.problem)
 
 
 def _tell_start(journal: Journal, facts: Started, config: RunConfig, *, is_followed: bool) -> None:

@@ -11,6 +11,7 @@ from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
 from scr_live.cli.export import export
 from scr_live.cli.repair import repair
+from scr_live.cli.report import report
 from scr_live.cli.run import run
 from scr_live.cli.soak import soak
 from scr_live.cli.train import train
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, repair, evaluate, export, train, ablate, doctor, soak):
+for command in (run, repair, report, evaluate, export, train, ablate, doctor, soak):
     app.command()(command)
 
 

@@ -5,6 +5,7 @@ from scr_live.console.export import ExportView, tell_export
 from scr_live.console.json_lines import JsonView
 from scr_live.console.output import CountView, print_any_name, tell_checks, tell_error
 from scr_live.console.repair import tell_repaired
+from scr_live.console.report import tell_report
 from scr_live.console.run import RunView, tell_outcome
 from scr_live.console.soak import SoakView, tell_soak
 from scr_live.console.training import TrainView
@@ -23,5 +24,6 @@ __all__ = [
     "tell_export",
     "tell_outcome",
     "tell_repaired",
+    "tell_report",
     "tell_soak",
 ]

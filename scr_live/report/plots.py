@@ -1,0 +1,133 @@
+"""The drawings of the page, as SVG that takes its colours from the page."""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from scr_live.errors import ScrLiveError
+from scr_live.report.markup import Html, clock, text
+from scr_live.report.procedure import AI, INPUT, QUALITY, SIGNAL, Procedure
+from scr_live.report.sightings import Sighting
+from scr_live.report.spans import Span
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_INK: Final = "#0a0b0c"
+_MARK: Final = "#0a0b0d"
+_GAP: Final = "#0a0b0e"
+_COLOURS: Final = {_INK: "currentColor", _MARK: "var(--mark)", _GAP: "var(--gap)"}
+"""What stands for the page's own colours while matplotlib draws."""
+
+_HATCHES: Final = {QUALITY: "////", INPUT: "xxxx", SIGNAL: "....", AI: "\\\\\\\\"}
+_TICKS: Final = 6
+_LONGEST_TITLE: Final = 400
+_SETTINGS: Final = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "font.family": "sans-serif",
+    "text.parse_math": False,
+    "hatch.linewidth": 0.6,
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "hatch.color"), _INK
+    ),
+}
+
+
+class PlotsUnavailableError(ScrLiveError, ImportError):
+    """matplotlib is not installed."""
+
+
+def check_plots() -> None:
+    """PlotsUnavailableError: the extra is missing."""
+    if find_spec("matplotlib") is None:
+        raise PlotsUnavailableError(
+            "A report is drawn with matplotlib, which is not installed. "
+            "Install it with: pip install 'scr-live[report]'"
+        )
+
+
+def timeline(told: Procedure) -> Html:
+    """Sightings, and when something was missing, over the whole procedure."""
+    rows: dict[str, Sequence[Span]] = {
+        "sightings": [Span(one.first_s, one.last_s, "") for one in told.sightings],
+        "withdrawal": told.withdrawals,
+        **told.gaps,
+    }
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.add_subplot()
+        end_s = max(told.end_s, 1.0)
+        for row, name in enumerate(rows):
+            _draw_row(axes, row, name, rows[name], end_s)
+        for index, one in enumerate(told.sightings):
+            height = -0.42 - 0.22 * (index % 2)
+            axes.text(one.first_s, height, str(one.number), ha="left", va="bottom", color=_INK, clip_on=False)
+        axes.set_ylim(len(rows) - 0.5, -0.9)
+        axes.set_yticks(range(len(rows)), list(rows))
+        _draw_time(axes, 0.0, end_s)
+
+    summary = "; ".join(f"{name}: {len(found) or 'none'}" for name, found in rows.items())
+    return _svg(draw, (9.0, 2.9), "timeline", f"Timeline of {clock(told.end_s)}. {summary}.")
+
+
+def area_curve(one: Sighting) -> Html:
+    """How large a sighting was over its time."""
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.add_subplot()
+        seconds, areas = zip(*one.areas, strict=True)
+        axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2)
+        axes.set_ylim(0, max(*areas, 1.0) * 1.15)
+        axes.set_ylabel("area, px")
+        _draw_time(axes, min(seconds), max(*seconds, min(seconds) + 1.0), ticks=2)
+
+    largest = max(area for _, area in one.areas)
+    title = f"Area of sighting {one.number} over time, {largest:.0f} px at its largest."
+    return _svg(draw, (3.4, 1.5), f"area-{one.number}", title)
+
+
+def _draw_row(axes: "Axes", row: int, name: str, stretches: Sequence[Span], end_s: float) -> None:
+    shortest = end_s / 400  # so that what was short is seen at all
+    pieces = [(span.first_s, max(span.length_s, shortest)) for span in stretches]
+    hatch = _HATCHES.get(name)
+    colour = _GAP if hatch else _MARK
+    axes.broken_barh(pieces, (row - 0.3, 0.6), facecolor=colour, edgecolor=_INK, linewidth=0.6, hatch=hatch)
+
+
+def _draw_time(axes: "Axes", first_s: float, last_s: float, *, ticks: int = _TICKS) -> None:
+    axes.set_xlim(first_s, last_s)
+    places = [first_s + (last_s - first_s) * index / (ticks - 1) for index in range(ticks)]
+    axes.set_xticks(places, [clock(place).split(".")[0] for place in places])
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _svg(draw: Callable[["Figure"], None], size: tuple[float, float], name: str, title: str) -> Html:
+    """Let matplotlib draw; what it writes besides is left out, and names are made the drawing's own."""
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+        figure = Figure(figsize=size, layout="constrained")
+        figure.patch.set_visible(False)
+        draw(figure)
+        for axes in figure.axes:
+            axes.patch.set_visible(False)
+        data = io.StringIO()
+        figure.savefig(data, format="svg", metadata={"Date": None})
+    drawn = data.getvalue()
+    body = drawn[drawn.index("<svg") :]
+    body = re.sub(r"<(metadata|style)\b.*?</\1>|<defs>\s*<style.*?</defs>", "", body, flags=re.DOTALL)
+    body = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", body)  # names of clips and hatches have no number behind
+    body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
+    for colour, shown in _COLOURS.items():
+        body = body.replace(colour, shown)
+    shown_title = text(title[:_LONGEST_TITLE])
+    view = re.search(r'viewBox="[^"]*"', body)
+    size_told = "" if view is None else view[0]
+    start = f'<svg {size_told} role="img" aria-label="{shown_title}"><title>{shown_title}</title>'
+    return Html(start + body[body.index(">") + 1 :])
