@@ -146,7 +146,11 @@ class Recordings:
 
 
 def open_screen(
-    config: RunConfig, controls: Controls, info: SourceInfo, stack: contextlib.ExitStack
+    config: RunConfig,
+    controls: Controls,
+    info: SourceInfo,
+    stack: contextlib.ExitStack,
+    journal: Journal,
 ) -> tuple["Window | None", tuple[str, ...]]:
     """A window, or one sentence that says why there is none."""
     if not config.display:
@@ -157,7 +161,14 @@ def open_screen(
 
     margins = None if config.keep_margins else Deidentifier(ScoreLabel().plates)
     try:
-        window = Window("scr-live", controls, snapshot_dir=Path.cwd(), is_live=info.is_live, margins=margins)
+        window = Window(
+            "scr-live",
+            controls,
+            snapshot_dir=Path.cwd(),
+            is_live=info.is_live,
+            margins=margins,
+            journal=journal,
+        )
         return stack.enter_context(window), ()
     except NoDisplayError as error:
         return None, (f"{error} The run goes on without a window.",)

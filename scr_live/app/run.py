@@ -60,7 +60,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
         stack.enter_context(following)
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
-        screen, notes = open_screen(config, controls, info, stack)
+        screen, notes = open_screen(config, controls, info, stack, journal)
         facts = Started(
             info, engine.info, config.model if model else "", threshold, _expected_frames(config, info), notes
         )

@@ -14,6 +14,7 @@ HELP: Final = (
     "o marks on/off",
     "+/- threshold",
     "s snapshot",
+    "w withdrawal",
     "f full screen",
     "h help",
 )
@@ -31,6 +32,8 @@ class Action(Enum):
     RAISE_THRESHOLD = auto()
     LOWER_THRESHOLD = auto()
     SNAPSHOT = auto()
+    WITHDRAWAL = auto()
+    """It begins, or ends."""
     FULL_SCREEN = auto()
     HELP = auto()
 
@@ -46,6 +49,7 @@ _LETTERS: Final = {
     "=": Action.RAISE_THRESHOLD,  # the plus of an American keyboard without shift
     "-": Action.LOWER_THRESHOLD,
     "s": Action.SNAPSHOT,
+    "w": Action.WITHDRAWAL,
     "f": Action.FULL_SCREEN,
     "h": Action.HELP,
     "?": Action.HELP,

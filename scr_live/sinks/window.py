@@ -12,6 +12,7 @@ import numpy as np
 
 from scr_live.controls import Controls
 from scr_live.errors import NoDisplayError, OutputUnwritableError
+from scr_live.events import EventKind, Journal
 from scr_live.frames import Ai, Image, Picture
 from scr_live.margins.pictures import Deidentifier
 from scr_live.sinks.display import require_display
@@ -34,7 +35,7 @@ class Window:
     can be opened. `is_live` sources cannot be paused. `margins` takes away what snapshots must not show.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever a key may concern
         self,
         title: str,
         controls: Controls,
@@ -42,6 +43,7 @@ class Window:
         snapshot_dir: Path,
         is_live: bool,
         margins: Deidentifier | None = None,
+        journal: Journal | None = None,
     ) -> None:
         require_display()
         self._title = title
@@ -49,6 +51,8 @@ class Window:
         self._snapshot_dir = snapshot_dir
         self._is_live = is_live
         self._margins = margins
+        self._journal = journal or Journal()
+        self._withdrawing_since: float | None = None
         self._picture: Picture | None = None
         self._drawn: tuple[object, ...] = ()
         self._times: deque[float] = deque(maxlen=30)
@@ -119,6 +123,9 @@ class Window:
             f"threshold {self._controls.threshold:.2f}",
             f"marks {'on' if self._controls.overlay else 'off'}",
         ]
+        if self._withdrawing_since is not None:
+            minutes, seconds = divmod(int(now - self._withdrawing_since), 60)
+            items.append(f"withdrawal {minutes}:{seconds:02}")
         if self._picture is None:
             items = ["waiting for the first picture"]
         status = self._picture.status if self._picture else ""
@@ -141,12 +148,23 @@ class Window:
                 self._say("a live source cannot be paused")
             case Action.SNAPSHOT:
                 self._snapshot()
+            case Action.WITHDRAWAL:
+                self._mark_withdrawal()
             case Action.FULL_SCREEN:
                 self._toggle_full_screen()
             case Action.HELP:
                 self._help_until = time.perf_counter() + _HELP_S
             case _:
                 pass
+
+    def _mark_withdrawal(self) -> None:
+        """Start the clock of the withdrawal, or stop it; the account of the run tells both."""
+        begins = self._withdrawing_since is None
+        self._withdrawing_since = time.perf_counter() if begins else None
+        stream_s = None if self._picture is None else self._picture.frame.pts_s
+        kind = EventKind.WITHDRAWAL_STARTED if begins else EventKind.WITHDRAWAL_ENDED
+        self._journal.tell(kind, stream_s=stream_s)
+        self._say("the withdrawal begins" if begins else "the withdrawal ends")
 
     def _snapshot(self) -> None:
         """Save the picture; a failure is told in the window and ends nothing: the examination goes on."""

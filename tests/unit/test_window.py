@@ -50,6 +50,7 @@ def picture(index=0, size=(48, 64)):
         (0xFF54, Action.LOWER_THRESHOLD),
         (0x280000, Action.LOWER_THRESHOLD),
         (ord("s"), Action.SNAPSHOT),
+        (ord("w"), Action.WITHDRAWAL),
         (ord("f"), Action.FULL_SCREEN),
         (ord("h"), Action.HELP),
         (ord("x"), Action.NOTHING),
@@ -235,13 +236,15 @@ import cv2
 import av  # in this order: see scr_live/sinks/display.py
 import numpy as np
 from scr_live.controls import Controls
+from scr_live.events import Journal
 from scr_live.frames import Ai, Frame, Picture
 from scr_live.sinks.window import Window
 
 image = np.full((240, 320, 3), (200, 60, 20), np.uint8)
 picture = Picture(Frame(image, 12, 0.0, 0.0), None, image)
 folder, controls, said = Path(sys.argv[1]), Controls(), None
-with Window("scr-live-test", controls, snapshot_dir=folder, is_live=False) as window:
+journal = Journal(lambda event: print(event.kind, event.stream_s, flush=True))
+with Window("scr-live-test", controls, snapshot_dir=folder, is_live=False, journal=journal) as window:
     going = window.refresh(picture)
     while going:
         files = len(list(folder.iterdir())) if folder.is_dir() else 0
@@ -299,6 +302,12 @@ def test_the_keys_work_in_a_real_window(shown):
     assert shown.press("q") == "closed"
     assert shown.process.wait() == 0
     assert shown.process.stderr.read() == ""  # nothing of Qt's in the user's terminal
+
+
+@ON_LINUX
+def test_a_key_marks_the_withdrawal(shown):
+    assert shown.press("w") == "withdrawal-started 0.0"
+    assert shown.press("w") == "withdrawal-ended 0.0"
 
 
 @ON_LINUX
