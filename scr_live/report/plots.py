@@ -37,16 +37,12 @@ _SETTINGS: Final = {
 }
 
 
-class PlotsUnavailableError(ScrLiveError, ImportError):
-    """matplotlib is not installed."""
-
-
 def check_plots() -> None:
-    """PlotsUnavailableError: the extra is missing."""
+    """ScrLiveError: the extra is missing."""
     if find_spec("matplotlib") is None:
-        raise PlotsUnavailableError(
+        raise ScrLiveError(
             "A report is drawn with matplotlib, which is not installed. "
-            "Install it with: pip install 'scr-live[report]'"
+            'Install it with `pip install "scr-live[report]"`.'
         )
 
 
