@@ -18,7 +18,11 @@ _FEWEST_POINTS: Final = 3
 def card(one: Sighting, folder: Path, video: str) -> Html:
     """One sighting. folder: of the event log; video: address of the recording, or empty."""
     at = clock(one.first_s)
-    place = element("a", "Show in the video", href=f"{video}#t={one.first_s:.1f}") if video else None
+    place = (
+        element("a", f"Show sighting {one.number} in the video", href=f"{video}#t={one.first_s:.1f}")
+        if video
+        else None
+    )
     return element(
         "article",
         element("h3", f"Sighting {one.number}, at {at}", id=f"sighting-{one.number}"),

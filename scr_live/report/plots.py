@@ -37,16 +37,12 @@ _SETTINGS: Final = {
 }
 
 
-class PlotsUnavailableError(ScrLiveError, ImportError):
-    """matplotlib is not installed."""
-
-
 def check_plots() -> None:
-    """PlotsUnavailableError: the extra is missing."""
+    """ScrLiveError: the extra is missing."""
     if find_spec("matplotlib") is None:
-        raise PlotsUnavailableError(
+        raise ScrLiveError(
             "A report is drawn with matplotlib, which is not installed. "
-            "Install it with: pip install 'scr-live[report]'"
+            'Install it with `pip install "scr-live[report]"`.'
         )
 
 
@@ -80,7 +76,7 @@ def area_curve(one: Sighting) -> Html:
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
         seconds, areas = zip(*one.areas, strict=True)
-        axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2)
+        axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2, clip_on=False)
         axes.set_ylim(0, max(*areas, 1.0) * 1.15)
         axes.set_ylabel("area, px")
         _draw_time(axes, min(seconds), max(*seconds, min(seconds) + 1.0), ticks=2)

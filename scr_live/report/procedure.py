@@ -13,7 +13,7 @@ from scr_live.report.sightings import Sighting, sightings
 from scr_live.report.spans import Span, StateOf, covered_s, spans
 
 QUALITY: Final = "quality not good"
-INPUT: Final = "input not living"
+INPUT: Final = "picture faulty"
 SIGNAL: Final = "no signal"
 AI: Final = "AI off"
 

@@ -36,6 +36,8 @@ class Told:
     def text(self, name: str) -> str:
         """The fact as text; empty: it is not there."""
         value = self.facts.get(name)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         return "" if value is None else str(value)
 
 

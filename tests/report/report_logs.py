@@ -33,7 +33,7 @@ def ended(at_s, **more):
 
 def opened(number, at_s, **more):
     seen = {"score": 0.7, "area_px": 400.0, "field_share": 0.01, **BOX}
-    return told("sighting-opened", at_s, sighting=number, first_s=at_s - 0.5, **{**seen, **more})
+    return told("sighting-opened", at_s, sighting=number, **{"first_s": at_s - 0.5, **seen, **more})
 
 
 def updated(number, at_s, **more):

@@ -1,0 +1,225 @@
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from report_logs import closed, ended, opened, started, told, updated, write_log
+
+from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SourceNotFoundError
+from scr_live.report import plots
+from scr_live.report.command import write_report
+
+HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"'& \u202e\x07\udcff"
+
+
+class Parsed(HTMLParser):
+    """Tags, attributes and text of a page; an unclosed or wrongly closed element fails."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts, self.open = [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.append(data.strip())
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture
+def make(tmp_path):
+    def call(*events, **options):
+        out = tmp_path / "report.html"
+        write_report(write_log(tmp_path / "events.jsonl", *events), out, force=True, **options)
+        return Parsed(out.read_text(encoding="utf-8"))
+
+    return call
+
+
+@pytest.fixture
+def snapshot(tmp_path):
+    path = tmp_path / "snapshots" / "1.jpg"
+    path.parent.mkdir()
+    cv2.imwrite(str(path), np.zeros((8, 8, 3), np.uint8))
+    return path
+
+
+def procedure():
+    return [
+        started(alert_after_s=0.4, tracking=True),
+        opened(1, 10),
+        updated(1, 11),
+        updated(1, 12, area_px=700.0),
+        closed(1, 15, snapshot="snapshots/1.jpg"),
+        told("quality-changed", 20, quality="blurred", before="good"),
+        told("quality-changed", 30, quality="good", before="blurred"),
+        told("withdrawal-started", 40),
+        told("withdrawal-ended", 90),
+        ended(100, video_delay_p50_ms=12.34, dropped=7),
+    ]
+
+
+def test_everything_is_in_one_file(make, snapshot):
+    page = make(*procedure())
+    assert [picture["src"][:23] for picture in page.all("img")] == ["data:image/jpeg;base64,"]
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    for tag, attributes in page.tags:
+        for name, value in attributes.items():
+            if name in ("src", "href", "xlink:href"):
+                assert value.startswith(("data:", "#")), (tag, name, value)
+            assert "url(http" not in (value or "")
+    policy = next(meta for meta in page.all("meta") if "http-equiv" in meta)
+    assert policy["content"].startswith("default-src 'none'")
+
+
+def test_what_a_page_tells(make, snapshot):
+    texts = " ".join(make(*procedure()).texts)
+    for words in (
+        "not a medical device",
+        "90.0 % of the time assessable",
+        "Sighting 1, at 0:00:09.5",
+        "12:00:09 UTC",
+        "in 50 frames",
+        "Best score 0.93",
+        "1200 px, 4.1 % of the field",
+        "Withdrawal time 0:00:50.0",
+        "quality not good: blurred 0:00:20.0 0:00:30.0 10.0 s",
+        "1920 x 1080 px, 25.0 frames/s",
+        "Alert after, s 0.4",
+        "Tracking yes",
+        "Delay of the video, median 12.3 ms",
+        "Frames dropped 7",
+    ):
+        assert words in texts, words
+
+
+def test_pictures_have_texts_names_are_used_once_and_headings_go_step_by_step(make, snapshot):
+    page = make(*procedure(), opened(2, 50), updated(2, 51), updated(2, 52))
+    assert all(picture["alt"] for picture in page.all("img"))
+    drawings = page.all("svg")
+    assert len(drawings) == 3
+    assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
+    assert "sightings: 2" in drawings[0]["aria-label"]
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    names = [attributes["id"] for tag, attributes in page.tags if "id" in attributes]
+    clips = [name for name in names if not name.startswith("sighting-")]
+    assert len({name for name in names if name.startswith("sighting-")}) == 2
+    assert all(re.fullmatch(r"[a-z][0-9a-f]{6,}", name) for name in clips)
+    assert len(set(names)) == len(names)
+
+
+def test_no_text_of_a_log_becomes_markup(make, tmp_path):
+    clean = make(*procedure())
+    spoiled = [
+        {
+            name: HOSTILE if isinstance(value, str) and name not in ("event", "at") else value
+            for name, value in one.items()
+        }
+        for one in procedure()
+    ]
+    spoiled += [told("recording-failed", 50, path=HOSTILE, cause=HOSTILE, **{HOSTILE: HOSTILE})]
+    page = make(*spoiled)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert all("onerror" not in attributes for _, attributes in page.tags)
+    assert len(clean.all("svg")) == len(page.all("svg"))
+    text = (tmp_path / "report.html").read_bytes()
+    assert not {0x07} & set(text)
+    assert "\u202e" not in text.decode()
+
+
+def test_nothing_but_a_picture_gets_in(make, tmp_path):
+    (tmp_path / "secret").write_text("secret words")
+    for name in ("secret", "no.jpg", "..", "a\x00b", "n" * 5000):
+        page = make(started(), closed(1, 15, snapshot=name), ended(20))
+        assert page.all("img") == []
+        assert any(text.startswith("The picture ") for text in page.texts)
+
+
+def test_a_procedure_without_sightings(make):
+    page = make(started(), ended(60))
+    assert "No sighting was announced." in page.texts
+    assert "100.0 %" in page.texts
+
+
+@pytest.mark.parametrize("events", [[], [started()], ['{"event": "sight']])
+def test_a_log_that_hardly_began(make, events):
+    page = make(*events)
+    assert any("killed" in text for text in page.texts)
+
+
+def test_damaged_lines_are_told(make):
+    assert "2 lines are damaged and left out." in make(started(), "{", "}", ended(9)).texts
+
+
+def test_links_lead_to_the_moments_of_the_video(make, tmp_path):
+    video = tmp_path / 'out "1" #<b>.mp4'
+    video.touch()
+    page = make(started(), closed(1, 15, first_s=10.0), ended(20), video=video)
+    assert [link["href"] for link in page.all("a")] == ["out%20%221%22%20%23%3Cb%3E.mp4#t=10.0"]
+
+
+def test_the_same_log_gives_the_same_page(make, snapshot, tmp_path):
+    make(*procedure())
+    first = (tmp_path / "report.html").read_bytes()
+    make(*procedure())
+    assert (tmp_path / "report.html").read_bytes() == first
+
+
+def test_mistakes(tmp_path, monkeypatch):
+    log = write_log(tmp_path / "events.jsonl", started())
+    out = tmp_path / "report.html"
+    with pytest.raises(OptionError, match=r"\*.html"):
+        write_report(log, log, force=True)
+    with pytest.raises(OutputUnwritableError, match="no folder"):
+        write_report(log, tmp_path / "no" / "report.html")
+    with pytest.raises(SourceNotFoundError, match="--video"):
+        write_report(log, out, video=tmp_path / "no.mp4")
+    out.write_text("precious")
+    with pytest.raises(OutputExistsError, match="--force"):
+        write_report(log, out)
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    with pytest.raises(Exception, match=r"pip install \"scr-live\[report\]\""):
+        write_report(log, out, force=True)
+    assert out.read_text() == "precious"
+
+
+def contrast(one, other):
+    def light(colour):
+        parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((light(one), light(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_letters_stand_out_on_every_paper():
+    style = plots.__file__.replace("plots.py", "page.css")
+    with open(style, encoding="utf-8") as stream:  # noqa: PTH123
+        palettes = re.findall(r":root \{(.*?)\}", stream.read(), re.DOTALL)
+    assert len(palettes) == 3
+    for palette in palettes:
+        colours = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", palette))
+        for ink in ("ink", "faint", "warn", "link"):
+            for paper in ("paper", "card"):
+                assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+        assert contrast(colours["mark"], colours["card"]) >= 3

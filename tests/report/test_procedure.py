@@ -1,0 +1,107 @@
+from datetime import timedelta
+
+import pytest
+from report_logs import NOON, closed, ended, opened, started, told, updated, write_log
+
+from scr_live.report.procedure import procedure
+from scr_live.report.reading import read_events
+from scr_live.report.spans import Span, covered_s
+
+
+@pytest.fixture
+def tell(tmp_path):
+    return lambda *events: procedure(read_events(write_log(tmp_path / "events.jsonl", *events)))
+
+
+def quality(at_s, now, before):
+    return told("quality-changed", at_s, quality=now, before=before)
+
+
+def test_where_nothing_was_told_of_quality_it_was_good(tell):
+    assert tell(started(), ended(100)).assessable_share() == 1
+
+
+def test_what_was_not_good_is_not_assessable_and_counts_once(tell):
+    one = tell(
+        started(),
+        quality(10, "blurred", "good"),
+        quality(20, "covered", "blurred"),
+        told("signal-lost", 25, cause="cable"),
+        quality(30, "good", "covered"),
+        told("signal-back", 40, lost_s=15.0, attempts=2),
+        told("input-changed", 90, signal="black", before="ok"),
+        ended(100),
+    )
+    assert one.quality == [Span(10, 20, "blurred"), Span(20, 30, "covered")]
+    assert one.signal == [Span(25, 40, "cable")]
+    assert one.input == [Span(90, 100, "black", is_open=True)]
+    assert one.assessable_share() == pytest.approx(0.6)
+    assert one.assessable_share(0, 50) == pytest.approx(0.4)
+
+
+def test_a_log_without_length_has_no_share(tell):
+    one = tell(started())
+    assert (one.assessable_share(), one.duration_s) == (None, 0)
+
+
+def test_ai_off_lasts_until_it_is_back_however_often_it_fails(tell):
+    fail = [told("ai-failed", at_s, engine="a", cause="broken") for at_s in (10, 11, 12)]
+    one = tell(started(), *fail, told("ai-back", 20, engine="a", failures=3), ended(100))
+    assert one.ai == [Span(10, 20, "broken")]
+    assert one.without_ai_s == 10
+
+
+def test_the_withdrawal_clock(tell):
+    one = tell(started(), told("withdrawal-started", 30), told("withdrawal-ended", 90), ended(100))
+    assert one.withdrawals == [Span(30, 90, "")]
+    assert tell(started(), told("withdrawal-started", 30), ended(100)).withdrawals[0].is_open
+
+
+def test_a_sighting_is_put_together(tell):
+    one = tell(
+        started(),
+        opened(3, 10),
+        updated(3, 11, area_px=500.0, score=0.97),
+        closed(3, 15, first_s=9.5, snapshot="three.jpg"),
+        ended(60),
+    ).sightings[0]
+    assert (one.number, one.first_s, one.last_s, one.frames) == (3, 9.5, 14.0, 50)
+    assert (one.best_score, one.largest_area_px, one.largest_field_share) == (0.97, 1200.0, 0.041)
+    assert (one.first_at, one.last_at) == (NOON + timedelta(seconds=9.5), NOON + timedelta(seconds=14))
+    assert (one.areas, one.snapshot, one.is_closed) == ([(10.0, 400.0), (11.0, 500.0)], "three.jpg", True)
+
+
+def test_a_sighting_that_the_end_cut_off_is_kept(tell):
+    one = tell(started(), opened(1, 10), updated(1, 12)).sightings[0]
+    assert (one.first_s, one.last_s, one.is_closed, one.frames) == (9.5, 12.0, False, None)
+
+
+def test_a_sighting_of_which_only_the_end_was_written(tell):
+    one = tell(started(), closed(1, 15, first_s=10.0), ended(60)).sightings[0]
+    assert (one.first_s, one.areas, one.is_closed) == (10.0, [], True)
+
+
+def test_facts_that_make_no_sense_break_nothing(tell):
+    events = [
+        opened("three", 5),
+        opened(None, 5),
+        opened(1, 5, first_s=-9.0, score="high", area_px=[1]),
+        closed(2, 6, first_s=1e11, frames="x"),
+        told("quality-changed", 7),
+        told("signal-back", 8),
+    ]
+    one = tell(*events)
+    assert [(seen.number, seen.first_s, seen.last_s) for seen in one.sightings] == [(1, 0, 5), (2, 6, 6)]
+    assert one.quality == [Span(7, 8, "not told", is_open=True)]
+
+
+def test_an_event_without_its_place_is_placed_by_the_clock(tell):
+    lost = {**told("signal-lost", 10, cause="x"), "stream_s": None}
+    back = {**told("signal-back", 99), "stream_s": None}
+    one = tell(started(), told("ai-back", 8), lost, told("ai-back", 20), back, ended(100))
+    assert one.signal == [Span(10, 99, "x")]
+
+
+def test_covered_time():
+    spans = [Span(5, 7, ""), Span(0, 3, ""), Span(2, 4, ""), Span(6, 6.5, "")]
+    assert covered_s(spans, 1, 6) == 4
