@@ -44,7 +44,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     check(config)
     journal = journal or Journal()
     report = Report(config.stats, journal, ended)
-    with _event_log(config, journal), report, contextlib.ExitStack() as stack:
+    with _event_files(config, journal), report, contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
         model = model_for(config.engine, config.model)
         recordings = stack.enter_context(Recordings(config, journal))
@@ -90,18 +90,22 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
 
 
 @contextlib.contextmanager
-def _event_log(config: RunConfig, journal: Journal) -> Iterator[None]:
-    """Write all events of the run, its end included, to the file that is asked for."""
+def _event_files(config: RunConfig, journal: Journal) -> Iterator[None]:
+    """Write all events of the run, its end included, to the file asked for; tracks beside the video."""
     if config.events is None:
         yield
         return
     from scr_live.sinks.event_log import EventLog  # noqa: PLC0415 - imports av
+    from scr_live.sinks.sidecar import Sidecar  # noqa: PLC0415 - imports av
 
-    with EventLog(config.events, force=config.recording.force) as log:
+    force = config.recording.force
+    with Sidecar(force=force) as sidecar, EventLog(config.events, force=force) as log:
         journal.listen(log.heard)
+        journal.listen(sidecar.heard)
         yield
-    if log.problem:
-        raise OutputUnwritableError(log.problem)
+    problems = " ".join(filter(None, (log.problem, sidecar.problem)))
+    if problems:
+        raise OutputUnwritableError(problems)
 
 
 def _tell_start(journal: Journal, facts: Started, config: RunConfig, *, is_followed: bool) -> None:

@@ -1,12 +1,16 @@
 """The composition root without a command line around it."""
 
 import contextlib
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from run_figures import run_stats
+from tiny_models import write_model
 
 from scr_live.app import RunConfig, run_video
 from scr_live.app.outcome import live_notes, model_failure
@@ -21,7 +25,9 @@ from scr_live.sources.options import SourceOptions
 @pytest.fixture
 def config(make_clip, tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", 6)
-    return RunConfig(str(clip), engine="constant", display=False, record=tmp_path / "out.mp4")
+    return RunConfig(
+        str(clip), engine="constant", display=False, record=tmp_path / "out.mp4", keep_margins=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,3 +165,61 @@ def test_what_a_live_run_could_not_keep_up_with_is_noted(figures, says):
     notes = live_notes(run_stats(**(usual | figures)))
     assert len(notes) == len(says)
     assert all(text in note for text, note in zip(says, notes, strict=True))
+
+
+# --- sightings --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def followed(tmp_path):
+    """A run of a phantom with a model that marks everything, all of the time."""
+    return RunConfig(
+        "phantom:seed=0,duration=2,size=128x96",
+        model=str(write_model(tmp_path, fill=0.9)),
+        display=False,
+        record=tmp_path / "out.mp4",
+        recording=RecorderOptions(force=False),
+        events=tmp_path / "events.jsonl",
+        stats=tmp_path / "stats.json",
+        keep_margins=True,
+    )
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_run_leaves_its_events_its_sightings_and_their_pictures(followed, tmp_path):
+    outcome = run_video(followed)
+    told = lines_of(followed.events)
+    kinds = [line["event"] for line in told]
+    assert (kinds[0], kinds[1], kinds[-1]) == ("log-started", "run-started", "run-ended")
+    assert outcome.sightings == kinds.count("sighting-opened") == kinds.count("sighting-closed") >= 1
+    closed = next(line for line in told if line["event"] == "sighting-closed")
+    assert (tmp_path / closed["snapshot"]).read_bytes()[:2] == b"\xff\xd8"
+    assert (tmp_path / "out.vtt").read_text().startswith("WEBVTT")
+    assert json.loads(followed.stats.read_text())["sightings"] == outcome.sightings
+    assert sum(outcome.qualities.values()) == outcome.stats.inferred
+
+
+def test_the_rule_of_the_config_decides_what_is_announced(followed):
+    assert run_video(replace(followed, alert_after_s=5.0)).sightings == 0
+
+
+@pytest.mark.parametrize("changes", [{"tracking": False}, {"source": "images"}])
+def test_where_nothing_is_followed_nothing_is_announced(changes, followed, tmp_path):
+    if "source" in changes:
+        picture = np.full((48, 64, 3), 90, np.uint8)
+        cv2.imwrite(str(tmp_path / "one.png"), picture)
+        changes = {"source": str(tmp_path / "one.png")}
+    outcome = run_video(replace(followed, record=None, **changes))
+    assert outcome.sightings is outcome.qualities is None
+    assert outcome.stats.polyp_frames == outcome.stats.inferred
+
+
+def test_an_event_file_that_is_there_already_is_refused_before_anything_is_opened(followed):
+    followed.events.write_text("earlier")
+    with pytest.raises(ScrLiveError, match="exists already"):
+        run_video(followed)
+    assert followed.events.read_text() == "earlier"
+    assert not followed.record.exists()
