@@ -1,7 +1,7 @@
 """Whether the mucosa can be judged in a frame: a few plain measures of the network's input.
 
 The limits are wide on purpose: whatever is called unfit has its new marks held back, and a missed polyp costs
-more than a false alarm. They lie outside everything that 1,000 pictures of four public sets show, polyps and
+more than a false alarm. They lie outside everything that 1,600 pictures of four public sets show, polyps and
 clean mucosa alike; what they catch is told in `scr_live/README.md`.
 """
 

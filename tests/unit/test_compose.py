@@ -2,12 +2,13 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scr_live.controls import Controls
-from scr_live.frames import Ai, Frame, Polyp, Prediction, Signal
+from scr_live.frames import Ai, Frame, Polyp, Prediction, Quality, Signal
 from scr_live.geometry import Box, Placement
 from scr_live.overlays import ContourOverlay, ScoreLabel, marks_mask
 from scr_live.pipeline.board import Board
@@ -38,7 +39,7 @@ def board():
 
 @pytest.fixture
 def compose(board):
-    def make(*troubles, max_overlay_age_s=10.0, budget_s=0.0, overlays=OVERLAYS):
+    def make(*troubles, max_overlay_age_s=10.0, budget_s=0.0, overlays=OVERLAYS, draws_unannounced=True):
         return Compose(
             board,
             Timings("await-prediction", "compose"),
@@ -46,6 +47,7 @@ def compose(board):
             controls=Controls(),
             budget_s=budget_s,
             max_overlay_age_s=max_overlay_age_s,
+            draws_unannounced=draws_unannounced,
             troubles=lambda: troubles,
         )
 
@@ -186,3 +188,25 @@ def test_pictures_are_counted_by_what_was_drawn(board, compose):
     composed(frame(3, signal=Signal.LOST))
     assert composed.marked == 2
     assert composed.answers == {Ai.STARTING: 1, Ai.ON: 1, Ai.BEHIND: 1, Ai.NOTHING_TO_SEE: 1}
+
+
+@pytest.mark.parametrize("draws", [True, False])
+def test_what_is_not_announced_is_drawn_if_wanted(board, compose, draws):
+    now = frame(0)
+    seen = prediction(now)
+    board.put(replace(seen, polyps=(replace(seen.polyps[0], announced=False),)))
+    composed = compose(draws_unannounced=draws)
+    picture = composed(now)
+    assert bool(picture.prediction.polyps) == draws == (not np.array_equal(picture.image, now.image))
+    assert composed.marked == draws
+
+
+@pytest.mark.parametrize(
+    ("signal", "status"), [(Signal.OK, "input blurred"), (Signal.FROZEN, "input frozen")]
+)
+def test_a_frame_that_cannot_be_judged_is_said_to_be_so_unless_its_signal_says_more(
+    board, compose, signal, status
+):
+    now = frame(0, signal=signal)
+    board.put(replace(prediction(now), quality=Quality.BLURRED))
+    assert compose()(now).status == status

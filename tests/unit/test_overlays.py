@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -308,3 +309,29 @@ def test_line_and_edge_stand_out_from_each_other_for_every_eye(sight):
 @pytest.mark.parametrize("ground", [*MUCOSA, HIGHLIGHT])
 def test_on_any_ground_the_line_or_its_edge_stands_out(ground, sight):
     assert max(difference_seen(colour, ground, sight) for colour in (SKY, NIGHT)) > 35
+
+
+# --- what is not announced yet ------------------------------------------------------------------------------
+
+
+def unannounced(prediction):
+    return replace(prediction, polyps=tuple(replace(one, announced=False) for one in prediction.polyps))
+
+
+def test_a_region_that_is_not_announced_is_drawn_thinly_without_a_score():
+    shape = (480, 560)
+    prediction = prediction_of(shape, (0.5, 0.5, 0.15))
+    loud, faint = (marks_mask(shape, one, MARKS) for one in (prediction, unannounced(prediction)))
+    assert 0 < faint.sum() < loud.sum() / 3
+    assert not (faint & ~loud).any()
+    assert ScoreLabel().plates(shape, unannounced(prediction)) == []
+
+
+def test_announced_and_other_regions_stand_side_by_side():
+    shape = (480, 560)
+    both = prediction_of(shape, (0.25, 0.5, 0.12), (0.75, 0.5, 0.12))
+    mixed = replace(both, polyps=(both.polyps[0], replace(both.polyps[1], announced=False)))
+    assert len(ScoreLabel().plates(shape, mixed)) == 1
+    image = draw(tissue(shape), mixed, MARKS)
+    changed = np.any(image != tissue(shape), axis=2)
+    np.testing.assert_array_less(changed.astype(int) - marks_mask(shape, mixed, MARKS).astype(int), 1)
