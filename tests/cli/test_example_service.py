@@ -18,9 +18,11 @@ pytestmark = pytest.mark.skipif(not EXAMPLE.is_dir(), reason="examples are in th
 
 def test_the_config_file_holds_options_that_exist(cli, tmp_path):
     options = ("--source", "phantom:size=64x48", "--engine", "constant", "--max-frames", 1)
-    done = cli("run", "--config", EXAMPLE / "room.toml", *options, "--record", tmp_path / "room.mp4")
+    files = ("--record", tmp_path / "room.mp4", "--events", tmp_path / "room.jsonl")
+    done = cli("run", "--config", EXAMPLE / "room.toml", *options, *files)
     assert (done.code, done.err) == (0, "")
-    assert [path.name for path in tmp_path.iterdir()] == ["room-0001.mp4"]  # in pieces, as the file says
+    left = {path.name for path in tmp_path.iterdir()}  # the video in pieces, as the file says
+    assert left == {"room-0001.mp4", "room-0001.vtt", "room.jsonl", "room-sightings"}
 
 
 @pytest.fixture
