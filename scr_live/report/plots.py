@@ -59,9 +59,7 @@ def timeline(told: Procedure) -> Html:
         end_s = max(told.end_s, 1.0)
         for row, name in enumerate(rows):
             _draw_row(axes, row, name, rows[name], end_s)
-        for index, one in enumerate(told.sightings):
-            height = -0.42 - 0.22 * (index % 2)
-            axes.text(one.first_s, height, str(one.number), ha="left", va="bottom", color=_INK, clip_on=False)
+        _number_sightings(axes, told.sightings, end_s)
         axes.set_ylim(len(rows) - 0.5, -0.9)
         axes.set_yticks(range(len(rows)), list(rows))
         _draw_time(axes, 0.0, end_s)
@@ -84,6 +82,16 @@ def area_curve(one: Sighting) -> Html:
     largest = max(area for _, area in one.areas)
     title = f"Area of sighting {one.number} over time, {largest:.0f} px at its largest."
     return _svg(draw, (3.4, 1.5), f"area-{one.number}", title)
+
+
+def _number_sightings(axes: "Axes", seen: Sequence[Sighting], end_s: float) -> None:
+    """Numbers above the bars, in two lines; where they would cover each other, some are left out."""
+    free_s = [0.0, 0.0]
+    for one in seen:
+        line = next((line for line, free in enumerate(free_s) if one.first_s >= free), None)
+        if line is not None:
+            free_s[line] = one.first_s + end_s * 0.014 * (1 + len(str(one.number)))
+            axes.text(one.first_s, -0.42 - 0.25 * line, str(one.number), ha="left", va="bottom", color=_INK)
 
 
 def _draw_row(axes: "Axes", row: int, name: str, stretches: Sequence[Span], end_s: float) -> None:
