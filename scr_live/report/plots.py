@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from scr_live.errors import ScrLiveError
 from scr_live.report.markup import Html, clock, text
@@ -65,14 +65,16 @@ def timeline(told: Procedure) -> Html:
         _draw_time(axes, 0.0, end_s)
 
     summary = "; ".join(f"{name}: {len(found) or 'none'}" for name, found in rows.items())
-    return _svg(draw, (9.0, 2.9), "timeline", f"Timeline of {clock(told.end_s)}. {summary}.")
+    return _svg(
+        draw, (9.0, 2.9), "timeline", f"Timeline of {clock(told.end_s)}. {summary}.", layout="constrained"
+    )
 
 
 def area_curve(one: Sighting) -> Html:
     """How large a sighting was over its time."""
 
     def draw(figure: "Figure") -> None:
-        axes = figure.add_subplot()
+        axes = figure.add_axes((0.2, 0.2, 0.75, 0.74))  # constrained layout costs more than the curve
         seconds, areas = zip(*one.areas, strict=True)
         axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2, clip_on=False)
         axes.set_ylim(0, max(*areas, 1.0) * 1.15)
@@ -110,13 +112,20 @@ def _draw_time(axes: "Axes", first_s: float, last_s: float, *, ticks: int = _TIC
         axes.spines[side].set_visible(False)
 
 
-def _svg(draw: Callable[["Figure"], None], size: tuple[float, float], name: str, title: str) -> Html:
+def _svg(
+    draw: Callable[["Figure"], None],
+    size: tuple[float, float],
+    name: str,
+    title: str,
+    *,
+    layout: Literal["constrained"] | None = None,
+) -> Html:
     """Let matplotlib draw; what it writes besides is left out, and names are made the drawing's own."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=layout)
         figure.patch.set_visible(False)
         draw(figure)
         for axes in figure.axes:
