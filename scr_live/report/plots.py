@@ -74,7 +74,7 @@ def area_curve(one: Sighting) -> Html:
     """How large a sighting was over its time."""
 
     def draw(figure: "Figure") -> None:
-        axes = figure.add_axes((0.2, 0.2, 0.75, 0.74))  # constrained layout costs more than the curve
+        axes = figure.add_axes((0.2, 0.2, 0.69, 0.74))  # constrained layout costs more than the curve
         seconds, areas = zip(*one.areas, strict=True)
         axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2, clip_on=False)
         axes.set_ylim(0, max(*areas, 1.0) * 1.15)
