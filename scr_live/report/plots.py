@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from scr_live.errors import ScrLiveError
 from scr_live.report.markup import Html, clock, text
@@ -59,22 +59,22 @@ def timeline(told: Procedure) -> Html:
         end_s = max(told.end_s, 1.0)
         for row, name in enumerate(rows):
             _draw_row(axes, row, name, rows[name], end_s)
-        for index, one in enumerate(told.sightings):
-            height = -0.42 - 0.22 * (index % 2)
-            axes.text(one.first_s, height, str(one.number), ha="left", va="bottom", color=_INK, clip_on=False)
+        _number_sightings(axes, told.sightings, end_s)
         axes.set_ylim(len(rows) - 0.5, -0.9)
         axes.set_yticks(range(len(rows)), list(rows))
         _draw_time(axes, 0.0, end_s)
 
     summary = "; ".join(f"{name}: {len(found) or 'none'}" for name, found in rows.items())
-    return _svg(draw, (9.0, 2.9), "timeline", f"Timeline of {clock(told.end_s)}. {summary}.")
+    return _svg(
+        draw, (9.0, 2.9), "timeline", f"Timeline of {clock(told.end_s)}. {summary}.", layout="constrained"
+    )
 
 
 def area_curve(one: Sighting) -> Html:
     """How large a sighting was over its time."""
 
     def draw(figure: "Figure") -> None:
-        axes = figure.add_subplot()
+        axes = figure.add_axes((0.2, 0.2, 0.69, 0.74))  # constrained layout costs more than the curve
         seconds, areas = zip(*one.areas, strict=True)
         axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2, clip_on=False)
         axes.set_ylim(0, max(*areas, 1.0) * 1.15)
@@ -84,6 +84,16 @@ def area_curve(one: Sighting) -> Html:
     largest = max(area for _, area in one.areas)
     title = f"Area of sighting {one.number} over time, {largest:.0f} px at its largest."
     return _svg(draw, (3.4, 1.5), f"area-{one.number}", title)
+
+
+def _number_sightings(axes: "Axes", seen: Sequence[Sighting], end_s: float) -> None:
+    """Numbers above the bars, in two lines; where they would cover each other, some are left out."""
+    free_s = [0.0, 0.0]
+    for one in seen:
+        line = next((line for line, free in enumerate(free_s) if one.first_s >= free), None)
+        if line is not None:
+            free_s[line] = one.first_s + end_s * 0.014 * (1 + len(str(one.number)))
+            axes.text(one.first_s, -0.42 - 0.25 * line, str(one.number), ha="left", va="bottom", color=_INK)
 
 
 def _draw_row(axes: "Axes", row: int, name: str, stretches: Sequence[Span], end_s: float) -> None:
@@ -102,13 +112,20 @@ def _draw_time(axes: "Axes", first_s: float, last_s: float, *, ticks: int = _TIC
         axes.spines[side].set_visible(False)
 
 
-def _svg(draw: Callable[["Figure"], None], size: tuple[float, float], name: str, title: str) -> Html:
+def _svg(
+    draw: Callable[["Figure"], None],
+    size: tuple[float, float],
+    name: str,
+    title: str,
+    *,
+    layout: Literal["constrained"] | None = None,
+) -> Html:
     """Let matplotlib draw; what it writes besides is left out, and names are made the drawing's own."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=layout)
         figure.patch.set_visible(False)
         draw(figure)
         for axes in figure.axes:

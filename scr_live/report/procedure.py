@@ -106,8 +106,7 @@ class _Places:
         index = bisect_right(self._known, told.at, key=lambda known: known[0])
         base_at, base_s = self._known[index - 1] if index else (self._start or told.at, 0.0)
         guess = base_s + max(0.0, (told.at - base_at).total_seconds())
-        following = self._known[index:]
-        return min(guess, max(base_s, following[0][1])) if following else guess
+        return guess if index == len(self._known) else min(guess, max(base_s, self._known[index][1]))
 
 
 def _bad_quality(told: Told) -> str | None:

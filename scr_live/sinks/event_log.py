@@ -107,6 +107,7 @@ class EventLog:
             self._write({"event": LOST, "at": _now(), "lines": self._unwritten + untaken})
         self._syncer.close()
         self._sync()
+        self._check_place()
         with contextlib.suppress(OSError):
             os.close(self._number)
 
@@ -115,6 +116,15 @@ class EventLog:
             os.fsync(self._number)
         except OSError as error:  # later lines may get there all the same
             self._fail(error.strerror or str(error))
+
+    def _check_place(self) -> None:
+        """An open file can be removed, and written to on and on."""
+        try:
+            is_in_place = os.path.samestat(os.fstat(self._number), self.path.stat())
+        except OSError:
+            is_in_place = False
+        if not is_in_place:
+            self._fail("the file was removed or replaced while it was being written")
 
     def _fail(self, cause: str) -> None:
         self._problem = self._problem or f"The events in {self.path} are incomplete: {cause.rstrip('.')}."
@@ -154,7 +164,8 @@ def _check(path: Path, *, force: bool) -> None:
 
 
 def _open(path: Path, *, force: bool) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
         return os.open(path, flags | (os.O_TRUNC if force else os.O_EXCL), 0o666)
     except FileExistsError as error:

@@ -10,6 +10,8 @@ from report_logs import closed, ended, opened, started, told, updated, write_log
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SourceNotFoundError
 from scr_live.report import plots
 from scr_live.report.command import write_report
+from scr_live.report.procedure import procedure as procedure_of
+from scr_live.report.reading import read_events
 
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"'& \u202e\x07\udcff"
 
@@ -223,3 +225,12 @@ def test_letters_stand_out_on_every_paper():
             for paper in ("paper", "card"):
                 assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
         assert contrast(colours["mark"], colours["card"]) >= 3
+
+
+def test_many_sightings_at_once_keep_the_timeline_legible(tmp_path):
+    events = [closed(number, 20, first_s=10 + number / 100) for number in range(200)]
+    log = write_log(tmp_path / "events.jsonl", started(), *events, ended(600))
+    drawn = Parsed(plots.timeline(procedure_of(read_events(log))))
+    numbers = [text for text in drawn.texts if text.isdecimal()]
+    assert 0 < len(numbers) < 10
+    assert "sightings: 200" in drawn.all("svg")[0]["aria-label"]

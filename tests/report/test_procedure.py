@@ -1,8 +1,12 @@
+import json
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from report_logs import NOON, closed, ended, opened, started, told, updated, write_log
 
+from scr_live.events import EventKind
 from scr_live.report.procedure import procedure
 from scr_live.report.reading import read_events
 from scr_live.report.spans import Span, covered_s
@@ -105,3 +109,41 @@ def test_an_event_without_its_place_is_placed_by_the_clock(tell):
 def test_covered_time():
     spans = [Span(5, 7, ""), Span(0, 3, ""), Span(2, 4, ""), Span(6, 6.5, "")]
     assert covered_s(spans, 1, 6) == 4
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.lists(st.integers(), max_size=2),
+)
+NAMES = (
+    "sighting",
+    "first_s",
+    "last_s",
+    "area_px",
+    "score",
+    "frames",
+    "quality",
+    "signal",
+    "duration_s",
+    "cause",
+)
+EVENTS = st.fixed_dictionaries(
+    {"event": st.sampled_from(list(EventKind)), "at": st.datetimes().map(str)},
+    optional={"stream_s": VALUES, "seq": VALUES, **dict.fromkeys(NAMES, VALUES)},
+)
+
+
+@given(st.lists(EVENTS, max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_log_holds_is_put_together(tmp_path_factory, events):
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    one = procedure(read_events(write_log(path, *map(json.dumps, events))))
+    share = one.assessable_share()
+    assert share is None or -1e-6 <= share <= 1
+    assert all(0 <= seen.first_s <= seen.last_s <= one.end_s for seen in one.sightings)
+    for spans in (*one.gaps.values(), one.withdrawals):
+        assert all(0 <= span.first_s <= span.last_s <= one.end_s for span in spans)

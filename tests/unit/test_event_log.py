@@ -167,6 +167,26 @@ def test_a_disk_that_stands_still_holds_up_nobody(tmp_path, monkeypatch):
     assert missing + sum(line["event"] == "ai-failed" for line in told) == 20
 
 
+def test_the_disk_has_it_within_a_second(tmp_path, monkeypatch):
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (synced.append(time.monotonic()), fsync(number)))
+    monkeypatch.setattr(event_log, "sync_folder", lambda folder: None)
+    with EventLog(tmp_path / "events.jsonl") as log:
+        time.sleep(0.1)  # past the sync of the header
+        told_at = time.monotonic()
+        log.heard(Event(EventKind.AI_FAILED, datetime.now(UTC), 1.0))
+        while not (synced and synced[-1] > told_at) and time.monotonic() < told_at + 5:
+            time.sleep(0.01)
+        assert 0 < synced[-1] - told_at < 1
+
+
+def test_a_file_that_was_removed_is_told(tmp_path):
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.path.unlink()
+    assert "was removed or replaced" in log.problem
+
+
 def test_an_existing_file_is_kept_unless_forced(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text("precious")
