@@ -3,13 +3,15 @@
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scr_live.app.config import RunConfig
 from scr_live.events import Journal
 from scr_live.frames import Quality
 from scr_live.sources import SourceInfo
-from scr_live.tracking import AlertRule, Tracking, TrackingOptions
+
+if TYPE_CHECKING:
+    from scr_live.tracking import AlertRule, Tracking
 
 _PICTURES = "-sightings"
 """What the folder of the pictures is called after the events' file."""
@@ -21,7 +23,9 @@ class Following:
     A folder of images is no video: nothing connects one with the next.
     """
 
-    def __init__(self, config: RunConfig, info: SourceInfo, journal: Journal) -> None:
+    def __init__(self, config: RunConfig, rule: "AlertRule", info: SourceInfo, journal: Journal) -> None:
+        from scr_live.tracking import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
+
         self._stack = ExitStack()
         self._pictures = None
         self.tracking: Tracking | None = None
@@ -32,7 +36,7 @@ class Following:
 
             self._pictures = SightingPictures(pictures_of(config.events), keep_margins=config.keep_margins)
         self.tracking = Tracking(
-            TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=self._pictures
+            TrackingOptions(rule), journal=journal, save_snapshot=self._pictures
         )
 
     @property

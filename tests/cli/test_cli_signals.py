@@ -71,6 +71,7 @@ def test_before_anything_has_started_one_signal_is_enough(start, finish, loopbac
 
 IMPORTING = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
 class Interrupter:
     def find_spec(self, name, path, target=None):
         if name == "scr_live.cli":

@@ -1,6 +1,7 @@
 """The command, for seconds instead of hours. Whether it passes is the machine's affair."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -51,7 +52,7 @@ def test_a_recording_that_breaks_off_does_not_cost_the_report(tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()
     found = soak(replace(SHORT, record=folder), progress=lambda _: shutil.rmtree(folder, ignore_errors=True))
-    assert "soak-0001.mp4" in found.failure
+    assert re.search(r"soak-\d{4}\.mp4", found.failure)  # a change of size may have begun the next
     assert found.stats.captured > 0
     assert found.injected
     assert not found.passed

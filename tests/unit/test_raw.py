@@ -488,7 +488,9 @@ def address(free_port):
 def test_a_run_that_only_records_raw_ends_when_that_fails(address, out, monkeypatch):
     monkeypatch.setattr("scr_live.sinks.muxing.CrashSafeFile", small_disk(out, 4000))
     stats = out.with_name("stats.json")
-    config = RunConfig(address, engine="constant", display=False, record_raw=out / "raw.mp4", stats=stats)
+    config = RunConfig(
+        address, engine="constant", display=False, record_raw=out / "raw.mp4", stats=stats, keep_margins=True
+    )
     journal, seen = Journal(), []
     with pytest.raises(OutputUnwritableError, match="No space left") as caught:
         run_video(config, progress=seen.append, journal=journal)
@@ -515,6 +517,7 @@ def test_two_recordings_are_ended_at_the_same_time(address, out, monkeypatch):
         display=False,
         record=out / "out.mp4",
         record_raw=out / "raw.mp4",
+        keep_margins=True,
         max_frames=30,
     )
     outcome = run_video(config)
@@ -532,6 +535,7 @@ def test_beside_another_recording_the_failure_is_said_in_the_picture(address, ou
         display=False,
         record=annotated / "out.mp4",
         record_raw=out / "raw.mp4",
+        keep_margins=True,
     )
     stop = threading.Event()
 
