@@ -10,9 +10,9 @@ from scr_live.evaluation.video.records import FrameRecord, length_s
 DEFINITION: Final = (
     "A false alarm is one track that is announced and touches no polyp in any of its frames; without tracks, "
     "a run of marked frames, gaps of up to 0.5 s bridged, of which no mark touches a polyp. Hassan et al. "
-    "(Gut 2020, doi:10.1136/gutjnl-2019-319914) count each activation on no polyp in the same way; "
-    "Holzwanger et al. (Endoscopy 2021, doi:10.1055/a-1302-2942) count them by how long they last, as the "
-    "alert rules do. Intervals of rates: exact Poisson, 95 %."
+    "(2020) likewise count one for each activation that is no polyp, however many frames it lasts; "
+    "Holzwanger et al. (2021) show how much the count depends on the least time that a mark has to last, "
+    "so it is told for several. Rates have exact Poisson intervals of 95 %."
 )
 GAP_S: Final = 0.5
 
@@ -41,8 +41,12 @@ def false_alarms(frames: Sequence[FrameRecord], rule_s: float) -> int:
 
 
 def false_alarm_rate(frames: Sequence[FrameRecord], rule_s: float) -> Rate:
-    """False alarms a minute of the whole video, and the exact interval."""
-    count, minutes = false_alarms(frames, rule_s), length_s(frames) / 60
+    """False alarms a minute of the whole video."""
+    return rate(false_alarms(frames, rule_s), length_s(frames) / 60)
+
+
+def rate(count: int, minutes: float) -> Rate:
+    """So many in so many minutes, with the exact interval."""
     if not minutes:
         return Rate(0, 0.0, 0.0, 0.0)
     low, high = poisson_interval(count)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from statistics import fmean, median
 
 from scr_live.evaluation.video.alarms import Rate, false_alarm_rate, false_mark_share
-from scr_live.evaluation.video.records import FrameRecord, pairs
+from scr_live.evaluation.video.records import FrameRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def _polyp_score(name: str, frames: Sequence[FrameRecord], rule_s: float) -> Pol
 def _flips(frames: Sequence[FrameRecord], rule_s: float) -> float | None:
     if not frames:
         return None
-    flips = sum(bool(one.marks(rule_s)) != bool(other.marks(rule_s)) for one, other in pairs(frames))
+    flips = sum(bool(one.marks(rule_s)) != bool(other.marks(rule_s)) for one, other in pairwise(frames))
     return 1000 * flips / len(frames)
 
 
@@ -118,7 +119,7 @@ def _polyp_flips(names: Sequence[str], frames: Sequence[FrameRecord], rule_s: fl
         return None
     flips = sum(
         (name in one.marked(rule_s)) != (name in other.marked(rule_s))
-        for one, other in pairs(frames)
+        for one, other in pairwise(frames)
         for name in names
         if name in one.truth & other.truth
     )

@@ -1,7 +1,8 @@
 """What is kept of each frame of a video that is measured, and nothing of its picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from scr_live.frames import USUAL_FPS
@@ -50,15 +51,10 @@ class FrameRecord:
 
 def step_s(frames: Sequence[FrameRecord]) -> float:
     """The usual time from one frame to the next."""
-    steps = [after.time_s - before.time_s for before, after in pairs(frames)]
+    steps = [after.time_s - before.time_s for before, after in pairwise(frames)]
     return median(steps) if steps else 1 / USUAL_FPS
 
 
 def length_s(frames: Sequence[FrameRecord]) -> float:
     """How long the video is, its last frame included."""
     return frames[-1].time_s - frames[0].time_s + step_s(frames) if frames else 0.0
-
-
-def pairs(frames: Sequence[FrameRecord]) -> Iterator[tuple[FrameRecord, FrameRecord]]:
-    """Each frame with the one after it."""
-    return zip(frames, frames[1:], strict=False)
