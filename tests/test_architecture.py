@@ -59,6 +59,7 @@ AT_HOME = {
         "cli/repair.py",
         "cli/run.py",
         "cli/evaluate.py",
+        "cli/evaluate_video.py",
         "cli/doctor.py",
         "cli/train.py",
         "cli/ablate.py",

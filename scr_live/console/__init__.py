@@ -8,6 +8,7 @@ from scr_live.console.repair import tell_repaired
 from scr_live.console.run import RunView, tell_outcome
 from scr_live.console.soak import SoakView, tell_soak
 from scr_live.console.training import TrainView
+from scr_live.console.video import tell_video
 
 __all__ = [
     "CountView",
@@ -24,4 +25,5 @@ __all__ = [
     "tell_outcome",
     "tell_repaired",
     "tell_soak",
+    "tell_video",
 ]

@@ -14,11 +14,13 @@ from scr_live.evaluation.video.records import FrameRecord, Region
 from scr_live.evaluation.video.truth import FrameTruth, Pixels, Truth, check_size, filled
 from scr_live.frames import USUAL_FPS, Frame, Mask, Polyp, Quality
 from scr_live.geometry import Placement
+from scr_live.phantom.options import parse_phantom
 from scr_live.predictor import Predictor
 from scr_live.sources import SourceInfo
 from scr_live.sources.opening import kind_of, open_source
 from scr_live.tracking import AlertRule, Tracking, TrackingOptions
 from scr_live.tracking.alerts import RULES_S
+from scr_live.tracking.motion import Motion
 
 Progress = Callable[[int, int], None]
 
@@ -34,77 +36,96 @@ class ClipRun:
     """How many frames were of which quality; empty: nothing was followed."""
 
 
+class _Led(Tracking):
+    """Follows under a rule of its own what another has already looked at, which is the costly part."""
+
+    @property
+    def found(self) -> tuple[Motion | None, Quality]:
+        """What the latest frame was found to be."""
+        return self._motion, self._quality
+
+    def take(self, found: tuple[Motion | None, Quality]) -> None:
+        """Take it from another."""
+        self._motion, self._quality = found
+
+
 class _SideBySide:
     """A Follower for each alert rule, of the same answers."""
 
     def __init__(self, *, is_steady: bool) -> None:
-        self.trackings = {
-            rule: Tracking(TrackingOptions(AlertRule(rule), is_steady=is_steady)) for rule in RULES_S
-        }
+        self._led = {rule: _Led(TrackingOptions(AlertRule(rule), is_steady=is_steady)) for rule in RULES_S}
+        self._leader = self._led[RULES_S[0]]
         self.polyps: dict[float, tuple[Polyp, ...]] = {}
         """Of the latest frame."""
 
     def update(
         self, frame: Frame, network_input: NDArray[np.uint8], probability: Mask, placement: Placement
     ) -> tuple[Mask, Quality]:
-        """Return what any of them makes of it: it is the same."""
-        answers = [
-            tracking.update(frame, network_input, probability, placement)
-            for tracking in self.trackings.values()
-        ]
-        return answers[0]
+        """Return what all of them make of it."""
+        answer = self._leader.update(frame, network_input, probability, placement)
+        for led in self._led.values():
+            led.take(self._leader.found)
+        return answer
 
     def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
         """Return the regions as under the first rule."""
-        self.polyps = {
-            rule: tracking.follow(frame, polyps, placement) for rule, tracking in self.trackings.items()
-        }
+        self.polyps = {rule: led.follow(frame, polyps, placement) for rule, led in self._led.items()}
         return self.polyps[RULES_S[0]]
 
     @property
     def qualities(self) -> dict[str, int]:
         """By name."""
-        counts = self.trackings[RULES_S[0]].qualities
-        return {quality.name.lower(): counts[quality] for quality in Quality}
+        return {quality.name.lower(): self._leader.qualities[quality] for quality in Quality}
 
 
 def check_clip(clip: str) -> None:
     """Raise OptionError for what has no end."""
-    if kind_of(clip) in ("camera", "stream"):
+    kind = kind_of(clip)
+    if kind in ("camera", "stream"):
         raise OptionError(f"Expected a video file, a folder of pictures or a phantom; found {clip}.")
+    if kind == "phantom" and parse_phantom(clip).duration_s is None:
+        raise OptionError(f"{clip} is without an end. Give it a duration, such as duration=20.")
 
 
-def run_clip(  # noqa: PLR0913 - what is run, against what, and how
-    clip: str,
-    truth: Truth,
-    engine: Engine,
-    *,
-    threshold: float,
-    follows: bool = True,
-    is_steady: bool = True,
-    progress: Progress | None = None,
-) -> ClipRun:
-    """Predict every frame and compare it with the truth. Without a follower there is one rule, of 0 s."""
+class Watch:
+    """Takes the frames of one clip, in order, each with its truth. Without a follower the one rule is 0 s."""
+
+    def __init__(
+        self, engine: Engine, *, threshold: float, follows: bool = True, is_steady: bool = True
+    ) -> None:
+        self._follower = _SideBySide(is_steady=is_steady) if follows else None
+        self._predictor = Predictor(engine, threshold=lambda: threshold, follower=self._follower)
+        self._records: dict[float, list[FrameRecord]] = {
+            rule: [] for rule in (RULES_S if follows else (0.0,))
+        }
+
+    def add(self, frame: Frame, known: FrameTruth, fps: float | None) -> None:
+        """Predict a frame and compare it with its truth."""
+        polyps = self._predictor.predict(frame).polyps
+        judged = _Judged(frame, known, polyps, fps)
+        for rule, kept in self._records.items():
+            kept.append(judged.record(self._follower.polyps[rule] if self._follower else polyps))
+
+    def result(self, info: SourceInfo) -> ClipRun:
+        """All of it."""
+        frames = {rule: tuple(kept) for rule, kept in self._records.items()}
+        return ClipRun(info, frames, self._follower.qualities if self._follower else {})
+
+
+def run_clip(clip: str, truth: Truth, watch: Watch, progress: Progress | None = None) -> ClipRun:
+    """Show every frame of a clip to a watch of its own."""
     check_clip(clip)
-    follower = _SideBySide(is_steady=is_steady) if follows else None
-    predictor = Predictor(engine, threshold=lambda: threshold, follower=follower)
-    records: dict[float, list[FrameRecord]] = {rule: [] for rule in (RULES_S if follows else (0.0,))}
     count = 0
     with open_source(clip) as source:
         info = source.info
         check_size(truth, source)
         for frame in source:
-            known = truth.at(frame.index)
-            polyps = predictor.predict(frame).polyps
-            judged = _Judged(frame, known, polyps, info.fps)
-            for rule, kept in records.items():
-                kept.append(judged.record(follower.polyps[rule] if follower else polyps))
+            watch.add(frame, truth.at(frame.index), info.fps)
             count += 1
             if progress is not None:
                 progress(count, max(count, info.frame_count or 0))
     truth.check_end(count)
-    frames = {rule: tuple(kept) for rule, kept in records.items()}
-    return ClipRun(info, frames, follower.qualities if follower else {})
+    return watch.result(info)
 
 
 class _Judged:

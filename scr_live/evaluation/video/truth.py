@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
@@ -181,7 +182,7 @@ def read_boxes(path: Path) -> BoxTruth:
 def touches(region: Pixels, polyp: Pixels) -> bool:
     """Whether two (h, w) areas share at least a tenth of the smaller one."""
     smaller = min(np.count_nonzero(region), np.count_nonzero(polyp))
-    return bool(smaller) and np.count_nonzero(region & polyp) >= LEAST_OVERLAP * smaller
+    return bool(smaller) and bool(np.count_nonzero(region & polyp) >= LEAST_OVERLAP * smaller)
 
 
 def filled(contour: Contour, shape: Sequence[int]) -> Pixels:
@@ -223,4 +224,4 @@ def _side(path: Path, data: Mapping[str, object], name: str) -> int:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
