@@ -4,7 +4,6 @@ import inspect
 import json
 from dataclasses import MISSING, fields
 
-import numpy as np
 import pytest
 
 from scr_live.cli.evaluate_video import evaluate_video, tune
@@ -14,16 +13,13 @@ from scr_live.evaluation.video import command
 from scr_live.evaluation.video.command import VideoConfig, evaluate_videos, split_clip
 from scr_live.tracking.alerts import RULES_S
 
-SIDE = 96
 PHANTOM = "phantom:seed=0,size=160x128,duration=0.4"
 
 
 @pytest.fixture
 def measure(monkeypatch):
     """With an engine that always marks the middle."""
-    probability = np.zeros((SIDE, SIDE), np.float32)
-    probability[SIDE // 3 : SIDE // 2, SIDE // 3 : SIDE // 2] = 1
-    monkeypatch.setattr(command, "open_engine", lambda *_, **__: ConstantEngine(probability))
+    monkeypatch.setattr(command, "open_engine", lambda *_, **__: ConstantEngine(96, 1.0))
 
     def run(*clips, **options):
         return evaluate_videos(VideoConfig(clips=clips, engine="constant", **options))
