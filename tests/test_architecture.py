@@ -60,6 +60,7 @@ AT_HOME = {
         "cli/report.py",
         "cli/run.py",
         "cli/evaluate.py",
+        "cli/evaluate_video.py",
         "cli/doctor.py",
         "cli/train.py",
         "cli/ablate.py",

@@ -35,9 +35,7 @@ class Following:
             from scr_live.app.sighting_pictures import SightingPictures  # noqa: PLC0415 - imports cv2
 
             self._pictures = SightingPictures(pictures_of(config.events), keep_margins=config.keep_margins)
-        self.tracking = Tracking(
-            TrackingOptions(rule), journal=journal, save_snapshot=self._pictures
-        )
+        self.tracking = Tracking(TrackingOptions(rule), journal=journal, save_snapshot=self._pictures)
 
     @property
     def problems(self) -> list[str]:

@@ -9,6 +9,7 @@ from scr_live import console
 from scr_live.cli.ablate import ablate
 from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
+from scr_live.cli.evaluate_video import evaluate_video, tune
 from scr_live.cli.export import export
 from scr_live.cli.repair import repair
 from scr_live.cli.report import report
@@ -23,7 +24,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, repair, report, evaluate, export, train, ablate, doctor, soak):
+for command in (
+    run,
+    repair,
+    report,
+    evaluate,
+    evaluate_video,
+    tune,
+    export,
+    train,
+    ablate,
+    doctor,
+    soak,
+):
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ from scr_live.console.report import tell_report
 from scr_live.console.run import RunView, tell_outcome
 from scr_live.console.soak import SoakView, tell_soak
 from scr_live.console.training import TrainView
+from scr_live.console.video import tell_video
 
 __all__ = [
     "CountView",
@@ -26,4 +27,5 @@ __all__ = [
     "tell_repaired",
     "tell_report",
     "tell_soak",
+    "tell_video",
 ]

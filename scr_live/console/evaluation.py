@@ -19,7 +19,7 @@ def tell_evaluation(evaluation: "Evaluation") -> None:
         say("")
         if heading:
             say(heading, style="bold")
-        _tell_table(rows)
+        tell_table(rows)
     say("")
     for note in evaluation.notes:
         say(note)
@@ -27,7 +27,7 @@ def tell_evaluation(evaluation: "Evaluation") -> None:
         tell_error(problem)
 
 
-def _tell_table(rows: Sequence["Row"]) -> None:
+def tell_table(rows: Sequence["Row"]) -> None:
     """Print columns, names to the left and figures to the right, the intervals on a line below."""
     widths = [max(len(text) for cell in column for text in cell) for column in zip(*rows, strict=True)]
     for row in rows:

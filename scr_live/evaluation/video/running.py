@@ -1,0 +1,158 @@
+"""A clip through the same predictor as a live run, under all alert rules at once; kept are records."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scr_live.engines import Engine
+from scr_live.errors import OptionError
+from scr_live.evaluation.metrics import confusion
+from scr_live.evaluation.metrics import score as pixel_score
+from scr_live.evaluation.video.records import FrameRecord, Region
+from scr_live.evaluation.video.truth import FrameTruth, Pixels, Truth, check_size, filled
+from scr_live.frames import USUAL_FPS, Frame, Mask, Polyp, Quality
+from scr_live.geometry import Placement
+from scr_live.phantom.options import parse_phantom
+from scr_live.predictor import Predictor
+from scr_live.sources import SourceInfo
+from scr_live.sources.opening import kind_of, open_source
+from scr_live.tracking import AlertRule, Tracking, TrackingOptions
+from scr_live.tracking.alerts import RULES_S
+from scr_live.tracking.motion import Motion
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRun:
+    """One clip, looked at from its first frame to its last."""
+
+    info: SourceInfo
+    frames: Mapping[float, tuple[FrameRecord, ...]]
+    """By the rule in seconds: a rule decides for how long a lost track is remembered, so each has its own."""
+    qualities: Mapping[str, int]
+    """How many frames were of which quality; empty: nothing was followed."""
+
+
+class _Led(Tracking):
+    """Follows under a rule of its own what another has already looked at, which is the costly part."""
+
+    @property
+    def found(self) -> tuple[Motion | None, Quality]:
+        """What the latest frame was found to be."""
+        return self._motion, self._quality
+
+    def take(self, found: tuple[Motion | None, Quality]) -> None:
+        """Take it from another."""
+        self._motion, self._quality = found
+
+
+class _SideBySide:
+    """A Follower for each alert rule, of the same answers."""
+
+    def __init__(self, *, is_steady: bool) -> None:
+        self._led = {rule: _Led(TrackingOptions(AlertRule(rule), is_steady=is_steady)) for rule in RULES_S}
+        self._leader = self._led[RULES_S[0]]
+        self.polyps: dict[float, tuple[Polyp, ...]] = {}
+        """Of the latest frame."""
+
+    def update(
+        self, frame: Frame, network_input: NDArray[np.uint8], probability: Mask, placement: Placement
+    ) -> tuple[Mask, Quality]:
+        """Return what all of them make of it."""
+        answer = self._leader.update(frame, network_input, probability, placement)
+        for led in self._led.values():
+            led.take(self._leader.found)
+        return answer
+
+    def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
+        """Return the regions as under the first rule."""
+        self.polyps = {rule: led.follow(frame, polyps, placement) for rule, led in self._led.items()}
+        return self.polyps[RULES_S[0]]
+
+    @property
+    def qualities(self) -> dict[str, int]:
+        """By name."""
+        return {quality.name.lower(): self._leader.qualities[quality] for quality in Quality}
+
+
+def check_clip(clip: str) -> None:
+    """Raise OptionError for what has no end."""
+    kind = kind_of(clip)
+    if kind in ("camera", "stream"):
+        raise OptionError(f"Expected a video file, a folder of pictures or a phantom; found {clip}.")
+    if kind == "phantom" and parse_phantom(clip).duration_s is None:
+        raise OptionError(f"{clip} is without an end. Give it a duration, such as duration=20.")
+
+
+class Watch:
+    """Takes the frames of one clip, in order, each with its truth. Without a follower the one rule is 0 s."""
+
+    def __init__(
+        self, engine: Engine, *, threshold: float, follows: bool = True, is_steady: bool = True
+    ) -> None:
+        self._follower = _SideBySide(is_steady=is_steady) if follows else None
+        self._predictor = Predictor(engine, threshold=lambda: threshold, follower=self._follower)
+        self._records: dict[float, list[FrameRecord]] = {
+            rule: [] for rule in (RULES_S if follows else (0.0,))
+        }
+
+    def add(self, frame: Frame, known: FrameTruth, fps: float | None) -> None:
+        """Predict a frame and compare it with its truth."""
+        polyps = self._predictor.predict(frame).polyps
+        judged = _Judged(frame, known, polyps, fps)
+        for rule, kept in self._records.items():
+            kept.append(judged.record(self._follower.polyps[rule] if self._follower else polyps))
+
+    def result(self, info: SourceInfo) -> ClipRun:
+        """All of it."""
+        frames = {rule: tuple(kept) for rule, kept in self._records.items()}
+        return ClipRun(info, frames, self._follower.qualities if self._follower else {})
+
+
+def run_clip(clip: str, truth: Truth, watch: Watch, progress: Progress | None = None) -> ClipRun:
+    """Show every frame of a clip to a watch of its own."""
+    check_clip(clip)
+    count = 0
+    with open_source(clip) as source:
+        info = source.info
+        check_size(truth, source)
+        for frame in source:
+            watch.add(frame, truth.at(frame.index), info.fps)
+            count += 1
+            if progress is not None:
+                progress(count, max(count, info.frame_count or 0))
+    truth.check_end(count)
+    return watch.result(info)
+
+
+class _Judged:
+    """The regions of a frame against its truth; under each rule they differ in nothing but their tracks."""
+
+    def __init__(self, frame: Frame, known: FrameTruth, polyps: tuple[Polyp, ...], fps: float | None) -> None:
+        self._time_s = frame.index / (fps or USUAL_FPS) if frame.pts_s is None else frame.pts_s
+        self._known = known
+        areas = [filled(polyp.contour, frame.image.shape) for polyp in polyps]
+        self._hits = [known.touched_by(area) for area in areas]
+        self._dice = _dice(areas, known.mask) if known.areas and known.mask is not None else None
+
+    def record(self, polyps: tuple[Polyp, ...]) -> FrameRecord:
+        regions = tuple(_region(polyp, hits) for polyp, hits in zip(polyps, self._hits, strict=True))
+        return FrameRecord(self._time_s, regions, frozenset(self._known.areas), self._dice)
+
+
+def _region(polyp: Polyp, hits: frozenset[str]) -> Region:
+    x1, y1 = (float(low) for low in polyp.contour.min(axis=0))
+    x2, y2 = (float(high) for high in polyp.contour.max(axis=0))
+    return Region(
+        hits, polyp.track_id, polyp.age_s, polyp.score, (x1, y1, x2, y2), polyp.area_px, polyp.announced
+    )
+
+
+def _dice(areas: list[Pixels], mask: Pixels) -> float:
+    marked = np.zeros_like(mask)
+    for area in areas:
+        marked |= area
+    return pixel_score(confusion(marked, mask)).dice

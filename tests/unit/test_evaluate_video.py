@@ -1,0 +1,112 @@
+"""The whole of `evaluate-video` and `tune`: a clip in, figures out."""
+
+import inspect
+import json
+from dataclasses import MISSING, fields
+
+import pytest
+
+from scr_live.cli.evaluate_video import evaluate_video, tune
+from scr_live.engines.constant import ConstantEngine
+from scr_live.errors import DataError, OptionError
+from scr_live.evaluation.video import command
+from scr_live.evaluation.video.command import VideoConfig, evaluate_videos, split_clip
+from scr_live.tracking.alerts import RULES_S
+
+PHANTOM = "phantom:seed=0,size=160x128,duration=0.4"
+
+
+@pytest.fixture
+def measure(monkeypatch):
+    """With an engine that always marks the middle."""
+    monkeypatch.setattr(command, "open_engine", lambda *_, **__: ConstantEngine(96, 1.0))
+
+    def run(*clips, **options):
+        return evaluate_videos(VideoConfig(clips=clips, engine="constant", **options))
+
+    return run
+
+
+def test_a_clip_without_polyps_has_nothing_but_false_alarms(measure, tmp_path):
+    report = measure((PHANTOM.replace("seed=0", "polyps=0"), "none"), json=tmp_path / "r.json")
+    told = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert [row["rule_s"] for row in told["rules"]] == list(RULES_S)
+    assert [row.false_alarms.count for row in report.rules] == [1, 1, 0, 0, 0]  # one track of 0.36 s
+    assert report.rules[0].missed_share is None
+    (clip,) = report.clips
+    assert (clip.length_s, clip.size, clip.scores[0].frames) == (pytest.approx(0.4), (160, 128), 10)
+    assert clip.scores[0].frame_specificity == 0.0
+    assert clip.scores[2].frame_specificity == 1.0
+    assert told["machine"]["scr-live"]
+    assert sum(told["clips"][0]["frame_quality"].values()) == 10
+
+
+def test_boxes_where_the_marks_are(measure, tmp_path):
+    path = tmp_path / "truth.json"
+    everywhere = {"bbox": [0, 0, 160, 128], "id": "a"}
+    truth = {"width": 160, "height": 128, "fps": 25, "frames": [[]] * 4 + [[everywhere]] * 6}
+    path.write_text(json.dumps(truth), encoding="utf-8")
+    report = measure((PHANTOM, str(path)))
+    rows = report.rules
+    assert [row.false_alarms.count for row in rows] == [0] * 5
+    assert rows[0].mark_after_median_s == 0.0
+    assert rows[1].mark_after_median_s == pytest.approx(0.12)  # 0.28 s after the first frame
+    assert [row.missed_share for row in rows] == [0, 0, 1, 1, 1]
+
+
+def test_without_tracks_there_is_one_rule(measure):
+    report = measure((PHANTOM, "none"), follows=False)
+    assert [(row.rule_s, row.false_alarms.count) for row in report.rules] == [(0.0, 1)]
+
+
+def test_several_clips_are_added_up(measure):
+    report = measure((PHANTOM, "none"), (PHANTOM, "none"))
+    (row, *_) = report.rules
+    assert row.false_alarms.count == 2
+    assert row.false_alarms.per_minute == pytest.approx(2 / 0.8 * 60)
+
+
+def test_the_phantom_brings_its_masks(measure):
+    (clip,) = measure((PHANTOM, "phantom")).clips
+    assert clip.scores[0].polyps
+    assert 0 <= clip.scores[0].mean_dice <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "frames", "told"),
+    [((80, 64), 10, "those of .* have 160x128"), ((160, 128), 9, "has more"), ((160, 128), 11, "has 10")],
+)
+def test_the_truth_of_another_video(measure, tmp_path, size, frames, told):
+    path = tmp_path / "truth.json"
+    truth = {"width": size[0], "height": size[1], "fps": 25, "frames": [[]] * frames}
+    path.write_text(json.dumps(truth), encoding="utf-8")
+    with pytest.raises(DataError, match=told):
+        measure((PHANTOM, str(path)))
+
+
+@pytest.mark.parametrize("clip", ["0", "rtsp://somewhere/stream"])
+def test_what_has_no_end_is_refused(measure, clip):
+    with pytest.raises(OptionError, match="Expected a video file"):
+        measure((clip, "none"))
+
+
+def test_an_endless_phantom_is_refused(measure):
+    with pytest.raises(OptionError, match="without an end"):
+        measure(("phantom:duration=endless", "none"))
+
+
+def test_clips_and_their_truths():
+    assert split_clip("phantom:seed=0,duration=20=phantom") == ("phantom:seed=0,duration=20", "phantom")
+    for text in ("clip.mp4", "=none", "clip.mp4="):
+        with pytest.raises(OptionError, match="CLIP=TRUTH"):
+            split_clip(text)
+
+
+@pytest.mark.parametrize("entry", [evaluate_video, tune])
+def test_the_options_have_the_defaults_of_the_config(entry):
+    names = {"follows": "tracking", "is_steady": "steady"}
+    defaults = {names.get(field.name, field.name): field.default for field in fields(VideoConfig)}
+    for name, parameter in inspect.signature(entry).parameters.items():
+        if parameter.default is not inspect.Parameter.empty:
+            assert defaults[name] is not MISSING
+            assert parameter.default == defaults[name]
