@@ -22,7 +22,7 @@ from scr_live.phantom.options import PhantomOptions
 from scr_live.phantom.render import render
 from scr_live.pipeline.timing import Histogram
 from scr_live.shipped import DEFAULT_MODEL, find_model
-from scr_live.tracking import Tracking
+from scr_live.tracking.following import Tracking
 
 
 def main() -> None:

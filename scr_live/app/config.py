@@ -9,6 +9,7 @@ from scr_live.files import check_distinct, check_results
 from scr_live.shipped import DEFAULT_MODEL
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sources.options import LONGEST_WAIT_S, SourceOptions
+from scr_live.tracking.alerts import AlertRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def check(config: RunConfig) -> None:
         raise OptionError(
             f"--max-overlay-age must be a number of seconds from 0; found {config.max_overlay_age_s}."
         )
+    AlertRule(config.alert_after_s)  # it refuses what cannot be meant
     if config.max_frames is not None and config.max_frames < 1:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
     _check_recording(config)

@@ -3,15 +3,13 @@
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from scr_live.app.config import RunConfig
 from scr_live.events import Journal
 from scr_live.frames import Quality
 from scr_live.sources import SourceInfo
-
-if TYPE_CHECKING:
-    from scr_live.tracking import AlertRule, Tracking
+from scr_live.tracking.alerts import AlertRule
 
 _PICTURES = "-sightings"
 """What the folder of the pictures is called after the events' file."""
@@ -23,8 +21,8 @@ class Following:
     A folder of images is no video: nothing connects one with the next.
     """
 
-    def __init__(self, config: RunConfig, rule: "AlertRule", info: SourceInfo, journal: Journal) -> None:
-        from scr_live.tracking import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
+    def __init__(self, config: RunConfig, info: SourceInfo, journal: Journal) -> None:
+        from scr_live.tracking.following import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
 
         self._stack = ExitStack()
         self._pictures = None
@@ -35,7 +33,9 @@ class Following:
             from scr_live.app.sighting_pictures import SightingPictures  # noqa: PLC0415 - imports cv2
 
             self._pictures = SightingPictures(pictures_of(config.events), keep_margins=config.keep_margins)
-        self.tracking = Tracking(TrackingOptions(rule), journal=journal, save_snapshot=self._pictures)
+        self.tracking = Tracking(
+            TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=self._pictures
+        )
 
     @property
     def problems(self) -> list[str]:

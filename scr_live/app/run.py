@@ -40,10 +40,8 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     from scr_live.overlays import ContourOverlay, ScoreLabel  # noqa: PLC0415 - imports cv2
     from scr_live.pipeline.live import PipelineOptions, run  # noqa: PLC0415 - imports cv2
     from scr_live.sources.opening import open_lasting_source  # noqa: PLC0415 - beside the others
-    from scr_live.tracking import AlertRule  # noqa: PLC0415 - imports cv2
 
     check(config)
-    rule = AlertRule(config.alert_after_s)
     journal = journal or Journal()
     report = Report(config.stats, journal, ended)
     with _event_files(config, journal), report, contextlib.ExitStack() as stack:
@@ -56,7 +54,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
         info = source.info
         engine, ladder = open_engines(config, model, is_live=info.is_live, journal=journal, tell=tell)
         stack.enter_context(engine)
-        following = Following(config, rule, info, journal)
+        following = Following(config, info, journal)
         report.about(Parts(source, recordings, ladder, following, config.model if model else ""))
         sinks = recordings.begin(info)
         stack.enter_context(following)

@@ -10,7 +10,8 @@ from scenes import PLACE, blob, frame, regions, tissue, view
 from scr_live.errors import OptionError
 from scr_live.events import Event, EventKind, Journal
 from scr_live.frames import Quality
-from scr_live.tracking import AlertRule, Tracking, TrackingOptions
+from scr_live.tracking.alerts import AlertRule
+from scr_live.tracking.following import Tracking, TrackingOptions
 
 SEEN, NOTHING = blob(170, 170), np.zeros_like(blob(0, 0))
 

@@ -93,6 +93,7 @@ def test_the_threshold_of_the_command_goes_before_the_cards(config):
         {"max_frames": 0},
         {"threshold": 1.0},
         {"max_overlay_age_s": -1.0},
+        {"alert_after_s": 11.0},
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_opened(wrong, config):

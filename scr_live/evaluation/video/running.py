@@ -18,8 +18,8 @@ from scr_live.phantom.options import parse_phantom
 from scr_live.predictor import Predictor
 from scr_live.sources import SourceInfo
 from scr_live.sources.opening import kind_of, open_source
-from scr_live.tracking import AlertRule, Tracking, TrackingOptions
-from scr_live.tracking.alerts import RULES_S
+from scr_live.tracking.alerts import RULES_S, AlertRule
+from scr_live.tracking.following import Tracking, TrackingOptions
 from scr_live.tracking.motion import Motion
 
 Progress = Callable[[int, int], None]
