@@ -8,9 +8,9 @@ import numpy as np
 from scr_live.frames import Mask
 from scr_live.tracking.motion import Motion, shrunk
 
-RISE: Final = 0.35
-"""Share of the new frame where it says more than the mean: a region stands after two frames or three."""
-FALL: Final = 0.2
+RISE: Final = 0.3
+"""Share of the new frame where it says more than the mean: a region stands in its third frame."""
+FALL: Final = 0.15
 """Where it says less: a region that is gone for a frame or two stays."""
 
 
