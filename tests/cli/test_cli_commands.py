@@ -27,7 +27,9 @@ def pictures_in(path):
 # --- help -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("evaluate",), ("doctor",)], ids=str)
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("evaluate",), ("evaluate-video",), ("tune",), ("doctor",)], ids=str
+)
 def test_every_command_has_help(command, cli):
     done = cli(*command, "--help")
     assert done.code == 0
@@ -49,7 +51,7 @@ def test_help_loads_nothing_heavy(start, finish):
     code = f"""
 import sys
 from scr_live.cli import main
-for command in ([], ["run"], ["evaluate"], ["doctor"]):
+for command in ([], ["run"], ["evaluate"], ["evaluate-video"], ["tune"], ["doctor"]):
     sys.argv = ["scr-live", *command, "--help"]
     assert main() == 0
 print("LOADED", [name for name in {HEAVY!r} if name in sys.modules])

@@ -332,6 +332,8 @@ def test_an_option_with_a_wrong_value(option, value, words, cli, make_clip):
         ("run", "--source", "x", "--threads", "-1"),
         ("evaluate",),
         ("evaluate", "--data", "x", "--bootstrap", "-1"),
+        ("evaluate-video", "x"),
+        ("tune",),
     ],
     ids=" ".join,
 )

@@ -6,14 +6,34 @@ from dataclasses import MISSING, fields
 
 import pytest
 
+from scr_live import console
 from scr_live.cli.evaluate_video import evaluate_video, tune
 from scr_live.engines.constant import ConstantEngine
-from scr_live.errors import DataError, OptionError
+from scr_live.errors import DataError, OptionError, SourceNotFoundError
 from scr_live.evaluation.video import command
 from scr_live.evaluation.video.command import VideoConfig, evaluate_videos, split_clip
+from scr_live.evaluation.video.running import Watch
+from scr_live.evaluation.video.truth import FrameTruth
+from scr_live.predictor import Predictor
+from scr_live.sources.opening import open_source
+from scr_live.tracking import AlertRule, Tracking, TrackingOptions
 from scr_live.tracking.alerts import RULES_S
 
+CLOSE = "phantom:seed=0,size=160x128,duration=1"
 PHANTOM = "phantom:seed=0,size=160x128,duration=0.4"
+
+
+class Blinking:
+    """Marks the middle for 0.4 s, nothing for 0.3 s, and the middle again."""
+
+    def __init__(self):
+        self.on, self.off = ConstantEngine(96, 1.0), ConstantEngine(96, 0.0)
+        self.info = self.on.info
+        self.answered = -1
+
+    def infer(self, image):
+        self.answered += 1
+        return (self.off if 10 <= self.answered < 17 else self.on).infer(image)
 
 
 @pytest.fixture
@@ -21,8 +41,9 @@ def measure(monkeypatch):
     """With an engine that always marks the middle."""
     monkeypatch.setattr(command, "open_engine", lambda *_, **__: ConstantEngine(96, 1.0))
 
-    def run(*clips, **options):
-        return evaluate_videos(VideoConfig(clips=clips, engine="constant", **options))
+    def run(*clips, progress=None, **options):
+        config = VideoConfig(clips=clips, engine="constant", **options)
+        return evaluate_videos(config, progress=progress)
 
     return run
 
@@ -93,6 +114,43 @@ def test_what_has_no_end_is_refused(measure, clip):
 def test_an_endless_phantom_is_refused(measure):
     with pytest.raises(OptionError, match="without an end"):
         measure(("phantom:duration=endless", "none"))
+
+
+def test_a_clip_that_is_missing_is_told_before_the_others_are_measured(measure):
+    told = []
+    with pytest.raises(SourceNotFoundError):
+        measure((PHANTOM, "none"), ("missing.mp4", "none"), progress=lambda *now: told.append(now))
+    assert told == []
+
+
+def test_one_pass_follows_as_a_run_under_each_rule_would():
+    """A region that is away for 0.3 s goes on if it was announced, and is another one if it was not."""
+    watch = Watch(Blinking(), threshold=0.5, is_steady=False)
+    followers = {rule: Tracking(TrackingOptions(AlertRule(rule), is_steady=False)) for rule in RULES_S}
+    alone = {
+        rule: Predictor(Blinking(), threshold=lambda: 0.5, follower=follower)
+        for rule, follower in followers.items()
+    }
+    expected = {rule: [] for rule in RULES_S}
+    with open_source(CLOSE) as source:
+        for frame in source:
+            watch.add(frame, FrameTruth(), 25)
+            for rule, predictor in alone.items():
+                expected[rule].append([(p.track_id, p.age_s) for p in predictor.predict(frame).polyps])
+        run = watch.result(source.info)
+    for rule, frames in run.frames.items():
+        assert [[(r.track_id, r.age_s) for r in frame.regions] for frame in frames] == expected[rule]
+    assert [len({r.track_id for f in frames for r in f.regions}) for frames in run.frames.values()] == [
+        *(1, 1),
+        *(2, 2, 2),
+    ]
+
+
+def test_the_terminal_is_told(measure, capsys):
+    console.tell_video(measure((PHANTOM, "phantom")), with_clips=True)
+    told = capsys.readouterr().out
+    assert "1 clip, 0.4 s" in told
+    assert all(word in told for word in ("By frame", "By polyp", "Mean Dice", "A false alarm is one track"))
 
 
 def test_clips_and_their_truths():

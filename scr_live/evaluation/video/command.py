@@ -44,6 +44,8 @@ def evaluate_videos(
     """
     _check(config)
     truths = [find_truth(truth, clip) for clip, truth in config.clips]
+    for (clip, _), truth in zip(config.clips, truths, strict=True):
+        check_clip(clip, truth)
     model = model_for(config.engine, config.model)
     threshold = threshold_for(config.threshold, model)
     scores = []
@@ -85,6 +87,4 @@ def _check(config: VideoConfig) -> None:
     check_threshold(config.threshold)
     if not config.clips:
         raise OptionError("No clip was given. Name at least one with --clip CLIP=TRUTH.")
-    for clip, _ in config.clips:
-        check_clip(clip)
     check_results({"--json": config.json})

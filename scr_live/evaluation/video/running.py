@@ -78,13 +78,15 @@ class _SideBySide:
         return {quality.name.lower(): self._leader.qualities[quality] for quality in Quality}
 
 
-def check_clip(clip: str) -> None:
-    """Raise OptionError for what has no end."""
+def check_clip(clip: str, truth: Truth) -> None:
+    """Raise OptionError for what has no end, and whatever is wrong with it that can be told beforehand."""
     kind = kind_of(clip)
     if kind in ("camera", "stream"):
         raise OptionError(f"Expected a video file, a folder of pictures or a phantom; found {clip}.")
     if kind == "phantom" and parse_phantom(clip).duration_s is None:
         raise OptionError(f"{clip} is without an end. Give it a duration, such as duration=20.")
+    with open_source(clip) as source:
+        check_size(truth, source)
 
 
 class Watch:
@@ -114,11 +116,9 @@ class Watch:
 
 def run_clip(clip: str, truth: Truth, watch: Watch, progress: Progress | None = None) -> ClipRun:
     """Show every frame of a clip to a watch of its own."""
-    check_clip(clip)
     count = 0
     with open_source(clip) as source:
         info = source.info
-        check_size(truth, source)
         for frame in source:
             watch.add(frame, truth.at(frame.index), info.fps)
             count += 1
