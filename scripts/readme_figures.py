@@ -27,6 +27,15 @@ SETS = (
     ("negatives", "frames without a polyp, validation"),
     ("all sets", "all of them"),
 )
+VIDEOS = (
+    ("normal-clip", "a real clip without a polyp (looked at in development)"),
+    ("normal-clip-unsteady", "the same, `--no-steady`"),
+    ("polyp-clip", "a real clip with a polyp (looked at in development)"),
+    ("polyp-clip-unsteady", "the same, `--no-steady`"),
+    ("phantom", "phantom, seed 0"),
+    ("phantom-clean", "phantom without a polyp, seed 4"),
+)
+
 HEAD = (
     "| set | pictures | Dice | IoU | sensitivity | specificity | polyps hit | negatives marked |\n"
     "|---|---|---|---|---|---|---|---|"
@@ -42,6 +51,7 @@ def main() -> None:
         plain(),
         speed(),
         parts(),
+        videos(),
         resilience(),
         exports(),
         phantom(),
@@ -233,6 +243,45 @@ def parts() -> str:
         f"**Around the model**, mean a frame of {r['frame'][0]}x{r['frame'][1]} on one core "
         f"(`python scripts/measure_parts.py`): {means}."
     )
+
+
+def videos() -> str:
+    """What each alert rule costs, clip by clip; the clips come with the first figure that is there."""
+    lines = [
+        "**Alert rules** (`scr-live evaluate-video CLIP --truth FILE|none|phantom`; a region is announced when it",
+        "has been seen for so long; in brackets exact 95 % intervals). First mark: after a polyp comes into view, median;",
+        'the polyps of the real clip were boxed by one person by eye. Flips: of "any mark", per 1,000 frames.',
+        "",
+        "| clip | rule | false alarms a minute | first mark | polyps missed | frames with a polyp marked | flips |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, title in VIDEOS:
+        (clip,) = load(f"video-{name}")["clips"]
+        for rule in clip["rules"]:
+            alarms, after = rule["false_alarms"], rule["mark_after_median_s"]
+            interval = f"{alarms['low']:.1f}-{alarms['high']:.1f}"
+            lines.append(
+                f"| {title}, {clip['length_s']:.0f} s | {rule['rule_s']:g} s | "
+                f"{alarms['per_minute']:.1f} ({interval}) | {'-' if after is None else f'{after:.2f} s'} | "
+                f"{share(rule['missed_share'])} | {share(rule['frame_sensitivity'])} | "
+                f"{rule['flips_per_1000']:.0f} |"
+            )
+    return "\n".join([*lines, "", following()])
+
+
+def following() -> str:
+    """What it costs to follow a video."""
+    r = load("tracking")
+    cost = both_exactly(r["tracking_ms"])
+    return (
+        f"**Following a video** costs {cost} a frame (p50 / p99, `python scripts/measure_tracking.py`, "
+        f"{r['frames']} frames of the phantom; the model itself {both_exactly(r['inference_ms'])})."
+    )
+
+
+def both_exactly(latency: dict[str, float]) -> str:
+    """Write p50 and p99 of a latency to a tenth of a millisecond."""
+    return f"{latency['p50']:.1f} / {latency['p99']:.1f} ms"
 
 
 def phantom() -> str:
