@@ -249,9 +249,9 @@ def videos() -> str:
     """What each alert rule costs, clip by clip; the clips come with the first figure that is there."""
     lines = [
         "**Alert rules** (`scr-live evaluate-video CLIP --truth FILE|none|phantom`; a region is announced",
-        "when it has been seen for so long; in brackets exact 95 % intervals). First mark: after a polyp comes",
-        "into view, median; that of the real clip was boxed by eye, by one person. Marked: of the frames with",
-        'a polyp. Flips: of "any mark", per 1,000 frames.',
+        "when it has been seen for so long; in brackets exact 95 % intervals). First mark: after a polyp",
+        "comes into view, median; that of the real clip was boxed by eye, by one person. Marked: of the",
+        'frames with a polyp. Flips: of "any mark", per 1,000 frames.',
         "",
         "| clip | rule | false alarms a minute | first mark | polyps missed | marked | flips |",
         "|---|---|---|---|---|---|---|",
