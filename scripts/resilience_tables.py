@@ -14,6 +14,10 @@ MODELS = {
     "hung": "a model that never answers",
     "slow": "a model ten times too slow",
 }
+_OLDER = (
+    " **This table, streams and kills are older than the last changes** to sources, recorder, memory and the wait "
+    "for a slow model; `scripts/make_resilience.sh delays streams kills` measures them anew."
+)
 SAFETIES = {"second": "default", "frame": "`--record-safety frame`"}
 
 
@@ -38,7 +42,7 @@ def delays() -> str:
         "**Delays, and what a sick model does to them** (`python scripts/measure_delays.py`: pictures out of "
         f"memory at {report['fps']:g} a second, live; {machine['cpu']}, {machine['cores']} cores, the "
         f"default model in {engine}). Shown is when the window's view is drawn. Milliseconds, "
-        "p50 / p95 / p99."
+        f"p50 / p95 / p99.{'' if 'arenas' in report else _OLDER}"
     )
     head = "picture, model, captured, shown, recorded, inferred, captured to shown, captured to its own marks"
     return table(heading, head, rows)
