@@ -15,8 +15,8 @@ MODELS = {
     "slow": "a model ten times too slow",
 }
 _OLDER = (
-    " **This table, streams and kills are older than the last changes** to sources, recorder, memory and the wait "
-    "for a slow model; `scripts/make_resilience.sh delays streams kills` measures them anew."
+    " **This table, streams and kills are older than the last changes** to sources, recorder, memory and the "
+    "wait for a slow model; `scripts/make_resilience.sh delays streams kills` measures them anew."
 )
 SAFETIES = {"second": "default", "frame": "`--record-safety frame`"}
 
