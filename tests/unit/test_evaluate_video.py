@@ -16,8 +16,8 @@ from scr_live.evaluation.video.running import Watch
 from scr_live.evaluation.video.truth import FrameTruth
 from scr_live.predictor import Predictor
 from scr_live.sources.opening import open_source
-from scr_live.tracking import AlertRule, Tracking, TrackingOptions
-from scr_live.tracking.alerts import RULES_S
+from scr_live.tracking.alerts import RULES_S, AlertRule
+from scr_live.tracking.following import Tracking, TrackingOptions
 
 CLOSE = "phantom:seed=0,size=160x128,duration=1"
 PHANTOM = "phantom:seed=0,size=160x128,duration=0.4"
