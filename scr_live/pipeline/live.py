@@ -14,12 +14,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
 
 from scr_live.controls import Controls
 from scr_live.engines import Engine
 from scr_live.events import Journal
-from scr_live.frames import Frame
 from scr_live.overlays import Overlay
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.channel import FanOut
@@ -35,7 +33,7 @@ from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
 from scr_live.predictor import Follower
 from scr_live.sinks import Screen
-from scr_live.sources import VideoSource
+from scr_live.sources import VideoSource, dropped_of
 from scr_live.sources.judge import SignalJudge
 
 __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "run"]
@@ -209,7 +207,7 @@ class _Pipeline:
             stages=self._timings.stages(),
             channels={channel.name: channel.counts() for channel in self._to.all},
             written=written,
-            source_dropped=self._source.dropped if isinstance(self._source, _CountsDrops) else None,
+            source_dropped=dropped_of(self._source),
         )
 
     def progress(self, fps: float) -> Progress:
@@ -235,7 +233,7 @@ class _Pipeline:
     def _start(self) -> None:
         to, crew = self._to, self._crew
         # Live, the video goes on without the model; in a file's run compose ends for want of a prediction.
-        crew.start("capture", self._capture, _as_it_is, FanOut(to.model, needed=0), to.compose)
+        crew.start("capture", self._capture, lambda frame: frame, FanOut(to.model, needed=0), to.compose)
         crew.start("infer", to.model, self._inference, self._board)
         crew.start(
             "compose", to.compose, self._compose, FanOut(*to.pictures, needed=min(1, len(to.pictures)))
@@ -297,15 +295,3 @@ class _Pipeline:
         if self._stop.is_set() or self._to.compose.abandoned or nobody_reads:
             self._crew.stop.set()
         return self._crew.winding_down
-
-
-@runtime_checkable
-class _CountsDrops(Protocol):
-    """A live source that tells how many frames nobody took in time."""
-
-    @property
-    def dropped(self) -> int: ...
-
-
-def _as_it_is(frame: Frame) -> Frame:
-    return frame

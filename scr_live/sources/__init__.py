@@ -62,3 +62,9 @@ def warnings_of(source: VideoSource) -> list[str]:
 def decode_errors_of(source: VideoSource) -> int:
     """Return how many packets or frames of a source were damaged; 0 for those that do not decode."""
     return int(getattr(source, "decode_errors", 0))
+
+
+def dropped_of(source: VideoSource) -> int | None:
+    """Return how many frames nobody took in time, as a live source tells; None: it does not say."""
+    dropped = getattr(source, "dropped", None)
+    return None if dropped is None else int(dropped)

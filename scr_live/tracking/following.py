@@ -51,8 +51,10 @@ class Tracking:
         self._judge = QualityJudge()
         self._tracks = Tracks()
         self._sightings = Sightings(self._journal, save_snapshot)
-        self._motion: Motion | None = None
-        self._quality = Quality.GOOD
+        self.motion: Motion | None = None
+        """To the latest frame; None: nothing goes on there."""
+        self.quality = Quality.GOOD
+        """Of the latest frame."""
         self._box: Box | None = None
         self._time_s: float | None = None
         self.qualities: Counter[Quality] = Counter()
@@ -73,17 +75,21 @@ class Tracking:
         if has_gap or self._box not in (None, placement.box):
             self._motion_finder.reset()
         self._box = placement.box
-        self._motion = self._motion_finder.update(network_input)
+        self.motion = self._motion_finder.update(network_input)
         self._note_quality(self._judge.update(network_input), frame)
         if self._options.is_steady:
-            probability = self._steadier.update(probability, self._motion)
-        return probability, self._quality
+            probability = self._steadier.update(probability, self.motion)
+        return probability, self.quality
+
+    def look_like(self, other: "Tracking") -> None:
+        """Instead of `update`: take what another has found of this frame, to follow it under another rule."""
+        self.motion, self.quality = other.motion, other.quality
 
     def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
         """Return the regions of that probability with their identities, ages and announcements."""
         time_s = _time_s(frame)
         tracks, ended = self._tracks.update(
-            polyps, placement, self._motion, time_s=time_s, grows=self._quality is Quality.GOOD
+            polyps, placement, self.motion, time_s=time_s, grows=self.quality is Quality.GOOD
         )
         self._sightings.close(ended)
         return tuple(
@@ -96,7 +102,7 @@ class Tracking:
         self._sightings.close(self._tracks.end_all())
 
     def _announced(self, frame: Frame, polyp: Polyp, track: Track, placement: Placement) -> Polyp:
-        can_begin = self._quality is Quality.GOOD
+        can_begin = self.quality is Quality.GOOD
         track.announced |= can_begin and self._options.rule.announces(track.age_s)
         if track.announced:
             self._sightings.see(track, View(frame, polyp, placement), time_s=_time_s(frame))
@@ -104,14 +110,14 @@ class Tracking:
 
     def _note_quality(self, quality: Quality, frame: Frame) -> None:
         self.qualities[quality] += 1
-        if quality is not self._quality:
+        if quality is not self.quality:
             self._journal.tell(
                 EventKind.QUALITY_CHANGED,
                 stream_s=frame.pts_s,
                 quality=str(quality),
-                before=str(self._quality),
+                before=str(self.quality),
             )
-            self._quality = quality
+            self.quality = quality
 
 
 def _time_s(frame: Frame) -> float:

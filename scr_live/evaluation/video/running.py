@@ -20,7 +20,6 @@ from scr_live.sources import SourceInfo
 from scr_live.sources.opening import kind_of, open_source
 from scr_live.tracking.alerts import RULES_S, AlertRule
 from scr_live.tracking.following import Tracking, TrackingOptions
-from scr_live.tracking.motion import Motion
 
 Progress = Callable[[int, int], None]
 
@@ -36,24 +35,13 @@ class ClipRun:
     """How many frames were of which quality; empty: nothing was followed."""
 
 
-class _Led(Tracking):
-    """Follows under a rule of its own what another has already looked at, which is the costly part."""
-
-    @property
-    def found(self) -> tuple[Motion | None, Quality]:
-        """What the latest frame was found to be."""
-        return self._motion, self._quality
-
-    def take(self, found: tuple[Motion | None, Quality]) -> None:
-        """Take it from another."""
-        self._motion, self._quality = found
-
-
 class _SideBySide:
     """A Follower for each alert rule, of the same answers."""
 
     def __init__(self, *, is_steady: bool) -> None:
-        self._led = {rule: _Led(TrackingOptions(AlertRule(rule), is_steady=is_steady)) for rule in RULES_S}
+        self._led = {
+            rule: Tracking(TrackingOptions(AlertRule(rule), is_steady=is_steady)) for rule in RULES_S
+        }
         self._leader = self._led[RULES_S[0]]
         self.polyps: dict[float, tuple[Polyp, ...]] = {}
         """Of the latest frame."""
@@ -64,7 +52,7 @@ class _SideBySide:
         """Return what all of them make of it."""
         answer = self._leader.update(frame, network_input, probability, placement)
         for led in self._led.values():
-            led.take(self._leader.found)
+            led.look_like(self._leader)
         return answer
 
     def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
