@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
-from run_figures import run_stats
+from run_figures import run_progress, run_stats
 
 from scr_live import console
 from scr_live.app import Outcome, Started
@@ -15,26 +15,7 @@ from scr_live.errors import SourceNotFoundError
 from scr_live.events import Event, EventKind
 from scr_live.frames import Ai
 from scr_live.pipeline.channel import Counts
-from scr_live.pipeline.stats import Progress
 from scr_live.sources import SourceInfo
-
-NOW = Progress(
-    captured=3,
-    inferred=2,
-    composed=3,
-    shown=0,
-    recorded=1,
-    placeholders=0,
-    dropped=0,
-    elapsed_s=1.0,
-    fps=25.0,
-    frame_count=None,
-    marked=1,
-    status="",
-    ai=Ai.ON,
-    marks_age_s=None,
-    ai_failures=0,
-)
 
 
 @pytest.mark.parametrize("nasty", ["\x1b[2J", "\x07", "\x9b31m", "\x00"])
@@ -126,7 +107,7 @@ def test_progress_that_nobody_reads_is_not_kept_and_pushes_out_nothing(monkeypat
     with console.RunView() as view:
         view.note("first")
         for _ in range(5000):
-            view.progress(NOW)
+            view.progress(run_progress())
         view.note("last")
         gate.set()
     assert told == ["first", "last"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from run_figures import ENGINE, SOURCE, run_stats
+from run_figures import ENGINE, SOURCE, run_progress, run_stats
 
 from scr_live import console
 from scr_live.app import Outcome, Started
@@ -15,24 +15,17 @@ from scr_live.console import JsonView
 from scr_live.errors import InferenceError, SourceNotFoundError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Ai
-from scr_live.pipeline.stats import Progress
 
-NOW = Progress(
+NOW = run_progress(
     captured=3,
     inferred=2,
     composed=3,
-    shown=0,
     recorded=1,
-    placeholders=0,
-    dropped=0,
     elapsed_s=1.23456,
     fps=float("nan"),
-    frame_count=None,
     marked=1,
     status="AI late",
     ai=Ai.LATE,
-    marks_age_s=None,
-    ai_failures=0,
 )
 
 

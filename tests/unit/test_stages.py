@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from run_figures import run_progress
 
 from scr_live.controls import Controls
 from scr_live.errors import InferenceError
@@ -12,7 +13,7 @@ from scr_live.pipeline.board import Board
 from scr_live.pipeline.compose import Compose
 from scr_live.pipeline.inference import Backoff
 from scr_live.pipeline.stages import NamedSink
-from scr_live.pipeline.stats import Progress, Reporter
+from scr_live.pipeline.stats import Reporter
 from scr_live.pipeline.timing import Timings
 from scr_live.predictor import check_probability
 
@@ -89,23 +90,7 @@ def test_the_annotation_budget_counts_from_the_capture_of_the_frame():
 
 
 def progress(fps):
-    return Progress(
-        captured=0,
-        inferred=0,
-        composed=0,
-        shown=0,
-        recorded=0,
-        placeholders=0,
-        dropped=0,
-        elapsed_s=0.0,
-        fps=fps,
-        frame_count=None,
-        marked=0,
-        status="",
-        ai=Ai.ON,
-        marks_age_s=None,
-        ai_failures=0,
-    )
+    return run_progress(fps=fps)
 
 
 def test_reports_are_rare_and_the_last_one_always_comes():
