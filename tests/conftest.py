@@ -1,6 +1,7 @@
 """What tests share: tiny clips whose frame number can be read from the pixels, and no thread left behind."""
 
 import contextlib
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,11 @@ from numpy.typing import NDArray
 
 settings.register_profile("no clock", deadline=None)  # a busy machine is no defect
 settings.load_profile("no clock")
+
+# In the background of a shell, or under nohup, these are ignored, and what the tests start inherits it.
+for number in {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler)
 
 NUMBER_BITS = 8
 CLIP_TIME_BASE = Fraction(1, 90_000)
