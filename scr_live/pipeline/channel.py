@@ -63,7 +63,7 @@ class Counts:
     put: int
     taken: int
     dropped: int
-    """Gave way to a newer item because the channel was full."""
+    """Gave way to a newer item because the channel was full, or to the end because too many waited."""
     discarded: int
     """Still waiting when the reader abandoned the channel."""
     waiting: int
@@ -142,6 +142,17 @@ class Channel(Generic[T]):
                 return
             yield item
             del item  # a reader that waits for the next one must not keep this one alive
+
+    def thin(self, keep: int) -> int:
+        """Drop all but `keep` of the waiting items, evenly, the newest never; return how many that were."""
+        with self._lock:
+            waiting = len(self._items)
+            if waiting <= keep:
+                return 0
+            self._items = deque(self._items[(i + 1) * waiting // keep - 1] for i in range(keep))
+            self._dropped += waiting - keep
+            self._writable.notify_all()
+            return waiting - keep
 
     def close(self) -> None:
         """No more will come; what is waiting is still delivered."""

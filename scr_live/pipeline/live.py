@@ -23,6 +23,7 @@ from scr_live.pipeline.board import Board
 from scr_live.pipeline.channel import FanOut
 from scr_live.pipeline.compose import Compose
 from scr_live.pipeline.crew import Crew
+from scr_live.pipeline.ending import Ending
 from scr_live.pipeline.inference import Backoff, Inference
 from scr_live.pipeline.options import PipelineOptions
 from scr_live.pipeline.presenting import TICK_S, Presenter
@@ -40,9 +41,6 @@ __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "
 
 RECORDER = "recorder"
 """The name of the sink whose pictures count as recorded."""
-
-_SPEAKS_FOR_ITSELF = ("infer",)
-"""A model that hangs is "AI off" already."""
 
 
 def run(  # noqa: PLR0913  a run is put together here, once, of parts that the caller has opened
@@ -161,6 +159,7 @@ class _Pipeline:
             Output(named, self._timings, ends_video_delay=screen is None and index == 0)
             for index, named in enumerate(sinks)
         ]
+        self._ending = Ending([(self._to.sinks[output.name], output) for output in self._outputs])
 
     def run(self, reporter: Reporter) -> None:
         """Start all stages, attend to them or to the screen, and wait for the end."""
@@ -171,7 +170,7 @@ class _Pipeline:
                     self._attend(reporter)
                 else:
                     self._present(self._presenter, reporter)
-                self._crew.join(reporter.tick)
+                self._crew.join(lambda: self._end(reporter))
         finally:
             # A stuck stage may still be inside the engine: closing it there would crash the process.
             if self._crew.wait(0):
@@ -246,6 +245,12 @@ class _Pipeline:
         while not self._crew.wait(TICK_S) and not self._has_to_end():
             reporter.tick()
 
+    def _end(self, reporter: Reporter) -> None:
+        """Nobody who ends a live run waits for a long backlog; a file's run, or its own end, gets it all."""
+        if self._info.is_live and self._ended_by() in {"closed window", "stop"}:
+            self._ending.hasten()
+        reporter.tick()
+
     def _present(self, presenter: Presenter, reporter: Reporter) -> None:
         try:
             presenter.present(is_over=self._is_over, tick=reporter.tick)
@@ -272,10 +277,8 @@ class _Pipeline:
     def _troubles(self) -> list[str]:
         """Say what is amiss besides the model and the signal, in short phrases."""
         failed = [f"{name} failed" for name, channel in self._to.sinks.items() if channel.abandoned]
-        return [
-            *failed,
-            *(f"{name} stalled" for name in self._stalls.stalled if name not in _SPEAKS_FOR_ITSELF),
-        ]
+        stalled = [name for name in self._stalls.stalled if name != "infer"]  # that is "AI off" already
+        return [*failed, *(f"{name} stalled" for name in stalled)]
 
     def _still_s(self) -> dict[str, float]:
         return self._crew.still_s() | (self._presenter.still_s() if self._presenter else {})

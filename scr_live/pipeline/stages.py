@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from scr_live.errors import SourceError
 from scr_live.events import EventKind, Journal
@@ -11,6 +11,8 @@ from scr_live.frames import Frame, Image, Picture, Signal
 from scr_live.pipeline.timing import Timings
 from scr_live.sinks import Sink
 from scr_live.sources import VideoSource
+
+_LATELY: Final = 0.1  # the weight of the newest picture: the last ten or so
 
 
 class Judge(Protocol):
@@ -130,6 +132,8 @@ class Output:
         self._timings = timings
         self._ends_video_delay = ends_video_delay
         self._taken = 0
+        self.pace_s = 0.0
+        """What a picture took lately."""
 
     @property
     def written(self) -> int:
@@ -138,8 +142,11 @@ class Output:
 
     def __call__(self, picture: Picture) -> None:
         """Write one picture."""
-        with self._timings.measure(self.name):
-            self._sink.write(picture)
+        started = time.perf_counter()
+        self._sink.write(picture)
+        took_s = time.perf_counter() - started
+        self._timings.record(self.name, took_s)
+        self.pace_s += (_LATELY if self._taken else 1.0) * (took_s - self.pace_s)
         self._taken += 1
         if self._ends_video_delay:
             self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)

@@ -1,6 +1,8 @@
 """Live: the video keeps its rate and its order whatever the model, the disk and the screen do."""
 
 import threading
+import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -340,6 +342,35 @@ def test_quitting_at_the_screen_records_the_tail():
     stats = rig.run()
     assert stats.shown == 4
     assert rig.recorder.indexes == list(range(stats.captured))
+
+
+def test_a_stop_leaves_out_pictures_that_a_slow_recorder_could_not_write_in_time():
+    seconds_each = 0.1
+
+    def stop(index):
+        if index == 59:
+            rig.stop.set()
+            stopped_at.append(time.monotonic())
+            written.extend(rig.recorder.indexes)
+
+    stopped_at, written = [], []
+    rig = paced_by_screen(ENDLESS, recorder=Keeper(lambda index: time.sleep(seconds_each)))
+    after(rig.screen, stop)
+    stats = rig.run()
+    assert time.monotonic() - stopped_at[0] < 2.0, "60 pictures waited: six seconds"
+    recorded = rig.recorder.indexes
+    assert recorded[-1] == stats.composed - 1, "to the end"
+    assert recorded == sorted(recorded)
+    assert stats.recorded + stats.dropped["to-disk"] == stats.composed
+    steps = [later - earlier for earlier, later in pairwise(recorded[len(written) + 2 :])]
+    assert max(steps) <= 2 * min(steps) + 1, "evenly"
+
+
+def test_the_end_of_a_live_source_leaves_nothing_out():
+    rig = paced_by_screen(40, recorder=Keeper(lambda index: time.sleep(0.05)))
+    stats = rig.run()
+    assert rig.recorder.indexes == list(range(40))
+    assert stats.dropped["to-disk"] == 0
 
 
 def test_what_a_source_drops_itself_is_counted_too():

@@ -77,6 +77,33 @@ def test_a_full_blocking_channel_holds_the_producer_until_there_is_room():
     assert channel.counts().put_wait_s > 0
 
 
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [(12, list(range(10))), (10, list(range(10))), (5, [1, 3, 5, 7, 9]), (3, [2, 5, 9]), (1, [9]), (0, [])],
+)
+def test_thinning_keeps_items_evenly_and_the_newest(keep, kept):
+    channel = Channel("c", 10, Overflow.DROP_OLDEST)
+    for item in range(10):
+        channel.put(item)
+    assert channel.thin(keep) == 10 - len(kept)
+    counts = channel.counts()
+    assert (counts.dropped, counts.waiting) == (10 - len(kept), len(kept))
+    channel.close()
+    assert list(channel) == kept
+
+
+def test_thinning_makes_room_for_a_blocked_producer():
+    channel = Channel("c", 2)
+    channel.put(1)
+    channel.put(2)
+    producer, outcome = run_blocked(channel, lambda: channel.put(3))
+    assert channel.thin(1) == 1
+    producer.join()
+    assert outcome == [True]
+    channel.close()
+    assert list(channel) == [2, 3]
+
+
 def test_abandon_wakes_a_blocked_producer_and_discards_what_waits():
     channel = Channel("c", 1)
     channel.put("lost")
