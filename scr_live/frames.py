@@ -117,7 +117,7 @@ class Prediction:
     captured_at: float
     """Frame.captured_at of the frame it belongs to: what the age of a mark is counted from."""
     quality: Quality = Quality.GOOD
-    """Of the frame; marks on one that is not good are held back."""
+    """Of the frame; no mark is announced in one that is not good, what was announced stays."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

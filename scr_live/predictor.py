@@ -16,7 +16,7 @@ from scr_live.geometry import MIN_AREA, Placement, polyps_from_probability
 
 
 class Follower(Protocol):
-    """What looks at one answer after another: see `scr_live.tracking.Tracking`."""
+    """What looks at one answer after another: see `scr_live.tracking.following.Tracking`."""
 
     def update(
         self, frame: Frame, network_input: NDArray[np.uint8], probability: Mask, placement: Placement
@@ -26,6 +26,10 @@ class Follower(Protocol):
 
     def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
         """Return the regions of that probability with their identities, ages and announcements."""
+        ...
+
+    def pass_by(self, frame: Frame) -> None:
+        """Hear of a frame that there is no answer for."""
         ...
 
 
@@ -65,6 +69,11 @@ class Predictor:
         if self._follower is not None:
             polyps = self._follower.follow(frame, polyps, placement)
         return Prediction(frame.index, polyps, probability, placement, infer_ms, frame.captured_at, quality)
+
+    def pass_by(self, frame: Frame) -> None:
+        """Tell the follower of a frame that is not predicted."""
+        if self._follower is not None:
+            self._follower.pass_by(frame)
 
 
 def check_probability(probability: Mask, size: int, *, frame_index: int) -> None:

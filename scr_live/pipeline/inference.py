@@ -108,24 +108,9 @@ class Inference:
 
         Raises InferenceError without a back-off.
         """
-        if frame.signal is Signal.LOST:
-            return None
-        if self._backoff is None:
-            return self._predict(frame)
-        if self._is_abandoned:
-            return None
-        if not self._backoff.is_due:
-            self.skipped += 1
-            return None
-        try:
-            if self._is_broken:
-                self._replace_engine()
-            prediction = self._predict(frame)
-        except Exception as error:  # noqa: BLE001 - whatever breaks the model, it has to be tried again
-            if not self._is_abandoned:  # else it is what was asked for
-                self._failed(error, frame, self._backoff)
-            return None
-        self._succeeded(frame, self._backoff)
+        prediction = self._answer(frame)
+        if prediction is None:
+            self._predictor.pass_by(frame)
         return prediction
 
     def abandon(self) -> None:
@@ -147,6 +132,27 @@ class Inference:
                 owned.__exit__(None, None, None)
             except Exception:
                 log.exception("the engine %s failed to close", owned.info.kind)
+
+    def _answer(self, frame: Frame) -> Prediction | None:
+        if frame.signal is Signal.LOST:
+            return None
+        if self._backoff is None:
+            return self._predict(frame)
+        if self._is_abandoned:
+            return None
+        if not self._backoff.is_due:
+            self.skipped += 1
+            return None
+        try:
+            if self._is_broken:
+                self._replace_engine()
+            prediction = self._predict(frame)
+        except Exception as error:  # noqa: BLE001 - whatever breaks the model, it has to be tried again
+            if not self._is_abandoned:  # else it is what was asked for
+                self._failed(error, frame, self._backoff)
+            return None
+        self._succeeded(frame, self._backoff)
+        return prediction
 
     def _failed(self, error: Exception, frame: Frame, backoff: Backoff) -> None:
         self._is_broken = True

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.events import EventKind, Journal
-from scr_live.frames import Frame, Mask, Polyp, Quality
+from scr_live.frames import Frame, Mask, Polyp, Quality, Signal
 from scr_live.geometry import Box, Placement
 from scr_live.tracking.alerts import AlertRule
 from scr_live.tracking.motion import Motion, MotionFinder
@@ -34,7 +34,8 @@ class Tracking:
     """A Follower (see `scr_live.predictor`) of one video; used by one thread, frame after frame.
 
     After a cut, a gap or another place of the field in the picture everything begins anew. In a frame that
-    cannot be judged tracks do not grow older, so none is announced in it; what was announced stays marked.
+    cannot be judged, or that is frozen, tracks do not grow older and none is announced; what was announced
+    stays marked.
     """
 
     def __init__(
@@ -71,14 +72,15 @@ class Tracking:
         """Return the steadied (s, s) probability of the frame, and whether the frame can be judged."""
         time_s = _time_s(frame)
         before, self._time_s = self._time_s, time_s
-        has_gap = before is not None and not 0 <= time_s - before <= GAP_S
-        if has_gap or self._box not in (None, placement.box):
+        step_s = 0.0 if before is None else time_s - before
+        if not 0 <= step_s <= GAP_S or self._box not in (None, placement.box):
             self._motion_finder.reset()
+            self._judge.reset()
         self._box = placement.box
         self.motion = self._motion_finder.update(network_input)
         self._note_quality(self._judge.update(network_input), frame)
         if self._options.is_steady:
-            probability = self._steadier.update(probability, self.motion)
+            probability = self._steadier.update(probability, self.motion, step_s)
         return probability, self.quality
 
     def look_like(self, other: "Tracking") -> None:
@@ -88,22 +90,24 @@ class Tracking:
     def follow(self, frame: Frame, polyps: tuple[Polyp, ...], placement: Placement) -> tuple[Polyp, ...]:
         """Return the regions of that probability with their identities, ages and announcements."""
         time_s = _time_s(frame)
-        tracks, ended = self._tracks.update(
-            polyps, placement, self.motion, time_s=time_s, grows=self.quality is Quality.GOOD
-        )
+        can_begin = self.quality is Quality.GOOD and frame.signal is Signal.OK
+        tracks, ended = self._tracks.update(polyps, placement, self.motion, time_s=time_s, grows=can_begin)
         self._sightings.close(ended)
+        for track in tracks:
+            track.announced |= can_begin and self._options.rule.announces(track.age_s)
         return tuple(
-            self._announced(frame, polyp, track, placement)
-            for polyp, track in zip(polyps, tracks, strict=True)
+            self._told(frame, polyp, track, placement) for polyp, track in zip(polyps, tracks, strict=True)
         )
+
+    def pass_by(self, frame: Frame) -> None:
+        """Close the sightings that are over by this frame, which there is no answer for."""
+        self._sightings.close(self._tracks.pass_by(_time_s(frame)))
 
     def close(self) -> None:
         """Close the sightings that are open: the video has ended."""
         self._sightings.close(self._tracks.end_all())
 
-    def _announced(self, frame: Frame, polyp: Polyp, track: Track, placement: Placement) -> Polyp:
-        can_begin = self.quality is Quality.GOOD
-        track.announced |= can_begin and self._options.rule.announces(track.age_s)
+    def _told(self, frame: Frame, polyp: Polyp, track: Track, placement: Placement) -> Polyp:
         if track.announced:
             self._sightings.see(track, View(frame, polyp, placement), time_s=_time_s(frame))
         return replace(polyp, track_id=track.number, age_s=track.age_s, announced=track.announced)

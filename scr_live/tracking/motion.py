@@ -42,14 +42,7 @@ class Motion:
 
         What comes into view has the value of the nearest point that was in view.
         """
-        moved = cv2.remap(
-            small,
-            _GRID[..., 0] + self.flow[..., 0],
-            _GRID[..., 1] + self.flow[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        return np.asarray(moved, np.float32)
+        return _carried(small, self.flow)
 
 
 class MotionFinder:
@@ -63,12 +56,15 @@ class MotionFinder:
     def update(self, network_input: NDArray[np.uint8]) -> Motion | None:
         """Take the next (s, s, 3) RGB picture; None if there is none before it."""
         now = small_grey(network_input)
-        before, self._before = self._before, now
-        if before is None:
+        flow, detail = np.zeros((SIDE, SIDE, 2), np.float32), _detail(now.astype(np.float32))
+        if self._before is None:
+            self._before = now
             return None
-        flow = np.asarray(self._flow.calc(now, before, np.zeros((SIDE, SIDE, 2), np.float32)), np.float32)
-        still = Motion(flow, 1.0)
-        return Motion(flow, _likeness(still.carry(before.astype(np.float32)), now))
+        if float(detail.std()) < _FLAT:  # the scope touches the wall, say: it comes off it at the same place
+            return Motion(flow, 1.0)
+        before, self._before = self._before, now
+        flow = np.asarray(self._flow.calc(now, before, flow), np.float32)
+        return Motion(flow, _likeness(_detail(_carried(before.astype(np.float32), flow)), detail))
 
     def reset(self) -> None:
         """Forget the frame before."""
@@ -89,14 +85,14 @@ def shrunk(picture: NDArray[_Number]) -> NDArray[_Number]:
     return np.asarray(cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_AREA), picture.dtype)
 
 
-def _likeness(moved: NDArray[np.float32], now: NDArray[np.uint8]) -> float:
-    """Return the correlation of the detail, without the rim, which motion brings into view.
+def _carried(small: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    x, y = _GRID[..., 0] + flow[..., 0], _GRID[..., 1] + flow[..., 1]
+    moved = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
-    Detail alone, since all pictures of a colon are alike in that they are dark in the middle.
-    """
-    rim = SIDE // 11
-    one = _detail(moved)[rim:-rim, rim:-rim].ravel()
-    other = _detail(now.astype(np.float32))[rim:-rim, rim:-rim].ravel()
+
+def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the correlation of two pictures' detail."""
     spread, other_spread = float(one.std()), float(other.std())
     if min(spread, other_spread) < _FLAT:  # two flat pictures are alike, a flat one and another are not
         return 1.0 if max(spread, other_spread) < 2 * _FLAT else 0.0
@@ -104,7 +100,13 @@ def _likeness(moved: NDArray[np.float32], now: NDArray[np.uint8]) -> float:
 
 
 def _detail(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(small - cv2.blur(small, (_DETAIL, _DETAIL)), np.float32)
+    """Return what differs from its surroundings, without the rim, which motion brings into view.
+
+    All pictures of a colon are alike in that they are dark in the middle: detail tells them apart.
+    """
+    rim = SIDE // 11
+    detail = small - cv2.blur(small, (_DETAIL, _DETAIL))
+    return np.ascontiguousarray(detail[rim:-rim, rim:-rim])
 
 
 _GRID: Final = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(np.float32)

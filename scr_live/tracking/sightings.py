@@ -25,16 +25,21 @@ class View:
     polyp: Polyp
     placement: Placement
 
+    @property
+    def field_share(self) -> float:
+        """Its area, 0 to 1."""
+        return self.polyp.area_px / (self.placement.box.width * self.placement.box.height)
+
     def facts(self) -> dict[str, Fact]:
         """Score, size and place, as events tell them; the box is (x, y, width, height) in frame pixels."""
-        polyp, box = self.polyp, self.placement.box
+        polyp = self.polyp
         left, top = polyp.contour.min(axis=0)
         right, bottom = polyp.contour.max(axis=0)
         x, y = max(0, math.floor(left)), max(0, math.floor(top))
         return {
             "score": round(polyp.score, 4),
             "area_px": round(polyp.area_px, 1),
-            "field_share": round(polyp.area_px / (box.width * box.height), 5),
+            "field_share": round(self.field_share, 5),
             "x": x,
             "y": y,
             "width": math.ceil(right) - x + 1,
@@ -51,7 +56,8 @@ class Sighting:
     best: View
     last_s: float
     told_s: float
-    largest: View
+    largest_area_px: float
+    largest_field_share: float
 
 
 class Sightings:
@@ -69,15 +75,17 @@ class Sightings:
         sighting = self._open.get(track.number)
         if sighting is None:
             self.count += 1
-            sighting = Sighting(self.count, track.first_s, view, time_s, time_s, view)
+            sighting = Sighting(
+                self.count, track.first_s, view, time_s, time_s, view.polyp.area_px, view.field_share
+            )
             self._open[track.number] = sighting
             self._tell(EventKind.SIGHTING_OPENED, sighting, view, first_s=round(sighting.first_s, 3))
             return
         sighting.last_s = time_s
         if view.polyp.score > sighting.best.polyp.score:
             sighting.best = view
-        if view.polyp.area_px > sighting.largest.polyp.area_px:
-            sighting.largest = view
+        if view.polyp.area_px > sighting.largest_area_px:
+            sighting.largest_area_px, sighting.largest_field_share = view.polyp.area_px, view.field_share
         if time_s - sighting.told_s >= UPDATE_EVERY_S:
             sighting.told_s = time_s
             self._tell(EventKind.SIGHTING_UPDATED, sighting, view, first_s=round(sighting.first_s, 3))
@@ -93,7 +101,6 @@ class Sightings:
         best, path = sighting.best, None
         if self._save_snapshot is not None:
             path = self._save_snapshot(sighting.number, best.frame, best.polyp, best.placement)
-        largest = sighting.largest.facts()
         self._journal.tell(
             EventKind.SIGHTING_CLOSED,
             stream_s=sighting.last_s,
@@ -102,8 +109,8 @@ class Sightings:
             first_s=round(sighting.first_s, 3),
             last_s=round(sighting.last_s, 3),
             frames=track.frames,
-            largest_area_px=largest["area_px"],
-            largest_field_share=largest["field_share"],
+            largest_area_px=round(sighting.largest_area_px, 1),
+            largest_field_share=round(sighting.largest_field_share, 5),
             snapshot=None if path is None else str(path),
         )
 

@@ -5,7 +5,7 @@ object, while here the object stands still and the camera moves, and that motion
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -19,9 +19,9 @@ from scr_live.tracking.motion import SIDE, Motion
 KEPT_S: Final = 1.0
 """How long an announced track may be out of sight, behind a fold, say, and come back as itself."""
 KEPT_YOUNG_S: Final = 0.2
-"""The same before it was announced: false marks come and go at the same place."""
+"""The same before it was announced, or if it was at once: false marks come and go at the same place."""
 LONGEST_STEP_S: Final = 0.25
-"""What one frame adds to a track's age at most: in a gap nobody saw it."""
+"""What one frame adds to a track's age at most: with longer steps nobody knows what was between them."""
 
 _LEAST_OVERLAP: Final = 0.1  # intersection over the smaller of the two: a fold may hide most of a polyp
 _REACH: Final = 5  # cells by which a track that is out of sight is widened: it may drift meanwhile
@@ -38,10 +38,10 @@ class Track:
     last_s: float
     """When it was last seen."""
     age_s: float = 0.0
-    """For how long it has been seen, its absences left out."""
+    """For how long it has been seen: each frame in which it is adds the step from the frame before."""
     frames: int = 0
     announced: bool = False
-    seen: bool = field(default=True)
+    seen: bool = True
     """In the latest frame."""
 
 
@@ -51,11 +51,7 @@ class Tracks:
     def __init__(self) -> None:
         self._alive: list[Track] = []
         self._count = 0
-
-    @property
-    def alive(self) -> Sequence[Track]:
-        """All that have not ended, those out of sight included."""
-        return self._alive
+        self._time_s: float | None = None
 
     def update(
         self,
@@ -72,6 +68,8 @@ class Tracks:
         frame makes a track older.
         """
         ended = self._carry(motion, time_s)
+        step_s = 0.0 if self._time_s is None else min(max(time_s - self._time_s, 0.0), LONGEST_STEP_S)
+        self._time_s = time_s
         areas = [small_area(polyp, placement) for polyp in polyps]
         found = self._matched(areas)
         for at, area in enumerate(areas):
@@ -82,13 +80,19 @@ class Tracks:
                 self._alive.append(track)
             else:
                 if grows:
-                    track.age_s += min(max(time_s - track.last_s, 0.0), LONGEST_STEP_S)
+                    track.age_s += step_s
                 track.area, track.last_s = area, time_s
                 track.frames += 1
         seen = set(map(id, found.values()))
         for track in self._alive:
             track.seen = id(track) in seen
         return [found[at] for at in range(len(areas))], ended
+
+    def pass_by(self, time_s: float) -> list[Track]:
+        """Return the tracks that have ended by then; nobody looked at a frame."""
+        ended = [one for one in self._alive if time_s - one.last_s > _kept_s(one)]
+        self._alive = [one for one in self._alive if one not in ended]
+        return ended
 
     def end_all(self) -> list[Track]:
         """End every track, and return them."""
@@ -99,7 +103,8 @@ class Tracks:
         """Move all tracks to where they are now; return those that have ended."""
         if motion is None or motion.is_cut:
             return self.end_all()
-        ended = [one for one in self._alive if time_s - one.last_s > _kept_s(one)]
+        # The step to this frame may be long, where answers are few: that is no absence.
+        ended = [one for one in self._alive if not one.seen and time_s - one.last_s > _kept_s(one)]
         self._alive = [one for one in self._alive if one not in ended]
         for track in self._alive:
             track.area = motion.carry(track.area)
@@ -132,7 +137,7 @@ def small_area(polyp: Polyp, placement: Placement) -> NDArray[np.float32]:
 
 
 def _kept_s(track: Track) -> float:
-    return KEPT_S if track.announced else KEPT_YOUNG_S
+    return KEPT_S if track.announced and track.age_s > KEPT_YOUNG_S else KEPT_YOUNG_S
 
 
 def _overlap(track: Track, area: NDArray[np.float32]) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from scenes import PLACE, blob, frame, regions, tissue, view
 
 from scr_live.errors import OptionError
 from scr_live.events import Event, EventKind, Journal
-from scr_live.frames import Quality
+from scr_live.frames import Quality, Signal
 from scr_live.tracking.alerts import AlertRule
 from scr_live.tracking.following import Tracking, TrackingOptions
+from scr_live.tracking.tracks import KEPT_S
 
 SEEN, NOTHING = blob(170, 170), np.zeros_like(blob(0, 0))
 
@@ -27,12 +29,17 @@ class Video:
         self.still = view(tissue()) if still is None else still
         self.index = 0
 
-    def __call__(self, answer, *, picture=None, time_s=None):
+    def __call__(self, answer, *, picture=None, time_s=None, signal=Signal.OK):
         picture = self.still if picture is None else picture
-        now = frame(self.index, picture, time_s=time_s)
+        now = replace(frame(self.index, picture, time_s=time_s), signal=signal)
         self.index += 1
         steady, quality = self.tracking.update(now, picture, answer, PLACE)
         return self.tracking.follow(now, regions(steady), PLACE), quality
+
+    def at_rate(self, answers, fps):
+        """Yield what is found in each frame of a video of so many a second."""
+        for answer in answers:
+            yield self(answer, time_s=self.index / fps)[0]
 
     def facts(self, kind):
         return [event.facts for event in self.told if event.kind is kind]
@@ -112,6 +119,65 @@ def test_in_a_frame_that_cannot_be_judged_nothing_is_announced_and_nothing_is_lo
     (change,) = video.facts(EventKind.QUALITY_CHANGED)
     assert change == {"quality": "blurred", "before": "good"}
     assert video.tracking.qualities[Quality.BLURRED] >= 30
+
+
+def test_what_was_announced_stays_so_through_frames_that_cannot_be_judged():
+    video, red_out = Video(), np.full((352, 352, 3), (180, 90, 70), np.uint8)
+    for _ in range(20):
+        (before,), _ = video(SEEN)
+    through = [video(SEEN, picture=red_out) for _ in range(20)]
+    (after,), _ = video(SEEN)
+    assert through[-1][1] is Quality.BLURRED
+    assert all(polyp.announced for (polyp,), _ in through)
+    assert before.announced
+    assert (after.track_id, after.announced) == (before.track_id, True)
+
+
+@pytest.mark.parametrize("fps", [3.0, 5.0, 12.0, 60.0])
+def test_a_region_is_announced_at_any_rate_of_answers(fps):
+    video = Video()
+    announced = [bool(found) and found[0].announced for found in video.at_rate([SEEN] * 60, fps)]
+    assert 0.5 <= announced.index(True) / fps <= 1.0
+    assert all(announced[announced.index(True) :])
+
+
+@pytest.mark.parametrize("fps", [4.0, 12.5, 25.0, 50.0])
+def test_a_mark_lingers_for_as_long_whatever_the_rate(fps):
+    video = Video(after_s=0.0)
+    found = list(video.at_rate([SEEN] * 30 + [NOTHING] * 60, fps))
+    lingering = sum(bool(polyps) for polyps in found[30:])
+    assert lingering / fps <= 0.25
+
+
+def test_in_a_frozen_picture_nothing_grows_older():
+    video = Video()
+    for _ in range(5):
+        video(SEEN)
+    for _ in range(40):
+        (polyp,), _ = video(SEEN, signal=Signal.FROZEN)
+    assert not polyp.announced
+    for _ in range(9):
+        (polyp,), _ = video(SEEN)
+    assert polyp.announced
+
+
+def test_without_answers_a_sighting_is_closed_when_it_would_not_be_kept_any_longer():
+    video = Video()
+    for _ in range(25):
+        video(SEEN)
+    for at in range(50):
+        video.tracking.pass_by(frame(video.index + at))
+        closed = video.facts(EventKind.SIGHTING_CLOSED)
+        assert bool(closed) == ((at + 1) / 25 > KEPT_S)
+    assert closed[0]["last_s"] == pytest.approx(24 / 25, abs=1e-3)
+
+
+def test_after_a_gap_the_old_quality_says_nothing_of_the_new_picture():
+    video, dark = Video(after_s=0.0), np.zeros((352, 352, 3), np.uint8)
+    for _ in range(10):
+        video(NOTHING)
+    (polyp,), quality = video(SEEN, picture=dark, time_s=9.0)
+    assert (polyp.announced, quality) == (False, Quality.DARK)
 
 
 @pytest.mark.parametrize("after_s", [-0.1, 11.0, float("nan")])

@@ -48,11 +48,25 @@ def test_a_change_of_light_is_none():
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_flat_pictures_do_no_harm(level):
     flat, picture = np.full((SIZE, SIZE, 3), level, np.uint8), view(tissue())
-    _, to_flat, flat_to_flat, back = after(picture, flat, flat, picture)
-    assert to_flat.is_cut
+    _, to_flat, flat_to_flat, back, elsewhere = after(picture, flat, flat, picture, view(tissue(seed=9)))
+    assert not to_flat.is_cut, "the scope touches the wall, and comes off it again"
     assert not flat_to_flat.is_cut
-    assert back.is_cut
+    assert not back.is_cut
+    assert elsewhere.is_cut
     assert all(np.isfinite(one.flow).all() for one in (to_flat, flat_to_flat, back))
+
+
+def test_behind_a_flat_picture_may_lie_another_place():
+    flat = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    *_, back = after(view(tissue(seed=1)), flat, view(tissue(seed=2)))
+    assert back.is_cut
+
+
+def test_a_video_may_begin_flat():
+    first, second, third = after(*[np.zeros((SIZE, SIZE, 3), np.uint8)] * 2, view(tissue()))
+    assert first is None
+    assert not second.is_cut
+    assert third.is_cut
 
 
 def test_nothing_that_a_picture_may_hold_breaks_it():

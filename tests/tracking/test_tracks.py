@@ -5,7 +5,7 @@ import pytest
 from scenes import FPS, PLACE, blob, regions, tissue, view
 
 from scr_live.tracking.motion import MotionFinder
-from scr_live.tracking.tracks import KEPT_S, KEPT_YOUNG_S, Tracks
+from scr_live.tracking.tracks import KEPT_S, KEPT_YOUNG_S, LONGEST_STEP_S, Tracks
 
 
 class Run:
@@ -14,11 +14,12 @@ class Run:
     def __init__(self):
         self.tracks, self.finder, self.index = Tracks(), MotionFinder(), 0
         self.still = view(tissue())
+        self.fps = FPS
 
     def __call__(self, *maps, picture=None, grows=True):
         motion = self.finder.update(self.still if picture is None else picture)
         polyps = regions(np.maximum.reduce(maps)) if maps else ()
-        found, ended = self.tracks.update(polyps, PLACE, motion, time_s=self.index / FPS, grows=grows)
+        found, ended = self.tracks.update(polyps, PLACE, motion, time_s=self.index / self.fps, grows=grows)
         self.index += 1
         return found, ended
 
@@ -70,7 +71,29 @@ def test_a_short_absence_is_forgiven_and_makes_nobody_older(run):
     assert run.skip(KEPT_S - 0.1) == []
     (back,), _ = run(LEFT)
     assert back is track
-    assert back.age_s == pytest.approx(1.25)  # the absence counts as one long step at most
+    assert back.age_s == pytest.approx(1.0 + 1 / FPS)  # the frame in which it is back
+
+
+def test_what_is_seen_in_every_fourth_frame_ages_four_times_slower(run):
+    for at in range(101):
+        found, _ = run(LEFT) if at % 4 == 0 else run()
+    (track,) = found
+    assert track.number == 1
+    assert track.age_s == pytest.approx(4.0 / 4)
+
+
+@pytest.mark.parametrize("fps", [3.0, 1.2])
+def test_few_answers_a_second_are_no_absence(run, fps):
+    run.fps = fps
+    tracks = [run(LEFT)[0][0] for _ in range(8)]
+    assert {track.number for track in tracks} == {1}
+    assert tracks[-1].age_s == pytest.approx(7 * LONGEST_STEP_S)
+
+
+def test_a_flicker_is_not_kept_for_long_even_where_it_was_announced_at_once(run):
+    (track,), _ = run(LEFT)
+    track.announced = True
+    assert run.skip(KEPT_YOUNG_S + 0.1) == [track]
 
 
 @pytest.mark.parametrize(("announced", "kept_s"), [(True, KEPT_S), (False, KEPT_YOUNG_S)])
@@ -113,4 +136,4 @@ def test_the_end_ends_all(run):
     found, _ = run(LEFT, RIGHT)
     assert sorted(track.number for track in run.tracks.end_all()) == [1, 2]
     assert len(found) == 2
-    assert run.tracks.alive == []
+    assert run.tracks.end_all() == []

@@ -11,7 +11,7 @@ from scr_live.engines.constant import ConstantEngine
 from scr_live.engines.ladder import EngineLadder, Rung
 from scr_live.errors import EngineUnavailableError, InferenceError
 from scr_live.events import Journal
-from scr_live.frames import Frame, Signal
+from scr_live.frames import Frame, Quality, Signal
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, Inference
 from scr_live.pipeline.timing import Timings
@@ -72,6 +72,34 @@ def test_a_frame_without_signal_is_not_inferred_and_no_failure():
     stage = inference(Failing())
     assert stage(frame(0, signal=Signal.LOST)) is None
     assert (stage.inferred, stage.failures, stage.skipped) == (0, 0, 0)
+
+
+class Witness:
+    """A follower that notes what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def update(self, frame, _network_input, probability, _placement):
+        self.heard.append(("update", frame.index))
+        return probability, Quality.GOOD
+
+    def follow(self, frame, polyps, _placement):
+        self.heard.append(("follow", frame.index))
+        return polyps
+
+    def pass_by(self, frame):
+        self.heard.append(("pass by", frame.index))
+
+
+def test_the_follower_hears_of_frames_without_an_answer_too():
+    engine, witness = Failing(fails=False), Witness()
+    stage = inference(engine, follower=witness)
+    stage(frame(0))
+    stage(frame(1, signal=Signal.LOST))
+    engine.fails = True
+    stage(frame(2))
+    assert witness.heard == [("update", 0), ("follow", 0), ("pass by", 1), ("pass by", 2)]
 
 
 @pytest.mark.parametrize("signal", [Signal.OK, Signal.FROZEN, Signal.BLACK, Signal.SATURATED])

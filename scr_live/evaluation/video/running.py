@@ -60,6 +60,11 @@ class _SideBySide:
         self.polyps = {rule: led.follow(frame, polyps, placement) for rule, led in self._led.items()}
         return self.polyps[RULES_S[0]]
 
+    def pass_by(self, frame: Frame) -> None:
+        """Tell all of them."""
+        for led in self._led.values():
+            led.pass_by(frame)
+
     @property
     def qualities(self) -> dict[str, int]:
         """By name."""
