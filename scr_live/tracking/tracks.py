@@ -6,6 +6,7 @@ object, while here the object stands still and the camera moves, and that motion
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import cv2
@@ -19,11 +20,12 @@ from scr_live.tracking.motion import SIDE, Motion
 KEPT_S: Final = 1.0
 """How long an announced track may be out of sight, behind a fold, say, and come back as itself."""
 KEPT_YOUNG_S: Final = 0.2
-"""The same before it was announced, or if it was at once: false marks come and go at the same place."""
+"""The same before it was announced: false marks come and go at the same place."""
 LONGEST_STEP_S: Final = 0.25
 """What one frame adds to a track's age at most: with longer steps nobody knows what was between them."""
 
-_LEAST_OVERLAP: Final = 0.1  # intersection over the smaller of the two: a fold may hide most of a polyp
+_LEAST_COVER: Final = 0.1  # intersection over the smaller of the two: a fold may hide most of a polyp
+_COVERED: Final = 0.5  # from here on the older track is in the right: two regions may have become one
 _REACH: Final = 5  # cells by which a track that is out of sight is widened: it may drift meanwhile
 
 
@@ -111,16 +113,21 @@ class Tracks:
         return ended
 
     def _matched(self, areas: Sequence[NDArray[np.float32]]) -> dict[int, Track]:
-        """Pair regions with tracks, the best overlap first: each takes part once."""
-        pairs = [
-            (overlap, at, track)
+        """Pair regions with tracks, the best fit first: each takes part once.
+
+        What was seen in the frame before comes first. A track that is out of sight is looked for in a wider
+        place, and would take a region from the one that it has become part of, back and forth.
+        """
+        fits = [
+            ((track.seen, cover >= _COVERED, track.age_s, iou), at, track)
             for track in self._alive
             for at, area in enumerate(areas)
-            if (overlap := _overlap(track, area)) >= _LEAST_OVERLAP
+            for cover, iou in [_overlap(track, area)]
+            if cover >= _LEAST_COVER
         ]
         found: dict[int, Track] = {}
         taken: set[int] = set()
-        for _, at, track in sorted(pairs, key=lambda pair: (pair[0], pair[2].age_s), reverse=True):
+        for _, at, track in sorted(fits, key=itemgetter(0), reverse=True):
             if at not in found and track.number not in taken:
                 found[at] = track
                 taken.add(track.number)
@@ -137,13 +144,16 @@ def small_area(polyp: Polyp, placement: Placement) -> NDArray[np.float32]:
 
 
 def _kept_s(track: Track) -> float:
-    return KEPT_S if track.announced and track.age_s > KEPT_YOUNG_S else KEPT_YOUNG_S
+    return KEPT_S if track.announced else KEPT_YOUNG_S
 
 
-def _overlap(track: Track, area: NDArray[np.float32]) -> float:
-    """Return the shared area over the smaller one; a track that was out of sight is looked for around it."""
+def _overlap(track: Track, area: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the shared area over the smaller one, and over all of both.
+
+    A track that was out of sight is looked for around it.
+    """
     before = track.area
     if not track.seen:
         before = np.asarray(cv2.dilate(before, np.ones((2 * _REACH + 1,) * 2, np.uint8)), np.float32)
-    smaller = min(float(before.sum()), float(area.sum()))
-    return float(np.minimum(before, area).sum()) / smaller if smaller else 0.0
+    shared, one, other = (float(part.sum()) for part in (np.minimum(before, area), before, area))
+    return (shared / min(one, other), shared / (one + other - shared)) if shared else (0.0, 0.0)

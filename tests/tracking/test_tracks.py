@@ -90,12 +90,6 @@ def test_few_answers_a_second_are_no_absence(run, fps):
     assert tracks[-1].age_s == pytest.approx(7 * LONGEST_STEP_S)
 
 
-def test_a_flicker_is_not_kept_for_long_even_where_it_was_announced_at_once(run):
-    (track,), _ = run(LEFT)
-    track.announced = True
-    assert run.skip(KEPT_YOUNG_S + 0.1) == [track]
-
-
 @pytest.mark.parametrize(("announced", "kept_s"), [(True, KEPT_S), (False, KEPT_YOUNG_S)])
 def test_a_longer_absence_ends_it(run, announced, kept_s):
     for _ in range(26):
@@ -130,6 +124,38 @@ def test_two_regions_that_were_one_have_two_numbers(run):
     found, _ = run(blob(140, 170, 20), blob(200, 170, 20))
     assert len({track.number for track in found}) == 2
     assert 1 in {track.number for track in found}
+
+
+def test_a_region_that_two_became_has_one_number_and_grows_older(run):
+    """A track that is out of sight is looked for around it, and must not take what is seen from another."""
+    run(blob(140, 170, 20), blob(200, 170, 20))
+    numbers, ages = [], []
+    for at in range(25):
+        (track,), _ = run(blob(170, 150 + 2 * at, 90))
+        numbers.append(track.number)
+        ages.append(track.age_s)
+    assert len(set(numbers)) == 1
+    assert ages[-1] == pytest.approx(1.0)
+
+
+def test_of_two_that_become_one_the_older_goes_on(run):
+    for _ in range(10):
+        (older,), _ = run(blob(120, 170, 24))
+    run(blob(120, 170, 24), blob(215, 170, 34))
+    for _ in range(5):
+        (track,), _ = run(blob(170, 170, 80))
+        assert track is older
+
+
+def test_a_piece_that_breaks_off_is_the_new_one(run):
+    for _ in range(5):
+        (track,), _ = run(blob(170, 170, 60))
+    whole, piece = blob(160, 170, 46), blob(225, 170, 8)
+    found, _ = run(whole, piece)
+    by_size = sorted(
+        zip(regions(np.maximum(whole, piece)), found, strict=True), key=lambda one: one[0].area_px
+    )
+    assert [one.number == track.number for _, one in by_size] == [False, True]
 
 
 def test_the_end_ends_all(run):
