@@ -42,5 +42,7 @@ def _give_back(trim: Callable[[int], int], every_s: float) -> NoReturn:
 
 def resident_bytes(process: int | str = "self") -> int:
     """Resident memory of a process. OSError: it has ended, or the system does not tell, as Linux does."""
-    pages = int((_PROC / str(process) / "statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    pages = (_PROC / str(process) / "statm").read_text(encoding="ascii").split()[1:2]
+    if not pages:  # it ends at this moment
+        raise ProcessLookupError(f"process {process} has ended")
+    return int(pages[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from pathlib import Path
 from typing import Final
+
+from scr_live.heap import resident_bytes
 
 KEPT_LINES: Final = 20
 """Of what the process printed, for error messages."""
@@ -69,9 +70,8 @@ class EngineProcess:
     @property
     def resident_mb(self) -> float | None:
         """How much memory it takes; None where the system does not tell, or it has ended."""
-        with contextlib.suppress(OSError, IndexError):
-            pages = int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1])
-            return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        with contextlib.suppress(OSError):
+            return resident_bytes(self.pid) / 1e6
         return None
 
     @property
