@@ -23,7 +23,7 @@ expected, what was found and what to do, and the command line prints it without 
     |   +-- OutputExistsError (FileExistsError)
     |   +-- OutputUnwritableError       bad folder, no permission, disk full
     |   +-- NoDisplayError              this machine shows no windows
-    +-- DataError (ValueError)          image sets for training and evaluation
+    +-- DataError (ValueError)          image sets, truth files, event logs
     +-- StageStuckError (TimeoutError)  a pipeline stage did not return within its grace
 """
 
