@@ -20,7 +20,7 @@ from scr_live.sources import SourceInfo
 pytest.importorskip("matplotlib", reason="plots are an extra: scr-live[report]")
 
 PHANTOM = "phantom:seed=0,size=160x128,duration=0.4"
-INFO = SourceInfo("file", "a$b.mp4", 64, 48, fps=10.0, is_live=False)
+INFO = SourceInfo("file", "folder/a$b.mp4", 64, 48, fps=10.0, is_live=False)
 A = frozenset("a")
 
 
@@ -49,9 +49,10 @@ def words_of(svg):
 
 
 def test_a_row_a_polyp_and_a_row_a_rule(draw):
-    words = words_of(draw(([], frozenset()), ([A], A), ([frozenset()], A)))
-    assert "a$b.mp4" in " ".join(words)
-    rows = ["polyp a", "marks, no rule", "after 0.5 s (usual)"]
+    both = frozenset({"fold", "7"})
+    words = words_of(draw(([], frozenset()), ([A], both), ([frozenset()], both)))
+    assert "a$b.mp4" in words
+    rows = ["polyp 7", "fold", "marks, no rule", "after 0.5 s (usual)"]
     assert [word for word in words if word in rows] == rows
     assert {"in view", "marks on a polyp", "marks on none", "highest score"} <= set(words)
     assert "Dice" not in words

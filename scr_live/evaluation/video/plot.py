@@ -88,7 +88,7 @@ def _figure(run: ClipRun, title: str, threshold: float) -> "Figure":
     heights = (_CURVES_INCHES, _ROW_INCHES * len(rows))
     figure = Figure(figsize=(_WIDTH_INCHES, sum(heights) + 1.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=heights)
-    upper.set_title(f"{run.info.name}\n{title}", loc="left", fontsize="medium")
+    upper.set_title(f"{Path(run.info.name).name}\n{title}", loc="left", fontsize="medium")
     _draw_curves(upper, frames, threshold)
     _draw_rows(lower, rows, frames)
     return figure
@@ -100,7 +100,8 @@ def _rows(run: ClipRun) -> Iterator[_Row]:
     names = sorted(frozenset().union(*(frame.truth for frame in some)))
     for name in names:
         in_view = _spans(some, [name in frame.truth for frame in some])
-        yield _Row(f"polyp {name[:_LONGEST_NAME]}", in_view, _POLYP)
+        title = f"polyp {name}" if name.isdecimal() else name
+        yield _Row(title[:_LONGEST_NAME], in_view, _POLYP)
     if not names:
         yield _Row("no polyp", (), _POLYP)
     for rule_s, frames in run.frames.items():
