@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from typing import Any
 
 from resilience_tables import load
 
@@ -13,6 +14,7 @@ VIDEOS = (
     ("phantom", "phantom, seed 0"),
     ("phantom-clean", "phantom without a polyp, seed 4"),
 )
+PARAGRAPH = "\n\n"  # what Typer begins a new line at
 
 
 def videos() -> str:
@@ -44,21 +46,31 @@ def alert_rules() -> str:
     """The module that `run --help` quotes: what rules cost on a real clip without and on one with a polyp."""
     normal, polyp = (load(name) for name in ("video-normal-clip", "video-polyp-clip"))
     lengths = [f"{report['clips'][0]['length_s']:.0f} s" for report in (normal, polyp)]
-    rules = [f"{rule['rule_s']:g}" for rule in normal["rules"]]
-    alarms = [f"{rule['false_alarms']['per_minute']:.1f}" for rule in normal["rules"]]
-    waits = [rule["mark_after_median_s"] for rule in polyp["rules"]]
-    firsts = ["never" if wait is None else f"{wait:.2f}" for wait in waits]
-    text = (
-        f"Measured of {normal['model']}, under {' / '.join(rules)} s: {' / '.join(alarms)} false alarms a "
-        f"minute in a real clip without a polyp ({lengths[0]}, so known within wide limits: see README), "
-        f"first mark after {' / '.join(firsts)} s in one with a polyp ({lengths[1]}). On your clips: scr-live tune."
+    heading = (
+        f"Measured of {normal['model']}: false alarms a minute in a real clip without a polyp ({lengths[0]}, in "
+        f"brackets 95 % intervals), first mark of the polyp in another ({lengths[1]})."
     )
-    lines = textwrap.wrap(text, 96, drop_whitespace=False)
+    table = map(rule_line, normal["rules"], polyp["rules"])
+    paragraphs = [f"{text}{PARAGRAPH}" for text in (heading, *table)] + ["On your own clips: scr-live tune."]
+    lines = [line for text in paragraphs for line in pieces(text)]
     quoted = "\n".join(f"    {json.dumps(line)}" for line in lines)
     return (
         '"""What alert rules cost, for `run --help`; made by scripts/readme_figures.py."""\n\n'
         f"from typing import Final\n\nMEASURED: Final = (\n{quoted}\n)\n"
     )
+
+
+def rule_line(normal: dict[str, Any], polyp: dict[str, Any]) -> str:
+    """What one rule costs on the two clips."""
+    alarms, wait_s = normal["false_alarms"], polyp["mark_after_median_s"]
+    interval = f"{alarms['low']:.1f}-{alarms['high']:.1f}"
+    first = "never" if wait_s is None else f"{wait_s:.2f} s"
+    return f"{normal['rule_s']:g} s: {alarms['per_minute']:.1f} ({interval}); {first}"
+
+
+def pieces(text: str) -> list[str]:
+    """Cut a text, between words, into what fits a line of the module."""
+    return textwrap.wrap(text, 96, drop_whitespace=False, replace_whitespace=False)
 
 
 def following() -> str:
