@@ -45,10 +45,10 @@ def videos() -> str:
 def alert_rules() -> str:
     """The module that `run --help` quotes: what rules cost on a real clip without and on one with a polyp."""
     normal, polyp = (load(name) for name in ("video-normal-clip", "video-polyp-clip"))
-    lengths = [f"{report['clips'][0]['length_s']:.0f} s" for report in (normal, polyp)]
+    of_normal, of_polyp = (f"{report['clips'][0]['length_s']:.0f} s" for report in (normal, polyp))
     heading = (
-        f"Measured of {normal['model']}: false alarms a minute in a real clip without a polyp ({lengths[0]}, in "
-        f"brackets 95 % intervals), first mark of the polyp in another ({lengths[1]})."
+        f"Measured with {normal['model']}: false alarms a minute in a real clip without a polyp ({of_normal}, "
+        f"in brackets 95 % intervals), first mark of the polyp in another ({of_polyp})."
     )
     table = map(rule_line, normal["rules"], polyp["rules"])
     paragraphs = [f"{text}{PARAGRAPH}" for text in (heading, *table)] + ["On your own clips: scr-live tune."]
