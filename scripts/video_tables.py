@@ -47,8 +47,8 @@ def alert_rules() -> str:
     normal, polyp = (load(name) for name in ("video-normal-clip", "video-polyp-clip"))
     of_normal, of_polyp = (f"{report['clips'][0]['length_s']:.0f} s" for report in (normal, polyp))
     heading = (
-        f"Measured with {normal['model']}: false alarms a minute in a real clip without a polyp ({of_normal}, "
-        f"in brackets 95 % intervals), first mark of the polyp in another ({of_polyp})."
+        f"Measured with {normal['model']}: false alarms a minute in a real clip without a polyp "
+        f"({of_normal}, in brackets 95 % intervals), first mark of the polyp in another ({of_polyp})."
     )
     table = map(rule_line, normal["rules"], polyp["rules"])
     paragraphs = [f"{text}{PARAGRAPH}" for text in (heading, *table)] + ["On your own clips: scr-live tune."]

@@ -91,6 +91,7 @@ def test_a_pattern_takes_one_video_out_of_a_folder_of_many(truth_of, folder):
         (polyp(101, (2, 3, 4, 4), segmentation=MASK), "out of its bbox"),
         ({"bbox": [1, 1, 1, 1]}, "each of the annotations should have its image_id"),
         (7, "each of the annotations"),
+        (polyp(7), "an annotation is of the image 7, which is not among the images"),
     ],
     ids=str,
 )
@@ -104,6 +105,7 @@ def test_what_is_wrong_with_an_annotation_is_told(truth_of, annotation, told):
     [
         ([image(1, "001-001_2.jpg")], "has no image 001-001_9.jpg"),
         ([*all_images(), image(9, "001-001_0009.png")], "001-001_0009.png stands twice"),
+        ([image(1, "001-001_2.jpg"), image(1, "b.jpg")], "001-001_2.jpg and b.jpg have one id, 1"),
         ([{"id": 1}], "each image should have a file_name"),
         ([{"file_name": "a.jpg"}], "each of the images should have its id"),
         ({"a": 1}, "images should be a list"),

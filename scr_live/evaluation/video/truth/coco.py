@@ -42,6 +42,11 @@ def read_coco(path: Path, data: Mapping[str, object], clip: str) -> FileTruth:
             "folder of its frames."
         )
     images, polyps = _images(path, data), _polyps_by_image(path, data)
+    astray = polyps.keys() - {image["id"] for image in images.values()}
+    if astray:
+        raise DataError(
+            f"{path}: an annotation is of the image {astray.pop()}, which is not among the images."
+        )
     sizes: set[Size] = set()
     frames = []
     for picture in find_pictures(clip):
@@ -71,12 +76,16 @@ def _key(name: str) -> str:
 
 def _images(path: Path, data: Mapping[str, object]) -> dict[str, dict[str, Any]]:
     images: dict[str, dict[str, Any]] = {}
+    names: dict[int | str, str] = {}
     for image in _objects(path, data, "images", "id"):
         name = image.get("file_name")
         if not isinstance(name, str):
             raise DataError(f"{path}: each image should have a file_name; found {short(image)}.")
         if images.setdefault(_key(name), image) is not image:
             raise DataError(f"{path}: {name} stands twice among the images. Numbers are read without zeros.")
+        other = names.setdefault(image["id"], name)
+        if other != name:
+            raise DataError(f"{path}: {other} and {name} have one id, {image['id']}. Give each its own.")
     return images
 
 
