@@ -214,9 +214,11 @@ def test_pictures_are_followed_at_the_rate_of_their_truth_or_of_the_option(measu
         measure((str(folder), "none"), fps=0.0)
 
 
-def test_a_rate_is_for_pictures_alone(measure):
-    with pytest.raises(OptionError, match="--fps is for a folder of pictures; phantom"):
+def test_a_rate_is_for_pictures_alone(measure, folder):
+    with pytest.raises(OptionError, match="--fps is for folders of pictures; found phantom"):
         measure((PHANTOM, "none"), fps=20.0)
+    report = measure((PHANTOM, "none"), (str(folder), "none"), fps=20.0)
+    assert [clip.length_s for clip in report.clips] == pytest.approx([0.4, 0.5])
 
 
 def test_a_coco_file_is_the_truth_of_a_folder(measure, folder, tmp_path):

@@ -11,6 +11,7 @@ from scr_live.evaluation.video.report import VideoReport, clip_score
 from scr_live.evaluation.video.running import Progress, Watch, check_clip, run_clip
 from scr_live.evaluation.video.truth.opening import find_truth
 from scr_live.files import check_results, write_json
+from scr_live.sources.opening import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ def _check(config: VideoConfig) -> None:
     config.judged.check()
     if not config.clips:
         raise OptionError("No clip was given. Name at least one with --clip CLIP=TRUTH.")
+    clips = [clip for clip, _ in config.clips]
+    if config.fps is not None and not any(kind_of(clip) == "images" for clip in clips):
+        raise OptionError(f"--fps is for folders of pictures; found {', '.join(clips)}. Leave it out.")
     if config.plot is not None:
         if len(config.clips) > 1:
             raise OptionError(f"--plot draws one clip; found {len(config.clips)}.")

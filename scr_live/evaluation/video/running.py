@@ -80,8 +80,6 @@ class _SideBySide:
 def check_clip(clip: str, truth: Truth, fps: float | None = None) -> None:
     """Raise OptionError for what has no end, and whatever is wrong with it that can be told beforehand."""
     kind = kind_of(clip)
-    if fps is not None and kind != "images":
-        raise OptionError(f"--fps is for a folder of pictures; {clip} has a rate of its own. Leave it out.")
     if kind in ("camera", "stream"):
         raise OptionError(f"Expected a video file, a folder of pictures or a phantom; found {clip}.")
     if kind == "phantom" and parse_phantom(clip).duration_s is None:
