@@ -77,6 +77,14 @@ def test_marks_on_a_polyp_and_on_none_stand_in_two_colours(draw):
     assert colours(([], A)) == [False, False]
 
 
+def test_a_procedure_has_minutes_and_a_name_any_letters(tmp_path):
+    frames = tuple(FrameRecord(at / 2, truth=A) for at in range(500))
+    info = SourceInfo("file", "日.mp4", 64, 48, fps=2.0, is_live=False)
+    for path in (tmp_path / "plot.png", tmp_path / "plot.svg"):
+        plot.write_plot(path, ClipRun(info, {0.0: frames}, {}), title="a model", threshold=0.6)
+    assert {"minutes", "0", "4", "日.mp4"} <= set(words_of(path))
+
+
 def test_a_video_without_frames_is_drawn(draw):
     assert "no polyp" in words_of(draw())
 

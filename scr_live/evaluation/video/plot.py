@@ -1,6 +1,7 @@
 """A measured clip over its time: Dice, scores, and what each alert rule marks. matplotlib, extra `report`."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ _WIDTH_INCHES: Final = 10.0
 _LONGEST_NAME: Final = 24
 _SHORTEST: Final = 1 / 500  # of the width, so that a single frame is seen
 _FROM_MINUTES_S: Final = 180
+_TICKS: Final = 10
 _DPI: Final = 150
 _SETTINGS: Final = {
     "svg.fonttype": "none",
@@ -67,7 +69,8 @@ def write_plot(path: Path, run: ClipRun, *, title: str, threshold: float) -> Non
 
     is_svg = path.suffix.lower() == ".svg"
     data = io.BytesIO()
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a letter of a name that the font lacks
         figure = _figure(run, title, threshold)
         figure.savefig(
             data, format="svg" if is_svg else "png", dpi=_DPI, metadata={"Date": None} if is_svg else None
@@ -144,6 +147,7 @@ def _draw_curves(axes: "Axes", frames: Sequence[FrameRecord], threshold: float) 
 
 def _draw_rows(axes: "Axes", rows: Sequence[_Row], frames: Sequence[FrameRecord]) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
+    from matplotlib.ticker import MultipleLocator  # noqa: PLC0415
 
     begin_s = frames[0].time_s if frames else 0.0
     long_s = length_s(frames) or 1.0
@@ -155,9 +159,11 @@ def _draw_rows(axes: "Axes", rows: Sequence[_Row], frames: Sequence[FrameRecord]
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_xlim(begin_s, begin_s + long_s)
     axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("seconds")
     if long_s > _FROM_MINUTES_S:
-        axes.xaxis.set_major_formatter(lambda second, _: f"{int(second) // 60}:{int(second) % 60:02d}")
-    axes.set_xlabel("minutes:seconds" if long_s > _FROM_MINUTES_S else "seconds")
+        axes.xaxis.set_major_locator(MultipleLocator(60 * max(1, round(long_s / 60 / _TICKS))))
+        axes.xaxis.set_major_formatter(lambda second, _: f"{second / 60:.0f}")
+        axes.set_xlabel("minutes")
     handles = [
         Patch(color=colour, label=label)
         for colour, label in ((_POLYP, "in view"), (_HIT, "marks on a polyp"), (_FALSE, "marks on none"))
