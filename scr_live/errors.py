@@ -23,7 +23,7 @@ expected, what was found and what to do, and the command line prints it without 
     |   +-- OutputExistsError (FileExistsError)
     |   +-- OutputUnwritableError       bad folder, no permission, disk full
     |   +-- NoDisplayError              this machine shows no windows
-    +-- DataError (ValueError)          image sets for training and evaluation
+    +-- DataError (ValueError)          image sets, truth files, event logs
     +-- StageStuckError (TimeoutError)  a pipeline stage did not return within its grace
 """
 
@@ -115,7 +115,7 @@ class NoDisplayError(SinkError):
 
 
 class DataError(ScrLiveError, ValueError):
-    """An image set is incomplete or inconsistent."""
+    """An image set, a truth file or an event log is incomplete or inconsistent."""
 
 
 class StageStuckError(ScrLiveError, TimeoutError):

@@ -15,7 +15,7 @@ from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableErro
 
 PARTIAL = ".partial"
 
-MARKDOWN_MARK: Final = "<!-- made by scr-live evaluate -->"
+TEXT_MARK: Final = "<!-- made by scr-live evaluate -->"
 """First line of a Markdown result: by it a later run knows that it may replace the file."""
 
 _LONGEST_NAME = 255  # bytes, of nearly every file system
@@ -144,7 +144,7 @@ def _is_result(path: Path) -> bool:
     """
     with path.open("rb") as stream:
         data = stream.read(_LARGEST_REPORT + 1)
-    if not data or data.startswith((*_TABLES, MARKDOWN_MARK.encode())):
+    if not data or data.startswith((*_TABLES, TEXT_MARK.encode())):
         return True
     if data.startswith((_PNG, _JPEG)):
         return _PICTURE_MARK in data[:256]

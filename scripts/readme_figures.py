@@ -1,16 +1,19 @@
-"""Put the tables of figures/*.json between the markers of README.md and of the models' cards.
+"""Put what figures/*.json say where people read it: README.md, the models' cards, `run --help`.
 
-python scripts/readme_figures.py
+    python scripts/readme_figures.py
+
+In the pages it stands between markers.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from resilience_tables import resilience
+from resilience_tables import load, resilience
+from video_tables import alert_rules, share, videos
 
 BEGIN, END = "<!-- figures: made by scripts/readme_figures.py -->", "<!-- end of figures -->"
 FIGURES = Path("figures")
+HELP = Path("scr_live/cli/alert_rules.py")
 
 RUNS = (
     ("sample", "sample clip, 640x512"),
@@ -27,15 +30,6 @@ SETS = (
     ("negatives", "frames without a polyp, validation"),
     ("all sets", "all of them"),
 )
-VIDEOS = (
-    ("normal-clip", "a real clip without a polyp (looked at in development)"),
-    ("normal-clip-unsteady", "the same, `--no-steady`"),
-    ("polyp-clip", "a real clip with a polyp (looked at in development)"),
-    ("polyp-clip-unsteady", "the same, `--no-steady`"),
-    ("phantom", "phantom, seed 0"),
-    ("phantom-clean", "phantom without a polyp, seed 4"),
-)
-
 HEAD = (
     "| set | pictures | Dice | IoU | sensitivity | specificity | polyps hit | negatives marked |\n"
     "|---|---|---|---|---|---|---|---|"
@@ -59,6 +53,7 @@ def main() -> None:
     fill(Path("models/scr-net-lite0/README.md"), machine(), accuracy(), phantom(), shortcuts())
     table1 = [ablation()] if (FIGURES / "ablation.json").exists() else []  # takes hours to make
     fill(Path("models/scr-net-plain/README.md"), where(), plain(), *table1)
+    HELP.write_text(alert_rules(), encoding="utf-8")
 
 
 def fill(page: Path, *parts: str) -> None:
@@ -217,7 +212,7 @@ def speed() -> str:
         "",
         (
             "| clip | frames | recorded | dropped at the model | frames a second | inference p50 / p99 | "
-            "annotation delay p50 / p99 | frames marked |"
+            "annotation delay p50 / p99 | frames with a region |"
         ),
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -243,46 +238,6 @@ def parts() -> str:
         f"**Around the model**, mean a frame of {r['frame'][0]}x{r['frame'][1]} on one core "
         f"(`python scripts/measure_parts.py`): {means}."
     )
-
-
-def videos() -> str:
-    """What each alert rule costs, clip by clip; the clips come with the first figure that is there."""
-    lines = [
-        "**Alert rules** (`scr-live evaluate-video CLIP --truth FILE|none|phantom`; a region is announced",
-        "when it has been seen for so long; in brackets exact 95 % intervals). First mark: after a polyp",
-        "comes into view, median; that of the real clip was boxed by eye, by one person. Marked: of the",
-        'frames with a polyp. Flips: of "any mark", per 1,000 frames.',
-        "",
-        "| clip | rule | false alarms a minute | first mark | polyps missed | marked | flips |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, title in VIDEOS:
-        (clip,) = load(f"video-{name}")["clips"]
-        for rule in clip["rules"]:
-            alarms, after = rule["false_alarms"], rule["mark_after_median_s"]
-            interval = f"{alarms['low']:.1f}-{alarms['high']:.1f}"
-            lines.append(
-                f"| {title}, {clip['length_s']:.0f} s | {rule['rule_s']:g} s | "
-                f"{alarms['per_minute']:.1f} ({interval}) | {'-' if after is None else f'{after:.2f} s'} | "
-                f"{share(rule['missed_share'])} | {share(rule['frame_sensitivity'])} | "
-                f"{rule['flips_per_1000']:.0f} |"
-            )
-    return "\n".join([*lines, "", following()])
-
-
-def following() -> str:
-    """What it costs to follow a video."""
-    r = load("tracking")
-    cost = both_exactly(r["tracking_ms"])
-    return (
-        f"**Following a video** costs {cost} a frame (p50 / p99, `python scripts/measure_tracking.py`, "
-        f"{r['frames']} frames of the phantom; the model itself {both_exactly(r['inference_ms'])})."
-    )
-
-
-def both_exactly(latency: dict[str, float]) -> str:
-    """Write p50 and p99 of a latency to a tenth of a millisecond."""
-    return f"{latency['p50']:.1f} / {latency['p99']:.1f} ms"
 
 
 def phantom() -> str:
@@ -315,20 +270,9 @@ def shortcuts() -> str:
     return "\n".join(lines)
 
 
-def load(name: str) -> dict[str, Any]:
-    """Read figures/NAME.json."""
-    report: dict[str, Any] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
-    return report
-
-
 def both(latency: dict[str, float]) -> str:
     """Write p50 and p99 of a latency."""
     return f"{latency['p50']:.0f} / {latency['p99']:.0f} ms"
-
-
-def share(value: float | None) -> str:
-    """Write a share as a percentage."""
-    return "-" if value is None else f"{value:.1%}"
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ AT_HOME = {
         "cli/export.py",
         "cli/soak.py",
     ),
-    "matplotlib": ("report/plots.py",),
+    "matplotlib": ("report/plots.py", "evaluation/video/plot.py"),
     "rich": ("console/",),
 }
 """The only places that import these."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scr_live import console
-from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
+from scr_live.cli.options import EngineName, Json, Model, Precision, Threads, Threshold
 from scr_live.console.output import say
 from scr_live.shipped import DEFAULT_MODEL
 
@@ -32,7 +32,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples for the 95 % intervals; 0: no intervals.")
     ] = 2000,
-    json: Annotated[Path | None, typer.Option(help="Write all figures to this JSON file.")] = None,
+    json: Json = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row a picture to this CSV file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables to this Markdown file.")] = None,
     worst: Annotated[
@@ -51,15 +51,12 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     Dice, IoU and sensitivity are means over the pictures with a polyp, specificity over all pictures.
     """
     from scr_live.evaluation.command import EvaluateConfig, evaluate_sets  # noqa: PLC0415 - keeps --help quick
+    from scr_live.evaluation.judged_model import ModelOptions  # noqa: PLC0415
 
     config = EvaluateConfig(
         data=tuple(data),
         split=split,
-        model=model,
-        engine=engine,
-        precision=precision,
-        threads=threads,
-        threshold=threshold,
+        judged=ModelOptions(model, engine, precision, threads, threshold),
         sweep=sweep,
         bootstrap=bootstrap,
         json=json,

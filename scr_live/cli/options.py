@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,3 +34,4 @@ Threshold = Annotated[
 Threads = Annotated[
     int, typer.Option(min=0, help="CPU threads of the engine, up to 4 a core; 0: it decides.")
 ]
+Json = Annotated[Path | None, typer.Option(help="Write all figures to this JSON file.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from scr_live import console
+from scr_live.cli.alert_rules import MEASURED
 from scr_live.cli.config import Config
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
@@ -111,7 +112,7 @@ def run(  # noqa: PLR0913 - the options of the command
     alert_after: Annotated[
         float,
         typer.Option(
-            help="Seconds that a region has to be seen before it is announced: 0, 0.25, 0.5, 1, 2.",
+            help=f"Seconds that a region has to be seen before it is announced.\n\n{MEASURED}",
             rich_help_panel=_SIGHTINGS,
         ),
     ] = 0.5,

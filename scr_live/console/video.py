@@ -40,4 +40,4 @@ def _tell_clip(clip: "ClipScore") -> None:
         tell_table(polyp_rows(first))
     if first.mean_dice is not None:
         say("")
-        say(f"Mean Dice of the frames with a polyp: {first.mean_dice:.3f}")
+        say(f"Mean Dice of the frames with a polyp and a known mask: {first.mean_dice:.3f}")

@@ -1,22 +1,16 @@
 """What `scr-live evaluate` does, once its options are read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from scr_live.engines.opening import (
-    check_names,
-    check_threads,
-    check_threshold,
-    open_engine,
-    threshold_for,
-)
 from scr_live.errors import OptionError, ScrLiveError
 from scr_live.evaluation.image_sets import Entry, find_entries
 from scr_live.evaluation.images import ImageResult, evaluate_pictures
 from scr_live.evaluation.intervals import DEFAULT_RESAMPLES
+from scr_live.evaluation.judged_model import ModelOptions, opened
 from scr_live.evaluation.report import Report
 from scr_live.evaluation.sheet import draw_sheet, encode, worst_cases
 from scr_live.evaluation.summary import SetSummary, summarize_set
@@ -32,7 +26,6 @@ from scr_live.evaluation.tables import (
     sweep_rows,
 )
 from scr_live.files import check_results, write_csv, write_json, write_picture, write_text
-from scr_live.shipped import DEFAULT_MODEL, model_for
 
 DEFAULT_WORST: Final = 8
 MOST_RESAMPLES: Final = 100_000
@@ -49,11 +42,7 @@ class EvaluateConfig:
 
     data: tuple[Path, ...]
     split: str | None = None
-    model: str = DEFAULT_MODEL
-    engine: str = "auto"
-    precision: str = "auto"
-    threads: int = 0
-    threshold: float | None = None
+    judged: ModelOptions = field(default_factory=ModelOptions)
     sweep: bool = False
     bootstrap: int = DEFAULT_RESAMPLES
     json: Path | None = None
@@ -88,25 +77,23 @@ def evaluate_sets(
     """
     _check(config)
     entries = _entries_of(config)
-    model = model_for(config.engine, config.model)
-    threshold = threshold_for(config.threshold, model)
-    thresholds = thresholds_with(threshold) if config.sweep else ()
-    with open_engine(
-        config.engine, model, precision=config.precision, threads=config.threads, progress=tell
-    ) as engine:
+    with opened(config.judged, tell) as model:
+        thresholds = thresholds_with(model.threshold) if config.sweep else ()
         pictures = list(chain.from_iterable(entries.values()))
         everything = iter(
-            evaluate_pictures(engine, pictures, threshold=threshold, sweep=thresholds, progress=progress)
+            evaluate_pictures(
+                model.engine, pictures, threshold=model.threshold, sweep=thresholds, progress=progress
+            )
         )
-        info = engine.info
+        info = model.engine.info
     results = {name: list(islice(everything, len(part))) for name, part in entries.items()}
     sets, pooled = _summaries(results, thresholds, config.bootstrap)
     report = Report(
-        model=config.model,
-        model_sha256=(info.model_sha256 or model.sha256) if model else "",
+        model=config.judged.model,
+        model_sha256=model.sha256,
         engine=info,
         split=config.split,
-        threshold=threshold,
+        threshold=model.threshold,
         resamples=config.bootstrap,
         sets=sets,
         pooled=pooled,
@@ -119,9 +106,7 @@ def evaluate_sets(
 
 
 def _check(config: EvaluateConfig) -> None:
-    check_names(config.engine, config.precision)
-    check_threads(config.threads)
-    check_threshold(config.threshold)
+    config.judged.check()
     if not config.data:
         raise OptionError("No image set was given. Name at least one folder with --data.")
     if not 0 <= config.bootstrap <= MOST_RESAMPLES:

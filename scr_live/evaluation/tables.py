@@ -9,7 +9,7 @@ from scr_live.evaluation.marks import size_of
 from scr_live.evaluation.metrics import Score, score
 from scr_live.evaluation.summary import METRICS, POLYP_METRICS, SetSummary, Summary
 from scr_live.evaluation.sweep import SweepPoint
-from scr_live.files import MARKDOWN_MARK
+from scr_live.files import TEXT_MARK
 
 Cell: TypeAlias = tuple[str, str]
 """A figure and, where there is one, its interval."""
@@ -91,7 +91,7 @@ def reliability_rows(summary: SetSummary) -> list[Row]:
 
 def markdown(title: str, tables: Mapping[str, Sequence[Row]], notes: Sequence[str]) -> str:
     """The tables one below the other, each with its heading in bold, ready to paste."""
-    parts = [MARKDOWN_MARK, title]
+    parts = [TEXT_MARK, title]
     for heading, rows in tables.items():
         lines = [_markdown_line(row) for row in rows]
         lines.insert(1, "|---" + "|---:" * (len(rows[0]) - 1) + "|")

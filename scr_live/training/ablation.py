@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from scr_live.errors import DataError, OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
 from scr_live.evaluation.intervals import DEFAULT_RESAMPLES, Estimate, mean_estimates
+from scr_live.evaluation.judged_model import ModelOptions
 from scr_live.evaluation.metrics import score
 from scr_live.evaluation.report import Report
 from scr_live.files import check_writable, write_json, write_text
@@ -146,9 +147,7 @@ def _measure(config: TrainConfig, variant: Variant, progress: Callable[[int, int
         EvaluateConfig(
             data=config.data or tuple(Path(path) for path in facts["data"]),
             split="val",
-            model=str(folder),
-            engine="pytorch",
-            threads=config.threads,
+            judged=ModelOptions(str(folder), "pytorch", threads=config.threads),
             json=folder / f"{_EVALUATION}.json",
             csv=folder / f"{_EVALUATION}.csv",
         ),

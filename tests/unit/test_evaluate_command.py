@@ -16,9 +16,10 @@ from scr_live import console
 from scr_live.cli.evaluate import evaluate
 from scr_live.errors import DataError, OptionError, OutputUnwritableError
 from scr_live.evaluation.command import EvaluateConfig, evaluate_sets
+from scr_live.evaluation.judged_model import ModelOptions
 from scr_live.evaluation.metrics import score
 from scr_live.evaluation.sheet import WorstCases, draw_sheet
-from scr_live.files import MARKDOWN_MARK
+from scr_live.files import TEXT_MARK
 
 WHOLE = (4, 4, 8, 8)
 
@@ -41,8 +42,9 @@ def negatives(tmp_path):
 def config(tmp_path):
     model = write_model(tmp_path, threshold=0.6)
 
-    def build(*data, **options):
-        return EvaluateConfig(data=data, model=str(model), precision="fp32", **{"bootstrap": 50, **options})
+    def build(*data, bootstrap=50, judged=None, **options):
+        wanted = ModelOptions(str(model), precision="fp32", **(judged or {}))
+        return EvaluateConfig(data=data, judged=wanted, bootstrap=bootstrap, **options)
 
     return build
 
@@ -155,7 +157,7 @@ def test_a_row_a_picture_with_its_set(config, polyps, negatives, tmp_path):
 def test_the_tables_can_be_pasted(config, polyps, negatives, tmp_path):
     evaluation = evaluate_sets(config(polyps, negatives, markdown=tmp_path / "r.md", sweep=True))
     lines = (tmp_path / "r.md").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == MARKDOWN_MARK
+    assert lines[0] == TEXT_MARK
     tables = [line for line in lines if line.startswith("|")]
     assert len({line.count("|") for line in tables[:7]}) == 1
     assert [line.split("|")[1].strip() for line in tables[:7]] == [
@@ -179,7 +181,7 @@ def test_the_tables_can_be_pasted(config, polyps, negatives, tmp_path):
 
 
 def test_the_sweep_recommends_by_polyps_and_negatives_together(config, polyps, negatives, tmp_path):
-    evaluate_sets(config(polyps, negatives, json=tmp_path / "r.json", sweep=True, threshold=0.42))
+    evaluate_sets(config(polyps, negatives, json=tmp_path / "r.json", sweep=True, judged={"threshold": 0.42}))
     report = written(tmp_path / "r.json")
     at = {point["threshold"]: point for point in report["sweep"]}
     assert len(at) == 20
@@ -249,7 +251,7 @@ def test_a_long_title_leaves_the_legend_its_room():
 
 def test_the_command_line_has_the_defaults_of_the_command():
     options = inspect.signature(evaluate).parameters
-    for entry in fields(EvaluateConfig):
+    for entry in (*fields(EvaluateConfig), *fields(ModelOptions)):
         if entry.default is not MISSING:
             assert options[entry.name].default == entry.default, entry.name
 
@@ -306,7 +308,7 @@ def test_every_set_is_looked_at_before_the_model_is_loaded(config, polyps, tmp_p
     write(tmp_path / "late" / "images" / "a.png", DULL)
     (tmp_path / "late" / "masks").mkdir()
     with pytest.raises(DataError, match=r"a\.png has no mask"):
-        evaluate_sets(config(polyps, tmp_path / "late", engine="openvino"), progress=pytest.fail)
+        evaluate_sets(config(polyps, tmp_path / "late", judged={"engine": "openvino"}), progress=pytest.fail)
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,21 @@ import inspect
 import json
 from dataclasses import MISSING, fields
 
+import cv2
+import numpy as np
 import pytest
 
 from scr_live import console
 from scr_live.cli.evaluate_video import evaluate_video, tune
 from scr_live.engines.constant import ConstantEngine
 from scr_live.errors import DataError, OptionError, SourceNotFoundError
-from scr_live.evaluation.video import command
+from scr_live.evaluation import judged_model
+from scr_live.evaluation.judged_model import ModelOptions
+from scr_live.evaluation.video import running
 from scr_live.evaluation.video.command import VideoConfig, evaluate_videos, split_clip
 from scr_live.evaluation.video.running import Watch
 from scr_live.evaluation.video.truth import FrameTruth
+from scr_live.evaluation.video.truth.opening import find_truth
 from scr_live.predictor import Predictor
 from scr_live.sources.opening import open_source
 from scr_live.tracking.alerts import RULES_S, AlertRule
@@ -39,10 +44,10 @@ class Blinking:
 @pytest.fixture
 def measure(monkeypatch):
     """With an engine that always marks the middle."""
-    monkeypatch.setattr(command, "open_engine", lambda *_, **__: ConstantEngine(96, 1.0))
+    monkeypatch.setattr(judged_model, "open_engine", lambda *_, **__: ConstantEngine(96, 1.0))
 
     def run(*clips, progress=None, **options):
-        config = VideoConfig(clips=clips, engine="constant", **options)
+        config = VideoConfig(clips=clips, judged=ModelOptions(engine="constant"), **options)
         return evaluate_videos(config, progress=progress)
 
     return run
@@ -87,10 +92,36 @@ def test_several_clips_are_added_up(measure):
     assert row.false_alarms.per_minute == pytest.approx(2 / 0.8 * 60)
 
 
+def dice_of_the_mark(clip, truth, threshold):
+    """Mean over the frames with a polyp, by the formula; the mark is a disc in the middle of the field."""
+    predictor, dices = Predictor(ConstantEngine(96, 1.0), threshold=lambda: threshold), []
+    with open_source(clip) as source:
+        for frame in source:
+            (polyp,) = predictor.predict(frame).polyps
+            mask = truth.at(frame.index).mask
+            if mask is not None and mask.any():
+                contour = np.rint(polyp.contour).astype(np.int32)
+                mark = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [contour], 1) > 0
+                dices.append(2 * (mark & mask).sum() / (mark.sum() + mask.sum()))
+    return np.mean(dices)
+
+
 def test_the_phantom_brings_its_masks(measure):
-    (clip,) = measure((PHANTOM, "phantom")).clips
+    report = measure((PHANTOM, "phantom"), is_steady=False)
+    (clip,) = report.clips
+    expected = dice_of_the_mark(PHANTOM, find_truth("phantom", PHANTOM), report.threshold)
     assert clip.scores[0].polyps
-    assert 0 <= clip.scores[0].mean_dice <= 1
+    assert 0 < clip.scores[0].mean_dice == pytest.approx(expected)
+
+
+def test_masks_in_a_truth_file_give_a_dice(measure, tmp_path):
+    path = tmp_path / "truth.json"
+    left_half = {"mask": {"size": [128, 160], "counts": [0, 128 * 80, 128 * 80]}}
+    frames = [[]] * 4 + [[left_half]] * 6
+    path.write_text(json.dumps({"width": 160, "height": 128, "fps": 25, "frames": frames}), "utf-8")
+    report = measure((PHANTOM, str(path)), is_steady=False)
+    expected = dice_of_the_mark(PHANTOM, find_truth(str(path), PHANTOM), report.threshold)
+    assert 0 < report.clips[0].scores[0].mean_dice == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +177,60 @@ def test_one_pass_follows_as_a_run_under_each_rule_would():
     ]
 
 
+def test_every_follower_hears_of_a_frame_that_passes_by(monkeypatch):
+    heard = []
+    monkeypatch.setattr(Tracking, "pass_by", lambda led, frame: heard.append((led, frame)), raising=False)
+    followers = running._SideBySide(is_steady=True)
+    with open_source(PHANTOM) as source:
+        frame = next(iter(source))
+    followers.pass_by(frame)
+    assert len({id(led) for led, _ in heard}) == len(RULES_S)
+    assert all(told is frame for _, told in heard)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten frames of a video as pictures."""
+    pictures = tmp_path / "frames"
+    pictures.mkdir()
+    with open_source(PHANTOM) as source:
+        for frame in source:
+            cv2.imwrite(str(pictures / f"a_{frame.index}.png"), frame.image[..., ::-1])
+    return pictures
+
+
+def test_pictures_are_followed_at_the_rate_of_their_truth_or_of_the_option(measure, folder, tmp_path):
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"width": 160, "height": 128, "fps": 10, "frames": [[]] * 10}), "utf-8")
+    by_truth, by_option, usual = (
+        measure((str(folder), truth), **options)
+        for truth, options in ((str(path), {}), (str(path), {"fps": 20.0}), ("none", {}))
+    )
+    assert [report.clips[0].length_s for report in (by_truth, by_option, usual)] == pytest.approx(
+        [1, 0.5, 0.4]
+    )
+    assert [row.false_alarms.count for row in by_truth.rules] == [1, 1, 1, 0, 0]  # one track of 0.9 s
+    with pytest.raises(OptionError, match="--fps must be from"):
+        measure((str(folder), "none"), fps=0.0)
+
+
+def test_a_rate_is_for_pictures_alone(measure, folder):
+    with pytest.raises(OptionError, match="--fps is for folders of pictures; found phantom"):
+        measure((PHANTOM, "none"), fps=20.0)
+    report = measure((PHANTOM, "none"), (str(folder), "none"), fps=20.0)
+    assert [clip.length_s for clip in report.clips] == pytest.approx([0.4, 0.5])
+
+
+def test_a_coco_file_is_the_truth_of_a_folder(measure, folder, tmp_path):
+    path = tmp_path / "coco.json"
+    images = [{"id": at, "file_name": f"a_{at:06d}.jpg", "width": 160, "height": 128} for at in range(10)]
+    boxes = [{"image_id": at, "bbox": [0, 0, 160, 128], "unique_id": "a"} for at in range(4, 10)]
+    path.write_text(json.dumps({"images": images, "annotations": boxes}), "utf-8")
+    report = measure((str(folder), str(path)))
+    assert [row.missed_share for row in report.rules] == [0, 0, 1, 1, 1]
+    assert report.rules[1].mark_after_median_s == pytest.approx(0.12)
+
+
 def test_the_terminal_is_told(measure, capsys):
     console.tell_video(measure((PHANTOM, "phantom")), with_clips=True)
     told = capsys.readouterr().out
@@ -163,7 +248,8 @@ def test_clips_and_their_truths():
 @pytest.mark.parametrize("entry", [evaluate_video, tune])
 def test_the_options_have_the_defaults_of_the_config(entry):
     names = {"follows": "tracking", "is_steady": "steady"}
-    defaults = {names.get(field.name, field.name): field.default for field in fields(VideoConfig)}
+    every = (*fields(VideoConfig), *fields(ModelOptions))
+    defaults = {names.get(field.name, field.name): field.default for field in every}
     for name, parameter in inspect.signature(entry).parameters.items():
         if parameter.default is not inspect.Parameter.empty:
             assert defaults[name] is not MISSING

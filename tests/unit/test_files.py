@@ -12,7 +12,7 @@ import pytest
 
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError
 from scr_live.files import (
-    MARKDOWN_MARK,
+    TEXT_MARK,
     check_distinct,
     check_results,
     check_writable,
@@ -183,7 +183,7 @@ def test_an_earlier_result_may_be_replaced(content, tmp_path):
 
 
 def test_tables_of_evaluate_may_be_replaced(tmp_path):
-    for content in ("set,image,dice\nval,a.png,1\n", f"{MARKDOWN_MARK}\n\n| a |\n"):
+    for content in ("set,image,dice\nval,a.png,1\n", f"{TEXT_MARK}\n\n| a |\n"):
         (tmp_path / "r").write_text(content)
         check_results({"--csv": tmp_path / "r"})
 

@@ -50,7 +50,7 @@ class VideoScore:
     polyp_flips_per_1000: float | None
     """The same of each polyp while it is in view, for 1,000 of its frames."""
     mean_dice: float | None
-    """Of all regions, whatever the rule."""
+    """Of all regions, whatever the rule; over the frames with a polyp of which masks are known."""
     polyps_per_identity: float | None
     """Mean over the tracks that touch one; above 1: tracks jump from polyp to polyp."""
 

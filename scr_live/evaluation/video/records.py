@@ -18,9 +18,7 @@ class Region:
     """None: nothing was followed."""
     age_s: float = 0.0
     score: float = 1.0
-    box: tuple[float, float, float, float] = (0, 0, 0, 0)
-    """x1, y1, x2, y2 in frame pixels."""
-    area_px: float = 0.0
+    """Highest probability inside."""
     may_be_announced: bool = True
     """False: its track has only been seen in frames that cannot be judged."""
 

@@ -1,8 +1,12 @@
-"""A clip through the same predictor as a live run, under all alert rules at once; kept are records."""
+"""A clip through the predictor of a run, under all alert rules at once; kept are records.
 
-from collections.abc import Callable, Mapping
+A folder of pictures is followed as the video whose frames it holds, while a run judges each by itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,13 +15,15 @@ from scr_live.errors import OptionError
 from scr_live.evaluation.metrics import confusion
 from scr_live.evaluation.metrics import score as pixel_score
 from scr_live.evaluation.video.records import FrameRecord, Region
-from scr_live.evaluation.video.truth import FrameTruth, Pixels, Truth, check_size, filled
-from scr_live.frames import USUAL_FPS, Frame, Mask, Polyp, Quality
+from scr_live.evaluation.video.truth import FrameTruth, Pixels, Truth
+from scr_live.evaluation.video.truth.boxes import FileTruth
+from scr_live.evaluation.video.truth.opening import check_size
+from scr_live.frames import USUAL_FPS, Contour, Frame, Mask, Polyp, Quality
 from scr_live.geometry import Placement
 from scr_live.phantom.options import parse_phantom
 from scr_live.predictor import Predictor
-from scr_live.sources import SourceInfo
-from scr_live.sources.opening import kind_of, open_source
+from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources.opening import SourceOptions, kind_of, open_source
 from scr_live.tracking.alerts import RULES_S, AlertRule
 from scr_live.tracking.following import Tracking, TrackingOptions
 
@@ -61,7 +67,7 @@ class _SideBySide:
         return self.polyps[RULES_S[0]]
 
     def pass_by(self, frame: Frame) -> None:
-        """Tell all of them."""
+        """Tell all of them of a frame that the model does not see."""
         for led in self._led.values():
             led.pass_by(frame)
 
@@ -71,15 +77,15 @@ class _SideBySide:
         return {quality.name.lower(): self._leader.qualities[quality] for quality in Quality}
 
 
-def check_clip(clip: str, truth: Truth) -> None:
+def check_clip(clip: str, truth: Truth, fps: float | None = None) -> None:
     """Raise OptionError for what has no end, and whatever is wrong with it that can be told beforehand."""
     kind = kind_of(clip)
     if kind in ("camera", "stream"):
         raise OptionError(f"Expected a video file, a folder of pictures or a phantom; found {clip}.")
     if kind == "phantom" and parse_phantom(clip).duration_s is None:
         raise OptionError(f"{clip} is without an end. Give it a duration, such as duration=20.")
-    with open_source(clip) as source:
-        check_size(truth, source)
+    with _open(clip, truth, fps) as source:
+        check_size(truth, source.info)
 
 
 class Watch:
@@ -107,10 +113,15 @@ class Watch:
         return ClipRun(info, frames, self._follower.qualities if self._follower else {})
 
 
-def run_clip(clip: str, truth: Truth, watch: Watch, progress: Progress | None = None) -> ClipRun:
-    """Show every frame of a clip to a watch of its own."""
+def run_clip(
+    clip: str, truth: Truth, watch: Watch, *, fps: float | None = None, progress: Progress | None = None
+) -> ClipRun:
+    """Show every frame of a clip to a watch of its own.
+
+    fps: of a folder of pictures; None: what its truth says, or 25.
+    """
     count = 0
-    with open_source(clip) as source:
+    with _open(clip, truth, fps) as source:
         info = source.info
         for frame in source:
             watch.add(frame, truth.at(frame.index), info.fps)
@@ -121,27 +132,34 @@ def run_clip(clip: str, truth: Truth, watch: Watch, progress: Progress | None = 
     return watch.result(info)
 
 
+def _open(clip: str, truth: Truth, fps: float | None) -> VideoSource:
+    known = truth.fps if isinstance(truth, FileTruth) else None
+    return open_source(clip, SourceOptions(fps=known if fps is None else fps))
+
+
 class _Judged:
     """The regions of a frame against its truth; under each rule they differ in nothing but their tracks."""
 
     def __init__(self, frame: Frame, known: FrameTruth, polyps: tuple[Polyp, ...], fps: float | None) -> None:
         self._time_s = frame.index / (fps or USUAL_FPS) if frame.pts_s is None else frame.pts_s
-        self._known = known
-        areas = [filled(polyp.contour, frame.image.shape) for polyp in polyps]
+        self._truth = frozenset(known.areas)
+        areas = [_filled(polyp.contour, frame.image.shape) for polyp in polyps]
         self._hits = [known.touched_by(area) for area in areas]
         self._dice = _dice(areas, known.mask) if known.areas and known.mask is not None else None
 
     def record(self, polyps: tuple[Polyp, ...]) -> FrameRecord:
-        regions = tuple(_region(polyp, hits) for polyp, hits in zip(polyps, self._hits, strict=True))
-        return FrameRecord(self._time_s, regions, frozenset(self._known.areas), self._dice)
+        regions = tuple(
+            Region(hits, polyp.track_id, polyp.age_s, polyp.score, polyp.announced)
+            for polyp, hits in zip(polyps, self._hits, strict=True)
+        )
+        return FrameRecord(self._time_s, regions, self._truth, self._dice)
 
 
-def _region(polyp: Polyp, hits: frozenset[str]) -> Region:
-    x1, y1 = (float(low) for low in polyp.contour.min(axis=0))
-    x2, y2 = (float(high) for high in polyp.contour.max(axis=0))
-    return Region(
-        hits, polyp.track_id, polyp.age_s, polyp.score, (x1, y1, x2, y2), polyp.area_px, polyp.announced
-    )
+def _filled(contour: Contour, shape: Sequence[int]) -> Pixels:
+    """Return the (h, w) pixels inside a contour."""
+    area = np.zeros((shape[0], shape[1]), np.uint8)
+    cv2.fillPoly(area, [np.round(contour).astype(np.int32)], 1)
+    return area > 0
 
 
 def _dice(areas: list[Pixels], mask: Pixels) -> float:
