@@ -54,7 +54,7 @@ class Cards:
                 }
             ),
             self._curve(one),
-            element("p", link) if moment else None,
+            element("p", link, class_="moment") if moment else None,
         )
 
     def problems(self) -> Iterator[str]:

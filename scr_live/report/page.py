@@ -165,7 +165,7 @@ def _gaps(told: Procedure) -> Html:
         )
         for name, span in rows
     )
-    return _table("When something was missing", ("What", "From", "To", "Length"), lines)
+    return _table("When something was missing", ("What", "From", "To", "Length"), lines, wordy=0)
 
 
 def _settings(told: Procedure) -> dict[str, str]:
@@ -193,13 +193,21 @@ def _trouble(events: Sequence[Told]) -> Html:
         (wall(told.at), told.event, "; ".join(f"{name}: {told.text(name)}" for name in sorted(told.facts)))
         for told in events
     )
-    return _table("What else was told", ("Clock", "Event", "Facts"), lines)
+    return _table("What else was told", ("Clock", "Event", "Facts"), lines, wordy=2)
 
 
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, wordy: int) -> Html:
+    """wordy: the column that may be broken anywhere; times are not."""
+
+    def cells(row: Sequence[str]) -> Iterable[Html]:
+        return (
+            element("td", text(cell), class_="wordy" if column == wordy else "short")
+            for column, cell in enumerate(row)
+        )
+
     return element(
         "table",
         element("caption", caption),
         element("thead", element("tr", *(element("th", head, scope="col") for head in heads))),
-        element("tbody", *(element("tr", *(element("td", text(cell)) for cell in row)) for row in rows)),
+        element("tbody", *(element("tr", *cells(row)) for row in rows)),
     )

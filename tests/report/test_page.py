@@ -307,6 +307,28 @@ def test_letters_stand_out_on_every_paper():
         assert contrast(colours["mark"], colours["card"]) >= 3
 
 
+@pytest.mark.parametrize(
+    ("end_s", "times"),
+    [
+        (8, ["0:00:00", "0:00:02", "0:00:04", "0:00:06", "0:00:08"]),
+        (1795, ["0:00:00", "0:05:00", "0:10:00", "0:15:00", "0:20:00", "0:25:00"]),
+        (20 * 86_400, [f"{hours}:00:00" for hours in range(0, 433, 72)]),
+    ],
+)
+def test_the_times_of_a_timeline_are_round(end_s, times, tmp_path):
+    log = write_log(tmp_path / "events.jsonl", started(), ended(end_s))
+    drawn = Parsed(plots.timeline(procedure_of(read_events(log))))
+    assert [text for text in drawn.texts if ":" in text and " " not in text] == times
+
+
+def test_no_time_of_a_table_is_broken(make):
+    """Unlike long words, such as paths."""
+    gap = told("signal-lost", 5, cause="/dev/v4l/by-id/" + "x" * 100)
+    page = make(started(), gap, told("disk-low", 6, folder="/data"), ended(9))
+    cells = [cell["class"] for cell in page.all("td")]
+    assert cells == ["wordy", "short", "short", "short", "short", "short", "wordy"]
+
+
 def test_many_sightings_at_once_keep_the_timeline_legible(tmp_path):
     events = [closed(number, 20, first_s=10 + number / 100) for number in range(200)]
     log = write_log(tmp_path / "events.jsonl", started(), *events, ended(600))
