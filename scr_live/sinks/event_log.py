@@ -56,12 +56,14 @@ class EventLog:
         """Let it be written."""
         with self._lock:  # the order of the numbers is that of the lines
             self._seq += 1
+            self._has_started |= event.kind is EventKind.RUN_STARTED
             if not self._hearing.put((self._seq, event)):
                 self._untaken += 1
                 self._fail("the disk is too slow, and events were lost")
 
     def __enter__(self) -> Self:
         self._place, self._number = _open(self.path, force=self._force)
+        self._is_beside = self._place != self.path
         self._has_started = False
         self._size = 0
         self._is_torn = False
@@ -87,14 +89,13 @@ class EventLog:
             self._unwritten = 0
         if not self._write({**event.as_dict(), "seq": seq}):
             self._unwritten += 1
-        if event.kind is EventKind.RUN_STARTED:
-            self._take_place()
+        self._take_place()
 
     def _take_place(self) -> None:
-        """Replace the log of an earlier run; a link to it stays a link."""
-        self._has_started = True
-        if self._place == self.path:
+        """Once the run has started, replace the log of an earlier one; a link to that stays a link."""
+        if not (self._has_started and self._is_beside):
             return
+        self._is_beside = False
         try:
             self._place.replace(os.path.realpath(self.path))
         except OSError as error:
@@ -134,12 +135,12 @@ class EventLog:
             self._write({"event": LOST, "at": _now(), "lines": self._unwritten + untaken})
         self._syncer.close()
         self._sync()
-        is_wanted = self._has_started or self._place == self.path
-        if is_wanted:
+        self._take_place()
+        if not self._is_beside:
             self._check_place()
         with contextlib.suppress(OSError):
             os.close(self._number)
-            if not is_wanted:
+            if self._is_beside:  # a run that never started has nothing to tell
                 self._place.unlink()
 
     def _sync(self) -> None:

@@ -253,6 +253,28 @@ def test_an_older_log_is_replaced_once_the_run_has_started(tmp_path):
     assert log.problem == ""
 
 
+def test_a_run_that_has_started_keeps_its_log_even_if_that_line_is_lost(tmp_path, monkeypatch):
+    path = tmp_path / "events.jsonl"
+    path.write_text("precious")
+    write_all = event_log._write_all
+    moves = threading.Event()
+
+    def write(number, data):
+        assert b"log-started" in data or moves.wait(10)
+        write_all(number, data)
+
+    monkeypatch.setattr(event_log, "_write_all", write)
+    with EventLog(path, force=True, waiting=1) as log:
+        while not log._untaken:
+            log.heard(Event(EventKind.SIGNAL_LOST, datetime.now(UTC), None))
+        started(log)
+        moves.set()
+    kinds = [line["event"] for line in lines_of(path)]
+    assert kinds[0] == "log-started"
+    assert "lines-lost" in kinds
+    assert "run-started" not in kinds
+
+
 def test_an_older_log_that_cannot_be_replaced_is_kept_beside_the_new_one(tmp_path, monkeypatch):
     path = tmp_path / "events.jsonl"
     path.write_text("precious")
