@@ -1,10 +1,10 @@
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from parsed_page import Parsed
 from report_logs import closed, ended, opened, recorded, started, told, updated, write_log
 
 from scr_live.errors import (
@@ -16,39 +16,8 @@ from scr_live.errors import (
 )
 from scr_live.report import cards, plots
 from scr_live.report.command import write_report
-from scr_live.report.procedure import procedure as procedure_of
-from scr_live.report.reading import read_events
 
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"'& \u202e\x07\udcff"
-
-
-class Parsed(HTMLParser):
-    """Tags, attributes and text of a page; an unclosed or wrongly closed element fails."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.texts, self.open = [], [], []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if data.strip():
-            self.texts.append(data.strip())
-
-    def all(self, name):
-        return [attributes for tag, attributes in self.tags if tag == name]
 
 
 @pytest.fixture
@@ -284,55 +253,9 @@ def test_mistakes(tmp_path, monkeypatch):
     assert out.read_text() == "precious"
 
 
-def contrast(one, other):
-    def light(colour):
-        parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    high, low = sorted((light(one), light(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def test_letters_stand_out_on_every_paper():
-    style = plots.__file__.replace("plots.py", "page.css")
-    with open(style, encoding="utf-8") as stream:  # noqa: PTH123
-        palettes = re.findall(r":root \{(.*?)\}", stream.read(), re.DOTALL)
-    assert len(palettes) == 3
-    for palette in palettes:
-        colours = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", palette))
-        for ink in ("ink", "faint", "warn", "link"):
-            for paper in ("paper", "card"):
-                assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
-        assert contrast(colours["mark"], colours["card"]) >= 3
-
-
-@pytest.mark.parametrize(
-    ("end_s", "times"),
-    [
-        (8, ["0:00:00", "0:00:02", "0:00:04", "0:00:06", "0:00:08"]),
-        (1795, ["0:00:00", "0:05:00", "0:10:00", "0:15:00", "0:20:00", "0:25:00"]),
-        (20 * 86_400, [f"{hours}:00:00" for hours in range(0, 433, 72)]),
-    ],
-)
-def test_the_times_of_a_timeline_are_round(end_s, times, tmp_path):
-    log = write_log(tmp_path / "events.jsonl", started(), ended(end_s))
-    drawn = Parsed(plots.timeline(procedure_of(read_events(log))))
-    assert [text for text in drawn.texts if ":" in text and " " not in text] == times
-
-
 def test_no_time_of_a_table_is_broken(make):
     """Unlike long words, such as paths."""
     gap = told("signal-lost", 5, cause="/dev/v4l/by-id/" + "x" * 100)
     page = make(started(), gap, told("disk-low", 6, folder="/data"), ended(9))
     cells = [cell["class"] for cell in page.all("td")]
     assert cells == ["wordy", "short", "short", "short", "short", "short", "wordy"]
-
-
-def test_many_sightings_at_once_keep_the_timeline_legible(tmp_path):
-    events = [closed(number, 20, first_s=10 + number / 100) for number in range(200)]
-    log = write_log(tmp_path / "events.jsonl", started(), *events, ended(600))
-    drawn = Parsed(plots.timeline(procedure_of(read_events(log))))
-    numbers = [text for text in drawn.texts if text.isdecimal()]
-    assert 0 < len(numbers) < 10
-    assert "sightings: 200" in drawn.all("svg")[0]["aria-label"]
