@@ -25,8 +25,9 @@ class EventKind(StrEnum):
     """source, width, height, fps, engine, model, threshold, tracking: whether regions are followed;
     alert_after_s: how long before they are announced."""
     RUN_ENDED = "run-ended"
-    """captured, inferred, shown, recorded, dropped: frames; cause; duration_s; for a live source
-    video_delay_p50_ms, video_delay_p99_ms, annotation_delay_p50_ms, annotation_delay_p99_ms."""
+    """captured, inferred, shown, recorded, dropped: frames; cause; duration_s: of the run, by the clock; of
+    a live source video_delay_p50_ms, video_delay_p99_ms, annotation_delay_p50_ms, annotation_delay_p99_ms.
+    `stream_s` is where the video ended."""
     SIGNAL_LOST = "signal-lost"
     """cause; told once more if readers hang and it is not opened again."""
     SIGNAL_BACK = "signal-back"
@@ -48,7 +49,8 @@ class EventKind(StrEnum):
     """The same facts now; at most once a second for each sighting."""
     SIGHTING_CLOSED = "sighting-closed"
     """sighting, first_s, last_s, frames: in which it was seen; score, area_px, field_share, and x, y, width,
-    height at its best score; largest_area_px, largest_field_share; snapshot: path of a picture, or None."""
+    height at its best score; largest_area_px, largest_field_share; snapshot: path of a picture, or None.
+    `stream_s` is `last_s`: it is told a while later."""
     QUALITY_CHANGED = "quality-changed"
     """quality: in the words of frames.Quality; before: what it was."""
     WITHDRAWAL_STARTED = "withdrawal-started"

@@ -8,6 +8,7 @@ from scr_live.errors import OptionError
 from scr_live.files import check_distinct, check_results
 from scr_live.shipped import DEFAULT_MODEL
 from scr_live.sinks.options import RecorderOptions
+from scr_live.sinks.sidecar import check_no_track
 from scr_live.sources.options import LONGEST_WAIT_S, SourceOptions
 from scr_live.tracking.alerts import AlertRule
 
@@ -67,6 +68,7 @@ def check(config: RunConfig) -> None:
     if config.max_frames is not None and config.max_frames < 1:
         raise OptionError(f"--max-frames must be at least 1; found {config.max_frames}.")
     _check_recording(config)
+    _check_track(config)
     check_results({"--stats": config.stats})
     check_distinct(
         {
@@ -93,3 +95,9 @@ def _check_recording(config: RunConfig) -> None:
             raise OptionError(
                 f"{option} is about a recording, and none is made. Name its file with --record."
             )
+
+
+def _check_track(config: RunConfig) -> None:
+    """Refuse another's track where that of the recording belongs; numbered names show later."""
+    if config.events is not None and config.record is not None and config.recording.segment is None:
+        check_no_track(config.record, force=config.recording.force)

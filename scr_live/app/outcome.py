@@ -113,7 +113,7 @@ class Report:
         stats = outcome.stats
         self._journal.tell(
             EventKind.RUN_ENDED,
-            stream_s=None,
+            stream_s=stats.stream_s,
             captured=stats.captured,
             recorded=stats.recorded,
             cause=stats.ended_by if error is None else str(error) or type(error).__name__,

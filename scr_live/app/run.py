@@ -16,6 +16,8 @@ from scr_live.errors import OutputUnwritableError
 from scr_live.events import EventKind, Journal
 from scr_live.pipeline.stats import Progress
 from scr_live.shipped import model_for
+from scr_live.sinks.event_log import EventLog
+from scr_live.sinks.sidecar import Sidecar
 from scr_live.sources import SourceInfo
 
 
@@ -95,14 +97,17 @@ def _event_files(config: RunConfig, journal: Journal) -> Iterator[None]:
     if config.events is None:
         yield
         return
-    from scr_live.sinks.event_log import EventLog  # noqa: PLC0415 - imports av
-    from scr_live.sinks.sidecar import Sidecar  # noqa: PLC0415 - imports av
-
     force = config.recording.force
-    with Sidecar(force=force) as sidecar, EventLog(config.events, force=force) as log:
-        journal.listen(log.heard)
-        journal.listen(sidecar.heard)
-        yield
+    sidecar, log = Sidecar(force=force), EventLog(config.events, force=force)
+    try:
+        with sidecar, log:
+            journal.listen(log.heard)
+            journal.listen(sidecar.heard)
+            yield
+    except BaseException as error:
+        for problem in filter(None, (log.problem, sidecar.problem)):
+            error.add_note(problem)
+        raise
     problems = " ".join(filter(None, (log.problem, sidecar.problem)))
     if problems:
         raise OutputUnwritableError(problems)

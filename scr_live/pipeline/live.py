@@ -61,12 +61,11 @@ def run(  # noqa: PLR0913  a run is put together here, once, of parts that the c
 ) -> RunStats:
     """Carry the video from the source to the sinks and the screen until it ends or `stop` is set.
 
-    Source, engine, sinks and screen are open, and stay the caller's to close. With a screen, call it from
-    the main thread. `stop` ends the capture; what was captured is still processed. `progress` is called a
-    few times a second from this thread. Live, a failing engine is replaced by `reopen_engine()`, or tried
-    again, after a pause. `follower` sees every answer (see `Predictor`); None: each frame stands alone.
-    `journal` hears what happens besides frames. `finished` gets the figures even if
-    the run then raises: the first error of any stage, with a note that names the stage.
+    All parts are open, and stay the caller's to close. With a screen, call it from the main thread. `stop`
+    ends the capture; what was captured is still processed. `progress` is called a few times a second from
+    this thread. Live, a failing engine is replaced by `reopen_engine()`, or tried again, after a pause.
+    `follower` sees every answer; None: each frame stands alone. `journal` hears what happens besides frames.
+    `finished` gets the figures even if the run then raises: the first error, with a note of its stage.
     """
     pipeline = _Pipeline(
         source,
@@ -201,6 +200,7 @@ class _Pipeline:
             last_ai_failure=self._inference.last_failure,
             ended_by=self._ended_by(),
             duration_s=time.perf_counter() - self._started_at,
+            stream_s=self._capture.stream_s,
             video_delay=self._timings.video_delay.latency(),
             annotation_delay=self._timings.annotation_delay.latency(),
             stages=self._timings.stages(),

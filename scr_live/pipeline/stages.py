@@ -50,6 +50,8 @@ class Capture:
         """Living pictures of the source."""
         self.placeholders = 0
         """What stands for them while there is no signal."""
+        self.stream_s: float | None = None
+        """Where in the video the last one lies, be it this or that; None: no frame knew."""
 
     def __iter__(self) -> Iterator[Frame]:
         frames = iter(self._source)
@@ -67,6 +69,7 @@ class Capture:
             else:
                 self.captured += 1
                 frame = self._judged(frame)
+            self.stream_s = self.stream_s if frame.pts_s is None else frame.pts_s
             yield frame
             del frame
 

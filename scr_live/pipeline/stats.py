@@ -85,6 +85,8 @@ class RunStats:
     """What made it end: "end of the video", "stop" ..."""
     duration_s: float
     """Wall-clock time of the run."""
+    stream_s: float | None
+    """Where in the video it ended, placeholders included; None: not known."""
     video_delay: Latency
     annotation_delay: Latency
     stages: dict[str, Latency]

@@ -1,47 +1,109 @@
 """A card for each sighting, with its picture."""
 
 import base64
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from scr_live.report.markup import Html, clock, element, figure, join, share
+from scr_live.report.markup import Html, clock, counted, element, figure, join, share
 from scr_live.report.plots import area_curve
 from scr_live.report.sightings import Sighting
+from scr_live.report.video import Video
 
 LARGEST_PICTURE: Final = 8 << 20
 """Bytes: a snapshot is a small JPEG."""
+ALL_PICTURES: Final = 256 << 20
+"""Bytes: whoever opens the page has to hold them."""
+ALL_CURVES: Final = 500
 _KINDS: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _FEWEST_POINTS: Final = 3
 
 
-def card(one: Sighting, folder: Path, video: str) -> Html:
-    """One sighting. folder: of the event log; video: address of the recording, or empty."""
-    at = clock(one.first_s)
-    place = (
-        element("a", f"Show sighting {one.number} in the video", href=f"{video}#t={one.first_s:.1f}")
-        if video
-        else None
-    )
-    return element(
-        "article",
-        element("h3", f"Sighting {one.number}, at {at}", id=f"sighting-{one.number}"),
-        _picture(one, folder),
-        facts(
-            {
-                "First seen": f"{at}, {wall(one.first_at)}",
-                "Last seen": f"{clock(one.last_s)}, {wall(one.last_at)}"
-                + ("" if one.is_closed else " (the log ends before it did)"),
-                "Seen for": f"{one.last_s - one.first_s:.1f} s"
-                + ("" if one.frames is None else f", in {one.frames} frames"),
-                "Best score": figure(one.best_score, 2),
-                "Largest area": f"{figure(one.largest_area_px, 0, 'px')}, "
-                f"{share(one.largest_field_share)} of the field",
-            }
-        ),
-        area_curve(one) if len(one.areas) >= _FEWEST_POINTS else None,
-        None if place is None else element("p", place),
-    )
+class Cards:
+    """Makes a card of each sighting, with its picture and curve as long as the page has room for them."""
+
+    def __init__(self, folder: Path, video: Video | None) -> None:
+        """folder: of the event log."""
+        self._folder = folder
+        self._video = video
+        self._bytes_left = ALL_PICTURES
+        self._curves_left = ALL_CURVES
+        self._pictures_left_out = 0
+        self._curves_left_out = 0
+
+    def card(self, one: Sighting) -> Html:
+        """One sighting."""
+        at = clock(one.first_s)
+        moment = "" if self._video is None else self._video.moment(one)
+        link = element("a", f"Show sighting {one.number} in the video", href=moment)
+        return element(
+            "article",
+            element("h3", f"Sighting {one.number}, at {at}", id=f"sighting-{one.number}"),
+            self._picture(one),
+            facts(
+                {
+                    "First seen": f"{at}, {wall(one.first_at)}",
+                    "Last seen": f"{clock(one.last_s)}, {wall(one.last_at)}"
+                    + ("" if one.is_closed else " (the log ends before it did)"),
+                    "Seen for": f"{one.last_s - one.first_s:.1f} s"
+                    + ("" if one.frames is None else f", in {one.frames} frames"),
+                    "Best score": figure(one.best_score, 2),
+                    "Largest area": f"{figure(one.largest_area_px, 0, 'px')}, "
+                    f"{share(one.largest_field_share)} of the field",
+                }
+            ),
+            self._curve(one),
+            element("p", link, class_="moment") if moment else None,
+        )
+
+    def problems(self) -> Iterator[str]:
+        """Sentences about what found no room, once all cards are made."""
+        left_out = {"picture": self._pictures_left_out, "curve": self._curves_left_out}
+        named = [counted(count, name) for name, count in left_out.items() if count]
+        if named:
+            yield f"Left out, since the page would be too large: {' and '.join(named)} of sightings."
+
+    def _picture(self, one: Sighting) -> Html:
+        if not one.snapshot:
+            return element("p", "No picture was taken of this sighting.", class_="none")
+        data, problem = self._read(one.snapshot)
+        if problem:
+            return element("p", f"The picture {one.snapshot} {problem}.", class_="none")
+        kind = next(kind for mark, kind in _KINDS.items() if data.startswith(mark))
+        at = clock(one.first_s)
+        return element(
+            "img",
+            src=f"data:{kind};base64,{base64.b64encode(data).decode()}",
+            alt=f"Frame of sighting {one.number}, first seen at {at}, with the outline that the model drew",
+        )
+
+    def _read(self, snapshot: str) -> tuple[bytes, str]:
+        """The picture, or why there is none. Nothing but one gets into the page, whatever the log names."""
+        try:
+            path = self._folder / snapshot
+            if not path.is_file():
+                return b"", "is not there"
+            if self._bytes_left < path.stat().st_size <= LARGEST_PICTURE:
+                self._pictures_left_out += 1
+                return b"", "is left out: the page would be too large"
+            with path.open("rb") as stream:
+                data = stream.read(LARGEST_PICTURE + 1)
+        except (OSError, ValueError):  # a name that is too long, or has a zero in it
+            return b"", "cannot be read"
+        if len(data) > LARGEST_PICTURE or not data.startswith(tuple(_KINDS)):
+            return b"", "is no JPEG or PNG of a snapshot's size"
+        self._bytes_left -= len(data)
+        return data, ""
+
+    def _curve(self, one: Sighting) -> Html | None:
+        if len(one.areas) < _FEWEST_POINTS:
+            return None
+        if not self._curves_left:
+            self._curves_left_out += 1
+            return None
+        self._curves_left -= 1
+        return area_curve(one)
 
 
 def facts(told: dict[str, str]) -> Html:
@@ -54,33 +116,3 @@ def facts(told: dict[str, str]) -> Html:
 def wall(at: datetime) -> str:
     """Time of the day."""
     return f"{at:%H:%M:%S} UTC"
-
-
-def _picture(one: Sighting, folder: Path) -> Html:
-    if not one.snapshot:
-        return element("p", "No picture was taken of this sighting.", class_="none")
-    data, problem = _read(one.snapshot, folder)
-    if problem:
-        return element("p", f"The picture {one.snapshot} {problem}.", class_="none")
-    kind = next(kind for mark, kind in _KINDS.items() if data.startswith(mark))
-    at = clock(one.first_s)
-    return element(
-        "img",
-        src=f"data:{kind};base64,{base64.b64encode(data).decode()}",
-        alt=f"Frame of sighting {one.number}, first seen at {at}, with the outline that the model drew",
-    )
-
-
-def _read(snapshot: str, folder: Path) -> tuple[bytes, str]:
-    """The picture, or why there is none. Nothing but a picture gets into the page, whatever the log names."""
-    try:
-        path = folder / snapshot
-        if not path.is_file():
-            return b"", "is not there"
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_PICTURE + 1)
-    except (OSError, ValueError):  # a name that is too long, or has a zero in it
-        return b"", "cannot be read"
-    if len(data) > LARGEST_PICTURE or not data.startswith(tuple(_KINDS)):
-        return b"", "is no JPEG or PNG of a snapshot's size"
-    return data, ""

@@ -1,10 +1,8 @@
 """From an event log to a page on the disk."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from scr_live.errors import (
     OptionError,
@@ -12,12 +10,14 @@ from scr_live.errors import (
     OutputUnwritableError,
     SinkError,
     SourceNotFoundError,
+    SourceUnreadableError,
 )
 from scr_live.files import check_distinct, write_text
 from scr_live.report.page import page
 from scr_live.report.plots import check_plots
 from scr_live.report.procedure import procedure
 from scr_live.report.reading import read_events
+from scr_live.report.video import video_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,30 @@ class Written:
     path: Path
     sightings: int
     problems: tuple[str, ...]
-    """What is damaged or missing in the log; the page says it, too."""
+    """What is damaged, missing or left out; the page says it, too."""
 
 
 def write_report(events: Path, out: Path, *, video: Path | None = None, force: bool = False) -> Written:
     """Read the event log and write the page. The video is not read: the page links to its moments."""
     _check_out(out, {"EVENTS": events, "--video": video, "--out": out}, force=force)
-    if video is not None and not video.is_file():
+    if video is not None:
+        _check_video(video)
+    check_plots()
+    told = procedure(read_events(events))
+    made = page(told, video=None if video is None else video_of(told, video, page=out))
+    write_text(out, made.html)
+    return Written(out, len(told.sightings), tuple(made.problems))
+
+
+def _check_video(video: Path) -> None:
+    try:
+        is_there = video.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise SourceUnreadableError(f"Cannot look at the video {video}: {error.strerror}.") from error
+    if not is_there:
         raise SourceNotFoundError(
             f"There is no video {video}; --video names the recording of this procedure."
         )
-    check_plots()
-    told = procedure(read_events(events))
-    write_text(out, page(told, video="" if video is None else _address(video, out)))
-    return Written(out, len(told.sightings), tuple(told.reading.problems))
 
 
 def _check_out(out: Path, paths: Mapping[str, Path | None], *, force: bool) -> None:
@@ -66,12 +76,3 @@ def _check_out(out: Path, paths: Mapping[str, Path | None], *, force: bool) -> N
         raise
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise OutputUnwritableError(f"Cannot write {out}: {error.strerror}.") from error
-
-
-def _address(video: Path, out: Path) -> str:
-    """Where the video is, seen from the page: both can be moved together."""
-    try:
-        relative = os.path.relpath(video.resolve(), out.parent.resolve())
-    except ValueError:  # on another drive
-        return video.resolve().as_uri()
-    return quote(Path(relative).as_posix().encode(errors="surrogateescape"))

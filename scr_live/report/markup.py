@@ -3,7 +3,7 @@
 import html
 from typing import TypeAlias
 
-from scr_live.report.reading import LARGEST_NUMBER
+from scr_live.report.told import LARGEST_NUMBER
 
 
 class Html(str):
@@ -47,6 +47,11 @@ def clock(seconds: float) -> str:
 def share(value: float | None) -> str:
     """4.1 %."""
     return "not told" if value is None else f"{100 * value:.1f} %"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 picture, 2 pictures."""
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def figure(value: float | None, digits: int = 0, unit: str = "") -> str:

@@ -1,17 +1,19 @@
 """The page: everything in one file, nothing from the network, no script."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from scr_live import __version__
 from scr_live.events import EventKind
-from scr_live.report.cards import card, facts, wall
+from scr_live.report.cards import Cards, facts, wall
 from scr_live.report.markup import Html, clock, element, figure, join, share, text
 from scr_live.report.plots import timeline
 from scr_live.report.procedure import Procedure
-from scr_live.report.reading import Told
 from scr_live.report.spans import Span
+from scr_live.report.told import Told
+from scr_live.report.video import Video
 
 NOT_A_DEVICE: Final = (
     "Research software, not a medical device: nothing on this page is a diagnosis, and what is not on it may "
@@ -35,6 +37,7 @@ _FIGURES: Final = {
     "shown": ("Frames shown", 0, ""),
     "recorded": ("Frames recorded", 0, ""),
     "dropped": ("Frames dropped", 0, ""),
+    "duration_s": ("The run took", 1, "s"),
     "video_delay_p50_ms": ("Delay of the video, median", 1, "ms"),
     "video_delay_p99_ms": ("Delay of the video, 99th percentile", 1, "ms"),
     "annotation_delay_p50_ms": ("Delay of the marks, median", 1, "ms"),
@@ -50,8 +53,17 @@ _TROUBLE: Final = (
 )
 
 
-def page(told: Procedure, *, video: str = "") -> str:
-    """The whole page. video: address of the recording, for links to its moments; empty: none."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole page, and what it says of itself."""
+
+    html: str
+    problems: Sequence[str]
+    """What is damaged, missing or left out, in sentences."""
+
+
+def page(told: Procedure, *, video: Video | None = None) -> Page:
+    """Make the page. video: a recording, for links to its moments."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     source = "" if told.started is None else told.started.text("source")
     name = source or told.reading.path.name
@@ -63,22 +75,24 @@ def page(told: Procedure, *, video: str = "") -> str:
         element("title", f"Procedure report: {name}"),
         element("style", Html(style)),
     )
+    maker = Cards(told.reading.path.parent, video)
+    cards = [maker.card(one) for one in told.sightings]
+    of_video = [video.problem] if video is not None and video.problem else []
+    problems = [*told.reading.problems, *of_video, *maker.problems()]
     body = join(
         element("header", element("h1", "Procedure report"), element("p", _when(told), class_="faint")),
-        element("main", *_sections(told, video)),
+        element("main", _notes(problems), *_sections(told, cards)),
         element("footer", element("p", f"Made by scr-live {__version__}.", class_="faint")),
     )
-    return f"<!doctype html>\n{element('html', element('head', head), element('body', body), lang='en')}\n"
+    whole = element("html", element("head", head), element("body", body), lang="en")
+    return Page(f"<!doctype html>\n{whole}\n", problems)
 
 
-def _sections(told: Procedure, video: str) -> Iterable[Html]:
-    folder = told.reading.path.parent
-    yield _notes(told)
+def _sections(told: Procedure, cards: Sequence[Html]) -> Iterable[Html]:
     yield _key_figures(told)
     yield _section("Timeline", timeline(told), _gaps(told))
     if told.withdrawals:
         yield _section("Withdrawal", *(_withdrawal(told, span) for span in told.withdrawals))
-    cards = [card(one, folder, video) for one in told.sightings]
     none = element("p", "No sighting was announced.")
     yield _section("Sightings", element("div", *cards, class_="cards") if cards else none)
     yield _section("Run", facts(_settings(told)))
@@ -96,22 +110,23 @@ def _section(heading: str, *contents: Html) -> Html:
 def _when(told: Procedure) -> str:
     if told.first_at is None or told.last_at is None:
         return "The log has no event but its beginning."
-    return f"{told.first_at:%Y-%m-%d}, {wall(told.first_at)} to {wall(told.last_at)}"
+    first, last = f"{told.first_at:%Y-%m-%d}", f"{told.last_at:%Y-%m-%d}"
+    to = wall(told.last_at) if first == last else f"{last}, {wall(told.last_at)}"
+    return f"{first}, {wall(told.first_at)} to {to}"
 
 
-def _notes(told: Procedure) -> Html:
-    notes = [NOT_A_DEVICE, *told.reading.problems]
+def _notes(problems: Sequence[str]) -> Html:
     return element(
         "section",
         element("h2", "To be aware of"),
-        element("ul", *(element("li", note) for note in notes)),
+        element("ul", *(element("li", note) for note in (NOT_A_DEVICE, *problems))),
         class_="notes",
     )
 
 
 def _key_figures(told: Procedure) -> Html:
     figures = {
-        "duration": clock(told.duration_s),
+        "duration": clock(told.end_s),
         "sightings": str(len(told.sightings)),
         "of the time assessable": share(told.assessable_share()),
         "AI off": f"{told.without_ai_s:.1f} s",
@@ -150,7 +165,7 @@ def _gaps(told: Procedure) -> Html:
         )
         for name, span in rows
     )
-    return _table("When something was missing", ("What", "From", "To", "Length"), lines)
+    return _table("When something was missing", ("What", "From", "To", "Length"), lines, wordy=0)
 
 
 def _settings(told: Procedure) -> dict[str, str]:
@@ -178,13 +193,21 @@ def _trouble(events: Sequence[Told]) -> Html:
         (wall(told.at), told.event, "; ".join(f"{name}: {told.text(name)}" for name in sorted(told.facts)))
         for told in events
     )
-    return _table("What else was told", ("Clock", "Event", "Facts"), lines)
+    return _table("What else was told", ("Clock", "Event", "Facts"), lines, wordy=2)
 
 
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, wordy: int) -> Html:
+    """wordy: the column that may be broken anywhere; times are not."""
+
+    def cells(row: Sequence[str]) -> Iterable[Html]:
+        return (
+            element("td", text(cell), class_="wordy" if column == wordy else "short")
+            for column, cell in enumerate(row)
+        )
+
     return element(
         "table",
         element("caption", caption),
         element("thead", element("tr", *(element("th", head, scope="col") for head in heads))),
-        element("tbody", *(element("tr", *(element("td", text(cell)) for cell in row)) for row in rows)),
+        element("tbody", *(element("tr", *cells(row)) for row in rows)),
     )

@@ -1,6 +1,7 @@
 """The drawings of the page, as SVG that takes its colours from the page."""
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -23,7 +24,9 @@ _COLOURS: Final = {_INK: "currentColor", _MARK: "var(--mark)", _GAP: "var(--gap)
 """What stands for the page's own colours while matplotlib draws."""
 
 _HATCHES: Final = {QUALITY: "////", INPUT: "xxxx", SIGNAL: "....", AI: "\\\\\\\\"}
-_TICKS: Final = 6
+_MOST_TICKS: Final = 7
+_DAY_S: Final = 86_400
+_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, _DAY_S)
 _LONGEST_TITLE: Final = 400
 _SETTINGS: Final = {
     "svg.fonttype": "none",
@@ -60,9 +63,9 @@ def timeline(told: Procedure) -> Html:
         for row, name in enumerate(rows):
             _draw_row(axes, row, name, rows[name], end_s)
         _number_sightings(axes, told.sightings, end_s)
-        axes.set_ylim(len(rows) - 0.5, -0.9)
+        axes.set_ylim(len(rows) - 0.5, -1.2)
         axes.set_yticks(range(len(rows)), list(rows))
-        _draw_time(axes, 0.0, end_s)
+        _draw_time(axes, 0.0, end_s, _round_places(end_s))
 
     summary = "; ".join(f"{name}: {len(found) or 'none'}" for name, found in rows.items())
     return _svg(
@@ -79,7 +82,8 @@ def area_curve(one: Sighting) -> Html:
         axes.plot(seconds, areas, color=_MARK, marker="o", markersize=2.5, linewidth=1.2, clip_on=False)
         axes.set_ylim(0, max(*areas, 1.0) * 1.15)
         axes.set_ylabel("area, px")
-        _draw_time(axes, min(seconds), max(*seconds, min(seconds) + 1.0), ticks=2)
+        first_s, last_s = min(seconds), max(*seconds, min(seconds) + 1.0)
+        _draw_time(axes, first_s, last_s, (first_s, last_s))
 
     largest = max(area for _, area in one.areas)
     title = f"Area of sighting {one.number} over time, {largest:.0f} px at its largest."
@@ -93,7 +97,7 @@ def _number_sightings(axes: "Axes", seen: Sequence[Sighting], end_s: float) -> N
         line = next((line for line, free in enumerate(free_s) if one.first_s >= free), None)
         if line is not None:
             free_s[line] = one.first_s + end_s * 0.014 * (1 + len(str(one.number)))
-            axes.text(one.first_s, -0.42 - 0.25 * line, str(one.number), ha="left", va="bottom", color=_INK)
+            axes.text(one.first_s, -0.42 - 0.42 * line, str(one.number), ha="left", va="bottom", color=_INK)
 
 
 def _draw_row(axes: "Axes", row: int, name: str, stretches: Sequence[Span], end_s: float) -> None:
@@ -104,9 +108,15 @@ def _draw_row(axes: "Axes", row: int, name: str, stretches: Sequence[Span], end_
     axes.broken_barh(pieces, (row - 0.3, 0.6), facecolor=colour, edgecolor=_INK, linewidth=0.6, hatch=hatch)
 
 
-def _draw_time(axes: "Axes", first_s: float, last_s: float, *, ticks: int = _TICKS) -> None:
+def _round_places(end_s: float) -> Sequence[float]:
+    """A few round times from 0 on."""
+    days = math.ceil(end_s / _MOST_TICKS / _DAY_S)
+    step_s = next((step for step in _STEPS_S if end_s <= step * _MOST_TICKS), days * _DAY_S)
+    return [step_s * index for index in range(int(end_s / step_s) + 1)]
+
+
+def _draw_time(axes: "Axes", first_s: float, last_s: float, places: Sequence[float]) -> None:
     axes.set_xlim(first_s, last_s)
-    places = [first_s + (last_s - first_s) * index / (ticks - 1) for index in range(ticks)]
     axes.set_xticks(places, [clock(place).split(".")[0] for place in places])
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -142,5 +152,6 @@ def _svg(
     shown_title = text(title[:_LONGEST_TITLE])
     view = re.search(r'viewBox="[^"]*"', body)
     size_told = "" if view is None else view[0]
-    start = f'<svg {size_told} role="img" aria-label="{shown_title}"><title>{shown_title}</title>'
+    left = 'preserveAspectRatio="xMinYMid"'
+    start = f'<svg {size_told} {left} role="img" aria-label="{shown_title}"><title>{shown_title}</title>'
     return Html(start + body[body.index(">") + 1 :])

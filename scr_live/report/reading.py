@@ -1,44 +1,24 @@
 """Reading an event log: what can be understood, in order, and sentences about what cannot."""
 
 import json
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
-from math import isfinite
 from pathlib import Path
 from typing import Final
 
 from scr_live.errors import DataError
 from scr_live.events import EventKind
+from scr_live.report.told import Told, in_order, shown, told_of, whole
 from scr_live.sinks.event_log import HEADER, LOST, SCHEMA
 
-LARGEST_NUMBER: Final = 1e12
-"""No fact of a procedure is larger; what is, is damage."""
-_LONGEST_S: Final = 1e8  # three years
+MOST_LINES: Final = 1_000_000
+"""Of a busy run for weeks: more fit neither a page nor the memory."""
+MOST_BYTES: Final = 1 << 30
+LONGEST_LINE: Final = 1 << 20
+"""Bytes; a longer line is damage."""
 _NAMED: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One line that could be read. Facts are whatever stands there: ask for them by type."""
-
-    event: str
-    """Perhaps one that this version does not know."""
-    at: datetime
-    stream_s: float | None
-    facts: Mapping[str, object]
-
-    def number(self, name: str) -> float | None:
-        """The fact, if it is a finite number."""
-        return _number(self.facts.get(name))
-
-    def text(self, name: str) -> str:
-        """The fact as text; empty: it is not there."""
-        value = self.facts.get(name)
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        return "" if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +29,7 @@ class Reading:
     version: str
     """Of scr-live that wrote it; empty: not known."""
     events: Sequence[Told]
-    """By the time of the clock."""
+    """As they happened."""
     problems: Sequence[str]
     """What is damaged or missing, in sentences."""
 
@@ -64,51 +44,108 @@ class Reading:
 
 def read_events(path: Path) -> Reading:
     """Read an event log. DataError: it is none, or one of a later schema; damaged lines are passed over."""
-    records, damaged = _records(path)
-    header = records[0] if records and records[0].get("event") == HEADER else None
-    if header is None and not any(_is_ours(record) for record in records):
+    found = _Found()
+    try:
+        _check_kind(path)
+        with path.open("rb") as stream:
+            while not found.is_full and (piece := stream.readline(LONGEST_LINE)):
+                found.add(piece)
+    except OSError as error:
+        raise DataError(f"Cannot read the event log {path}: {error.strerror}.") from error
+    if not found.lines:
+        raise DataError(f"The event log {path} is empty: not even its first line was written.")
+    if found.header is None and not found.is_ours:
         raise DataError(
             f"{path} is no event log of scr-live: it does not begin with a line {HEADER!r}. Give the file "
             "that `scr-live run --events` wrote."
         )
-    problems = [] if header is not None else ["The header is missing or damaged; schema 1 is assumed."]
-    if header is not None:
-        _check_schema(path, header.get("schema"))
-    events = []
-    for number, record in enumerate(records):
-        if number == 0 and header is not None:
-            continue
-        told = _told(record)
-        if told is None:
-            damaged += 1
-        elif told.event != LOST:
-            events.append(told)
-    problems += _told_of(records, damaged, events)
-    version = "" if header is None else str(header.get("version", ""))
-    return Reading(path, version, sorted(events, key=lambda told: told.at), problems)
+    if found.header is not None:
+        _check_schema(path, found.header.get("schema"))
+    version = "" if found.header is None else shown(found.header.get("version"))
+    return Reading(path, version, in_order(found.events), list(found.problems()))
 
 
-def _records(path: Path) -> tuple[list[dict[str, object]], int]:
-    """The lines that are JSON objects, and how many are not."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"Cannot read the event log {path}: {error.strerror}.") from error
-    if not data.strip():
-        raise DataError(f"The event log {path} is empty: not even its first line was written.")
-    records, damaged = [], 0
-    for line in data.splitlines():
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line, parse_constant=lambda _: None)
-        except (ValueError, RecursionError):
-            record = None
-        if isinstance(record, dict):
-            records.append(record)
+class _Found:
+    """What the lines so far hold."""
+
+    def __init__(self) -> None:
+        self.header: Mapping[str, object] | None = None
+        self.events: list[Told] = []
+        self.is_ours = False
+        """Whether a line, at least, is an event as this version knows it."""
+        self.lines = 0
+        self._bytes = 0
+        self._is_cut = False
+        self._records = 0
+        self._damaged = 0
+        self._numbers: list[int] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is to be read."""
+        return self.lines >= MOST_LINES or self._bytes >= MOST_BYTES
+
+    def add(self, piece: bytes) -> None:
+        """Take the next line, or the next piece of one that is too long."""
+        self._bytes += len(piece)
+        is_rest, self._is_cut = self._is_cut, len(piece) >= LONGEST_LINE and not piece.endswith(b"\n")
+        if is_rest or not piece.strip():
+            return
+        self.lines += 1
+        record = None if self._is_cut else _parsed(piece)
+        if record is None:
+            self._damaged += 1
         else:
-            damaged += 1
-    return records, damaged
+            self._take(record)
+
+    def _take(self, record: Mapping[str, object]) -> None:
+        self._records += 1
+        if (number := whole(record.get("seq"))) is not None:
+            self._numbers.append(number)
+        if self._records == 1 and record.get("event") == HEADER:
+            self.header = record
+            return
+        self.is_ours = self.is_ours or _is_ours(record)
+        told = told_of(record)
+        if told is None:
+            self._damaged += 1
+        elif told.event != LOST:
+            self.events.append(told)
+
+    def problems(self) -> Iterator[str]:
+        """Sentences about what is not there."""
+        if self.header is None:
+            yield "The header is missing or damaged; schema 1 is assumed."
+        if self._damaged:
+            lines = "1 line is" if self._damaged == 1 else f"{self._damaged} lines are"
+            yield f"{lines} damaged and left out."
+        missing = _missing(self._numbers)
+        if missing:
+            named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+            yield f"Events are missing in the log, by their numbers: {named}."
+        kinds = {told.event for told in self.events}
+        if EventKind.RUN_STARTED not in kinds:
+            yield "The log does not say how the run began: its settings are not known."
+        if self.is_full:
+            yield f"The log is too long for a page: what comes after {self.lines} lines is left out."
+        elif EventKind.RUN_ENDED not in kinds:
+            yield "The log does not say how the run ended: it was killed or still goes on."
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what might never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DataError(
+            f"{path} is a folder, a device or a pipe. Give the file that `scr-live run --events` wrote."
+        )
+
+
+def _parsed(line: bytes) -> dict[str, object] | None:
+    try:
+        record = json.loads(line, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _check_schema(path: Path, schema: object) -> None:
@@ -125,56 +162,7 @@ def _is_ours(record: Mapping[str, object]) -> bool:
     return record.get("event") in list(EventKind) and "at" in record and "seq" in record
 
 
-def _told(record: Mapping[str, object]) -> Told | None:
-    event, at = record.get("event"), _time(record.get("at"))
-    if not isinstance(event, str) or at is None:
-        return None
-    stream_s = _number(record.get("stream_s"))
-    if stream_s is not None and not 0 <= stream_s <= _LONGEST_S:
-        stream_s = None
-    facts = {name: value for name, value in record.items() if name not in ("event", "at", "stream_s", "seq")}
-    return Told(event, at, stream_s, facts)
-
-
-def _told_of(records: Sequence[Mapping[str, object]], damaged: int, events: Sequence[Told]) -> Iterator[str]:
-    """Sentences about what is not there."""
-    if damaged:
-        lines = "1 line is" if damaged == 1 else f"{damaged} lines are"
-        yield f"{lines} damaged and left out."
-    missing = _missing(records)
-    if missing:
-        shown = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
-        yield f"Events are missing in the log, by their numbers: {shown}."
-    kinds = {told.event for told in events}
-    if EventKind.RUN_STARTED not in kinds:
-        yield "The log does not say how the run began: its settings are not known."
-    if EventKind.RUN_ENDED not in kinds:
-        yield "The log does not say how the run ended: it was killed or still goes on. The rest is not known."
-
-
-def _missing(records: Sequence[Mapping[str, object]]) -> list[str]:
+def _missing(numbers: Sequence[int]) -> list[str]:
     """Gaps in the numbers of the lines: ["3", "7 to 9"]."""
-    told = (record.get("seq") for record in records)
-    numbers = sorted(seq for seq in told if type(seq) is int and 0 <= seq <= LARGEST_NUMBER)
-    gaps = [(before + 1, after - 1) for before, after in pairwise(numbers) if after - before > 1]
+    gaps = [(before + 1, after - 1) for before, after in pairwise(sorted(numbers)) if after - before > 1]
     return [f"{first}" if first == last else f"{first} to {last}" for first, last in gaps]
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if isfinite(number) and abs(number) <= LARGEST_NUMBER else None
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scr_live.events import EventKind
-from scr_live.report.reading import Reading, Told
-from scr_live.report.spans import Place
+from scr_live.report.reading import Reading
+from scr_live.report.told import Told
 
 SIGHTED = (EventKind.SIGHTING_OPENED, EventKind.SIGHTING_UPDATED, EventKind.SIGHTING_CLOSED)
 
@@ -33,41 +33,39 @@ class Sighting:
     """(seconds of the stream, square pixels), by time."""
 
 
-def sightings(reading: Reading, place: Place) -> list[Sighting]:
+def sightings(reading: Reading) -> list[Sighting]:
     """All sightings of a log, by the time they were first seen."""
     told_of: dict[int, list[Told]] = {}
     for told in reading.of(*SIGHTED):
         number = told.number("sighting")
         if number is not None:
             told_of.setdefault(int(number), []).append(told)
-    found = [_sighting(number, events, place) for number, events in told_of.items()]
+    found = [_sighting(number, events) for number, events in told_of.items()]
     return sorted(found, key=lambda one: (one.first_s, one.number))
 
 
-def _sighting(number: int, events: Sequence[Told], place: Place) -> Sighting:
+def _sighting(number: int, events: Sequence[Told]) -> Sighting:
     first, last = events[0], events[-1]
     closed = next((told for told in events if told.event == EventKind.SIGHTING_CLOSED), None)
     ended = closed or last
-    first_s = _within(_either(first.number("first_s"), place(first)), place(first))
-    last_s = max(first_s, _within(_either(ended.number("last_s"), place(ended)), place(ended)))
+    seen = [told for told in events if told.event != EventKind.SIGHTING_CLOSED]
+    dated = (seen or events)[-1]  # closing is told a while after it was seen, and tells only where that was
+    first_s = _within(_either(first.number("first_s"), first.place_s), first.place_s)
+    last_s = max(first_s, _within(_either(ended.number("last_s"), ended.place_s), ended.place_s))
     frames = None if closed is None else closed.number("frames")
     return Sighting(
         number=number,
         first_s=first_s,
         last_s=last_s,
-        first_at=_shifted(first.at, first_s - place(first)),
-        last_at=_shifted(ended.at, last_s - place(ended)),
+        first_at=_shifted(first.at, first_s - first.place_s),
+        last_at=_shifted(dated.at, last_s - dated.place_s),
         is_closed=closed is not None,
         frames=None if frames is None else int(frames),
         best_score=_highest(events, "score"),
         largest_area_px=_highest(events, "area_px", "largest_area_px"),
         largest_field_share=_highest(events, "field_share", "largest_field_share"),
         snapshot="" if closed is None else closed.text("snapshot"),
-        areas=[
-            (place(told), area)
-            for told in events
-            if told.event != EventKind.SIGHTING_CLOSED and (area := told.number("area_px")) is not None
-        ],
+        areas=[(told.place_s, area) for told in seen if (area := told.number("area_px")) is not None],
     )
 
 

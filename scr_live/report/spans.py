@@ -4,10 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from scr_live.report.reading import Told
-
-Place: TypeAlias = Callable[[Told], float]
-"""Where an event lies, in seconds of the stream."""
+from scr_live.report.told import Told
 
 StateOf: TypeAlias = Callable[[Told], str | None]
 """What is so from an event on; None: no longer."""
@@ -30,13 +27,16 @@ class Span:
         return self.last_s - self.first_s
 
 
-def spans(events: Sequence[Told], state_of: StateOf, place: Place, end_s: float) -> list[Span]:
-    """Stretches in which events said that something is so; the same told again goes on."""
+def spans(events: Sequence[Told], state_of: StateOf, end_s: float, *, splits: bool = True) -> list[Span]:
+    """Stretches in which events said that something is so; the same told again goes on.
+
+    splits: another state begins another stretch; else the first goes on until nothing is so any longer.
+    """
     found: list[Span] = []
     begun: Span | None = None
     for told in events:
-        state, at_s = state_of(told), min(place(told), end_s)
-        if begun is not None and state != begun.what:
+        state, at_s = state_of(told), min(told.place_s, end_s)
+        if begun is not None and (state is None or (splits and state != begun.what)):
             found.append(replace(begun, last_s=max(begun.first_s, at_s), is_open=False))
             begun = None
         if begun is None and state is not None:

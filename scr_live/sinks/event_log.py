@@ -14,8 +14,8 @@ from typing import Final, Self
 
 from scr_live import __version__
 from scr_live.errors import OutputExistsError, OutputUnwritableError, SinkError
-from scr_live.events import Event
-from scr_live.sinks.crash_safe import sync_folder
+from scr_live.events import Event, EventKind
+from scr_live.sinks.crash_safe import partial_name, sync_folder
 from scr_live.sinks.hearing import WAITING, Hearing
 from scr_live.sinks.syncing import Syncer
 
@@ -33,7 +33,8 @@ class EventLog:
 
     Each line is handed to the system at once, so that it survives a killed process, and is on the disk
     within a second. What cannot be written ends no run: `problem` says so, and a line in the file says how
-    many are missing once there is room again.
+    many are missing once there is room again. An older log is replaced (`force`) when the run has started,
+    and is still there if it never does.
     """
 
     def __init__(self, path: Path, *, force: bool = False, waiting: int = WAITING) -> None:
@@ -55,13 +56,17 @@ class EventLog:
         """Let it be written."""
         with self._lock:  # the order of the numbers is that of the lines
             self._seq += 1
+            self._has_started |= event.kind is EventKind.RUN_STARTED
             if not self._hearing.put((self._seq, event)):
                 self._untaken += 1
                 self._fail("the disk is too slow, and events were lost")
 
     def __enter__(self) -> Self:
-        self._number = _open(self.path, force=self._force)
+        self._place, self._number = _open(self.path, force=self._force)
+        self._is_beside = self._place != self.path
+        self._has_started = False
         self._size = 0
+        self._is_torn = False
         self._unwritten = 0
         self._syncer = Syncer(self._sync, pause_s=_SYNC_PAUSE_S)
         self._write({"event": HEADER, "schema": SCHEMA, "version": __version__, "at": _now(), "seq": 0})
@@ -84,21 +89,44 @@ class EventLog:
             self._unwritten = 0
         if not self._write({**event.as_dict(), "seq": seq}):
             self._unwritten += 1
+        self._take_place()
+
+    def _take_place(self) -> None:
+        """Once the run has started, replace the log of an earlier one; a link to that stays a link."""
+        if not (self._has_started and self._is_beside):
+            return
+        self._is_beside = False
+        try:
+            self._place.replace(os.path.realpath(self.path))
+        except OSError as error:
+            self._fail(f"the older file cannot be replaced ({error.strerror}), and they are in {self._place}")
+        else:
+            self._place = self.path
+            sync_folder(self.path.parent)
 
     def _write(self, told: Mapping[str, object]) -> bool:
         """Write a line whole or not at all."""
         line = json.dumps({name: _plain(value) for name, value in told.items()}, allow_nan=False)
-        data = f"{line}\n".encode()
+        data = f"\n{line}\n".encode() if self._is_torn else f"{line}\n".encode()
         try:
             _write_all(self._number, data)
         except OSError as error:
             self._fail(error.strerror or str(error))
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._number, self._size)
+            self._cut_back()
             return False
         self._size += len(data)
+        self._is_torn = False
         self._syncer.written()
         return True
+
+    def _cut_back(self) -> None:
+        """Leave no part of a line, or else let the next one begin after it."""
+        try:
+            os.ftruncate(self._number, self._size)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._size = os.fstat(self._number).st_size
+                self._is_torn = True
 
     def _finish(self) -> None:
         with self._lock:
@@ -107,9 +135,13 @@ class EventLog:
             self._write({"event": LOST, "at": _now(), "lines": self._unwritten + untaken})
         self._syncer.close()
         self._sync()
-        self._check_place()
+        self._take_place()
+        if not self._is_beside:
+            self._check_place()
         with contextlib.suppress(OSError):
             os.close(self._number)
+            if self._is_beside:  # a run that never started has nothing to tell
+                self._place.unlink()
 
     def _sync(self) -> None:
         try:
@@ -120,7 +152,7 @@ class EventLog:
     def _check_place(self) -> None:
         """An open file can be removed, and written to on and on."""
         try:
-            is_in_place = os.path.samestat(os.fstat(self._number), self.path.stat())
+            is_in_place = os.path.samestat(os.fstat(self._number), self._place.stat())
         except OSError:
             is_in_place = False
         if not is_in_place:
@@ -149,25 +181,28 @@ def _check(path: Path, *, force: bool) -> None:
         raise OutputUnwritableError(
             f"Cannot write events to {path}: there is no folder {path.parent}. Create it first."
         )
-    if not path.exists():
-        needed = path.parent
-    elif not path.is_file():
-        raise OutputUnwritableError(f"{path} is no ordinary file; write the events elsewhere.")
-    elif not force:
-        raise OutputExistsError(f"{path} exists already; choose another name, or overwrite it with --force.")
-    else:
-        needed = path
-    if not os.access(needed, os.W_OK):
+    needed = [path.parent]
+    if path.exists():
+        if not path.is_file():
+            raise OutputUnwritableError(f"{path} is no ordinary file; write the events elsewhere.")
+        if not force:
+            raise OutputExistsError(
+                f"{path} exists already; choose another name, or overwrite it with --force."
+            )
+        needed = [path, Path(os.path.realpath(path)).parent]
+    if not all(os.access(place, os.W_OK) for place in needed):
         raise OutputUnwritableError(
             f"Cannot write events to {path}: permission denied. Choose another place."
         )
 
 
-def _open(path: Path, *, force: bool) -> int:
+def _open(path: Path, *, force: bool) -> tuple[Path, int]:
+    """Make the file, beside an older one for now. Returns where, and its number."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
-        return os.open(path, flags | (os.O_TRUNC if force else os.O_EXCL), 0o666)
+        place = partial_name(Path(os.path.realpath(path))) if force and path.exists() else path
+        return place, os.open(place, flags | os.O_EXCL, 0o666)
     except FileExistsError as error:
         raise OutputExistsError(
             f"{path} came into being meanwhile; choose another name, or overwrite it with --force."

@@ -12,9 +12,12 @@ from scr_live.errors import OutputExistsError, OutputUnwritableError, SinkError
 from scr_live.events import Event, EventKind, Fact
 from scr_live.files import write_text
 from scr_live.sinks.hearing import Hearing
+from scr_live.sinks.stretches import stretches
 
 _SHORTEST_S: Final = 0.5
 """A cue that is gone before it is read helps nobody."""
+_KEPT_S: Final = 600.0
+"""For so long after its end a recording's track still takes sightings that close late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +31,23 @@ class Cue:
 
 @dataclass(slots=True)
 class _Track:
-    path: Path
+    recording: Path
     first_s: float
-    """Of the stream: where the recording beside it begins."""
+    cause: str
+    is_ours: bool
+    """False: another's lies there, and is left as it is."""
     last_s: float = inf
+    is_stale: bool = True
+    """What it holds is not in the file yet."""
 
 
 class Sidecar:
     """out.vtt beside out.mp4, and one beside each further file. `heard` is a journal's listener.
 
     It never blocks and never raises. A track is written whole when its recording begins, after each sighting
-    that closes, and at the end: a killed run leaves all that were closed. What cannot be written ends no run:
-    `problem` says so. A raw recording, which does not say where in the stream it begins, gets none.
+    that closes, and when the next file begins: a killed run leaves all that were closed. The track of a
+    recording that ended long ago is left alone, be it deleted or elsewhere by then. What cannot be written
+    ends no run: `problem` says so. A raw recording that does not say where it begins gets none.
     """
 
     def __init__(self, *, force: bool = False) -> None:
@@ -60,7 +68,7 @@ class Sidecar:
             self._problem = self._problem or "Tracks of sightings are incomplete: the disk is too slow."
 
     def __enter__(self) -> Self:
-        self._hearing = Hearing(self._work, self._write_all, name="sidecar")
+        self._hearing = Hearing(self._work, self._write, name="sidecar")
         return self
 
     def __exit__(
@@ -72,36 +80,50 @@ class Sidecar:
     def _work(self, event: Event) -> None:
         if event.kind == EventKind.RECORDING_STARTED:
             self._begin(event)
-        elif (cue := cue_of(event)) is not None:
+        elif self._tracks and (cue := cue_of(event)) is not None:
             self._cues.append(cue)
             for track in self._tracks:
-                if _lies_in(cue, track):
-                    self._write(track)
+                track.is_stale = track.is_stale or _lies_in(cue, track)
+        self._write()
 
     def _begin(self, event: Event) -> None:
         if event.stream_s is None:
             return
-        if self._tracks:
-            self._tracks[-1].last_s = event.stream_s
-        recording = Path(str(event.facts.get("path")))
+        recording, cause = Path(str(event.facts.get("path"))), str(event.facts.get("cause"))
+        self._tracks.append(_Track(recording, event.stream_s, cause, is_ours=self._may_have(recording)))
+        self._tracks.sort(key=lambda track: track.first_s)
+        found = stretches((track.recording, track.first_s, track.cause) for track in self._tracks)
+        for track, stretch in zip(self._tracks, found, strict=True):
+            track.is_stale = track.is_stale or track.last_s != stretch.last_s
+            track.last_s = stretch.last_s
+        self._forget()
+
+    def _may_have(self, recording: Path) -> bool:
         try:
             check_track(recording, force=self._force)
         except SinkError as error:
             self._problem = self._problem or str(error)
-            return
-        self._tracks.append(_Track(track_path(recording), event.stream_s))
-        self._write(self._tracks[-1])
+            return False
+        return True
 
-    def _write_all(self) -> None:
+    def _forget(self) -> None:
+        """Leave alone what ended long ago, and the sightings in it."""
+        oldest_s = self._tracks[-1].first_s - _KEPT_S
+        self._tracks = [track for track in self._tracks if track.last_s > oldest_s]
+        first_s = self._tracks[0].first_s
+        self._cues = [cue for cue in self._cues if cue.last_s > first_s]
+
+    def _write(self) -> None:
+        """Write every track that holds something new; what fails is tried again with the next event."""
         for track in self._tracks:
-            self._write(track)
-
-    def _write(self, track: _Track) -> None:
-        cues = [_moved(cue, track) for cue in self._cues if _lies_in(cue, track)]
-        try:
-            write_text(track.path, webvtt(cues))
-        except SinkError as error:
-            self._problem = self._problem or str(error)
+            if not (track.is_stale and track.is_ours):
+                continue
+            cues = [_moved(cue, track) for cue in self._cues if _lies_in(cue, track)]
+            try:
+                write_text(track_path(track.recording), webvtt(cues))
+                track.is_stale = False
+            except SinkError as error:
+                self._problem = self._problem or str(error)
 
 
 def track_path(recording: Path) -> Path:
@@ -111,20 +133,29 @@ def track_path(recording: Path) -> Path:
 
 def check_track(recording: Path, *, force: bool) -> None:
     """Refuse a track that cannot or must not be written beside `recording`."""
+    check_no_track(recording, force=force)
+    folder = recording.parent
+    try:
+        is_writable = folder.is_dir() and os.access(folder, os.W_OK)
+    except OSError as error:
+        raise OutputUnwritableError(f"Cannot write {track_path(recording)}: {error.strerror}.") from error
+    if not is_writable:
+        raise OutputUnwritableError(f"Nothing can be written in {folder}; record elsewhere.")
+
+
+def check_no_track(recording: Path, *, force: bool) -> None:
+    """Refuse to replace what lies where the track of `recording` belongs."""
     path = track_path(recording)
     try:
-        if path.exists() and not path.is_file():
-            raise OutputUnwritableError(f"{path} is no ordinary file; record elsewhere.")
-        if path.exists() and not force:
-            raise OutputExistsError(
-                f"{path} exists already; name the recording otherwise, or overwrite both with --force."
-            )
-        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-            raise OutputUnwritableError(f"Nothing can be written in {path.parent}; record elsewhere.")
-    except SinkError:
-        raise
-    except OSError as error:
-        raise OutputUnwritableError(f"Cannot write {path}: {error.strerror}.") from error
+        is_there, is_ordinary = path.exists(), path.is_file()
+    except OSError:  # no such name, or a folder that may not be looked into: nothing is replaced there
+        return
+    if is_there and not is_ordinary:
+        raise OutputUnwritableError(f"{path} is no ordinary file; record elsewhere.")
+    if is_there and not force:
+        raise OutputExistsError(
+            f"{path} exists already; name the recording otherwise, or overwrite both with --force."
+        )
 
 
 def cue_of(event: Event) -> Cue | None:

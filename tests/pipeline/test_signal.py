@@ -28,8 +28,13 @@ class Interrupted(CountingSource):
 
 @pytest.fixture
 def interrupted():
-    """Six frames, the third and fourth without a signal; the recorder paces, so none is dropped."""
-    rig = Rig(Interrupted(6, {2, 3}), engine=HookedEngine(), options=PATIENT)
+    """Six frames, the third and fourth without a signal."""
+    return rig_without(2, 3)
+
+
+def rig_without(*lost):
+    """Six frames, those of these numbers without a signal; the recorder paces, so none is dropped."""
+    rig = Rig(Interrupted(6, set(lost)), engine=HookedEngine(), options=PATIENT)
     arrived = threading.Semaphore(1)
     rig.source.before = lambda index: arrived.acquire(timeout=20)
     rig.recorder.after = lambda index: arrived.release()
@@ -42,6 +47,10 @@ def test_what_stands_for_a_missing_signal_is_not_inferred_and_not_captured(inter
     assert stats.placeholders == 2
     assert stats.recorded == 6
     assert stats.ai_skipped == stats.ai_failures == 0
+
+
+def test_a_run_that_ends_without_a_signal_ends_where_the_video_would_be():
+    assert rig_without(3, 4, 5).run().stream_s == 5 / 25
 
 
 def test_it_says_so_in_the_middle_of_the_picture_and_nothing_is_marked(interrupted):

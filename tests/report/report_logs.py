@@ -9,8 +9,17 @@ BOX = {"x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0}
 
 
 def told(event, at_s, **facts):
+    """An event where stream and clock agree."""
     at = (NOON + timedelta(seconds=at_s)).isoformat()
     return {"event": event, "at": at, "stream_s": float(at_s), **facts}
+
+
+def at_half_speed(*events):
+    """The same in a run that takes twice as long as its video."""
+    delays = [datetime.fromisoformat(event["at"]) - NOON for event in events]
+    return [
+        {**event, "at": (NOON + 2 * delay).isoformat()} for event, delay in zip(events, delays, strict=True)
+    ]
 
 
 def write_log(path, *events, header=HEADER):
@@ -41,14 +50,12 @@ def updated(number, at_s, **more):
 
 
 def closed(number, at_s, **more):
+    """Told a second after it was seen, with the place where it was."""
     facts = {"score": 0.93, "area_px": 900.0, "field_share": 0.03, "frames": 50, "snapshot": None, **BOX}
     largest = {"largest_area_px": 1200.0, "largest_field_share": 0.041}
-    first_s = more.pop("first_s", at_s - 5.0)
-    return told(
-        "sighting-closed",
-        at_s,
-        sighting=number,
-        first_s=first_s,
-        last_s=at_s - 1.0,
-        **{**facts, **largest, **more},
-    )
+    seen = {"first_s": at_s - 5.0, "last_s": at_s - 1.0, "stream_s": at_s - 1.0}
+    return told("sighting-closed", at_s, sighting=number, **{**facts, **largest, **seen, **more})
+
+
+def recorded(path, at_s, **more):
+    return told("recording-started", at_s, **{"path": str(path), "cause": "start", **more})

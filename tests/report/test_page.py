@@ -1,56 +1,33 @@
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
-from report_logs import closed, ended, opened, started, told, updated, write_log
+from parsed_page import Parsed
+from report_logs import closed, ended, opened, recorded, started, told, updated, write_log
 
-from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SourceNotFoundError
-from scr_live.report import plots
+from scr_live.errors import (
+    OptionError,
+    OutputExistsError,
+    OutputUnwritableError,
+    SourceNotFoundError,
+    SourceUnreadableError,
+)
+from scr_live.report import cards, plots
 from scr_live.report.command import write_report
-from scr_live.report.procedure import procedure as procedure_of
-from scr_live.report.reading import read_events
 
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"'& \u202e\x07\udcff"
-
-
-class Parsed(HTMLParser):
-    """Tags, attributes and text of a page; an unclosed or wrongly closed element fails."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.texts, self.open = [], [], []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if data.strip():
-            self.texts.append(data.strip())
-
-    def all(self, name):
-        return [attributes for tag, attributes in self.tags if tag == name]
 
 
 @pytest.fixture
 def make(tmp_path):
     def call(*events, **options):
         out = tmp_path / "report.html"
-        write_report(write_log(tmp_path / "events.jsonl", *events), out, force=True, **options)
-        return Parsed(out.read_text(encoding="utf-8"))
+        written = write_report(write_log(tmp_path / "events.jsonl", *events), out, force=True, **options)
+        page = Parsed(out.read_text(encoding="utf-8"))
+        assert set(written.problems) <= set(page.texts)
+        return page
 
     return call
 
@@ -74,7 +51,7 @@ def procedure():
         told("quality-changed", 30, quality="good", before="blurred"),
         told("withdrawal-started", 40),
         told("withdrawal-ended", 90),
-        ended(100, video_delay_p50_ms=12.34, dropped=7),
+        ended(100, video_delay_p50_ms=12.34, dropped=7, duration_s=166.66),
     ]
 
 
@@ -108,6 +85,9 @@ def test_what_a_page_tells(make, snapshot):
         "Tracking yes",
         "Delay of the video, median 12.3 ms",
         "Frames dropped 7",
+        "0:01:40.0 duration",
+        "The run took 166.7 s",
+        "2026-01-02, 12:00:00 UTC to 12:01:40 UTC",
     ):
         assert words in texts, words
 
@@ -179,6 +159,73 @@ def test_links_lead_to_the_moments_of_the_video(make, tmp_path):
     assert [link["href"] for link in page.all("a")] == ["out%20%221%22%20%23%3Cb%3E.mp4#t=10.0"]
 
 
+@pytest.fixture
+def links(make, tmp_path):
+    """Of a recording in three files: the second one was rescued, and told last."""
+
+    def call(name):
+        (tmp_path / name).touch()
+        page = make(
+            started(),
+            recorded("/elsewhere/out.mp4", 0),
+            closed(1, 15, first_s=10.0),
+            recorded("/elsewhere/out-0002.mp4", 600, cause="segment"),
+            recorded("/fallback/out-0003.mp4", 599.5, cause="fallback"),
+            closed(2, 604, first_s=598.0, last_s=603.0),
+            closed(3, 704, first_s=700.0),
+            ended(900),
+            video=tmp_path / name,
+        )
+        told = [text for text in page.texts if text.startswith("The log tells of no recording")]
+        return [link["href"] for link in page.all("a")], told
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("name", "moments"),
+    [
+        ("out.mp4", ["out.mp4#t=10.0", "out.mp4#t=598.0"]),
+        ("out-0002.mp4", ["out-0002.mp4#t=0.0", "out-0002.mp4#t=100.0"]),
+        ("out-0003.mp4", ["out-0003.mp4#t=0.0"]),
+    ],
+)
+def test_links_lead_into_that_file_of_a_recording_by_its_own_time(name, moments, links):
+    assert links(name) == (moments, [])
+
+
+def test_a_file_that_the_log_does_not_name_is_linked_to_as_the_whole_video_and_that_is_said(links):
+    moments, told = links("joined.mp4")
+    assert moments == [f"joined.mp4#t={at}" for at in ("10.0", "598.0", "700.0")]
+    assert told == [
+        "The log tells of no recording joined.mp4: the links to it are right if it begins with the run."
+    ]
+
+
+def test_a_run_over_midnight_has_two_dates(make):
+    assert "2026-01-02, 12:00:00 UTC to 2026-01-04, 12:00:00 UTC" in make(started(), ended(48 * 3600)).texts
+
+
+def test_what_would_make_the_page_too_large_is_left_out_and_told_once(make, snapshot, monkeypatch):
+    monkeypatch.setattr(cards, "ALL_PICTURES", 2 * snapshot.stat().st_size)
+    monkeypatch.setattr(cards, "ALL_CURVES", 1)
+    seen = [
+        one
+        for number in range(1, 5)
+        for one in (
+            *(updated(number, 10 * number + second) for second in range(3)),
+            closed(number, 10 * number + 5, snapshot="snapshots/1.jpg"),
+        )
+    ]
+    page = make(started(), *seen, ended(60))
+    assert (len(page.all("article")), len(page.all("img")), len(page.all("svg"))) == (4, 2, 1 + 1)
+    left_out = [text for text in page.texts if "too large" in text]
+    assert left_out == [
+        "Left out, since the page would be too large: 2 pictures and 3 curves of sightings.",
+        *["The picture snapshots/1.jpg is left out: the page would be too large."] * 2,
+    ]
+
+
 def test_the_same_log_gives_the_same_page(make, snapshot, tmp_path):
     make(*procedure())
     first = (tmp_path / "report.html").read_bytes()
@@ -195,6 +242,8 @@ def test_mistakes(tmp_path, monkeypatch):
         write_report(log, tmp_path / "no" / "report.html")
     with pytest.raises(SourceNotFoundError, match="--video"):
         write_report(log, out, video=tmp_path / "no.mp4")
+    with pytest.raises(SourceUnreadableError, match=r"Cannot look at the video .*: File name too long"):
+        write_report(log, out, video=tmp_path / ("n" * 300 + ".mp4"))
     out.write_text("precious")
     with pytest.raises(OutputExistsError, match="--force"):
         write_report(log, out)
@@ -204,33 +253,9 @@ def test_mistakes(tmp_path, monkeypatch):
     assert out.read_text() == "precious"
 
 
-def contrast(one, other):
-    def light(colour):
-        parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    high, low = sorted((light(one), light(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def test_letters_stand_out_on_every_paper():
-    style = plots.__file__.replace("plots.py", "page.css")
-    with open(style, encoding="utf-8") as stream:  # noqa: PTH123
-        palettes = re.findall(r":root \{(.*?)\}", stream.read(), re.DOTALL)
-    assert len(palettes) == 3
-    for palette in palettes:
-        colours = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", palette))
-        for ink in ("ink", "faint", "warn", "link"):
-            for paper in ("paper", "card"):
-                assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
-        assert contrast(colours["mark"], colours["card"]) >= 3
-
-
-def test_many_sightings_at_once_keep_the_timeline_legible(tmp_path):
-    events = [closed(number, 20, first_s=10 + number / 100) for number in range(200)]
-    log = write_log(tmp_path / "events.jsonl", started(), *events, ended(600))
-    drawn = Parsed(plots.timeline(procedure_of(read_events(log))))
-    numbers = [text for text in drawn.texts if text.isdecimal()]
-    assert 0 < len(numbers) < 10
-    assert "sightings: 200" in drawn.all("svg")[0]["aria-label"]
+def test_no_time_of_a_table_is_broken(make):
+    """Unlike long words, such as paths."""
+    gap = told("signal-lost", 5, cause="/dev/v4l/by-id/" + "x" * 100)
+    page = make(started(), gap, told("disk-low", 6, folder="/data"), ended(9))
+    cells = [cell["class"] for cell in page.all("td")]
+    assert cells == ["wordy", "short", "short", "short", "short", "short", "wordy"]

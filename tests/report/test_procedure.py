@@ -1,10 +1,22 @@
 import json
 from datetime import timedelta
+from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_logs import NOON, closed, ended, opened, started, told, updated, write_log
+from report_logs import (
+    NOON,
+    at_half_speed,
+    closed,
+    ended,
+    opened,
+    recorded,
+    started,
+    told,
+    updated,
+    write_log,
+)
 
 from scr_live.events import EventKind
 from scr_live.report.procedure import procedure
@@ -45,7 +57,37 @@ def test_what_was_not_good_is_not_assessable_and_counts_once(tell):
 
 def test_a_log_without_length_has_no_share(tell):
     one = tell(started())
-    assert (one.assessable_share(), one.duration_s) == (None, 0)
+    assert (one.assessable_share(), one.end_s) == (None, 0)
+
+
+def test_the_length_is_that_of_the_video_not_of_the_work_on_it(tell):
+    events = at_half_speed(started(), quality(20, "blurred", "good"), closed(1, 30), ended(40))
+    one = tell(*events)
+    assert one.end_s == 40
+    assert one.quality == [Span(20, 40, "blurred", is_open=True)]
+    assert one.assessable_share() == pytest.approx(0.5)
+
+
+def test_a_signal_that_is_lost_for_good_counts_although_a_sighting_closes_at_the_end(tell):
+    """As an older log has it: its end has no place, and the sighting only that where it was seen last."""
+    lost = told("signal-lost", 60, cause="cable")
+    one = tell(started(), opened(1, 50), lost, closed(1, 660, last_s=59.0, stream_s=59.0), ended(660))
+    assert (one.end_s, one.signal) == (660, [Span(60, 660, "cable", is_open=True)])
+    old = tell(
+        started(),
+        opened(1, 50),
+        lost,
+        closed(1, 660, last_s=59.0, stream_s=59.0),
+        ended(660, stream_s=None),
+    )
+    assert (old.end_s, old.signal) == (one.end_s, one.signal)
+    assert old.assessable_share() == pytest.approx(60 / 660)
+
+
+def test_no_share_is_less_than_nothing(tell):
+    """Sums of tenths are a little off."""
+    events = [quality(0.3, "blurred", "good"), quality(5.4, "covered", "blurred"), ended(9.4)]
+    assert tell(started(), *events).assessable_share(0.3, 9.4) == 0
 
 
 def test_ai_off_lasts_until_it_is_back_however_often_it_fails(tell):
@@ -53,6 +95,14 @@ def test_ai_off_lasts_until_it_is_back_however_often_it_fails(tell):
     one = tell(started(), *fail, told("ai-back", 20, engine="a", failures=3), ended(100))
     assert one.ai == [Span(10, 20, "broken")]
     assert one.without_ai_s == 10
+
+
+def test_what_fails_for_several_causes_is_off_once_for_the_first_of_them(tell):
+    fail = [told("ai-failed", at_s, engine="a", cause=cause) for at_s, cause in ((10, "hung"), (12, "gone"))]
+    lost = [told("signal-lost", at_s, cause=cause) for at_s, cause in ((30, "cable"), (33, "readers hang"))]
+    back = [told("ai-back", 20, engine="a", failures=2), told("signal-back", 40)]
+    one = tell(started(), *fail, back[0], *lost, back[1], ended(100))
+    assert (one.ai, one.signal) == ([Span(10, 20, "hung")], [Span(30, 40, "cable")])
 
 
 def test_the_withdrawal_clock(tell):
@@ -75,6 +125,41 @@ def test_a_sighting_is_put_together(tell):
     assert (one.areas, one.snapshot, one.is_closed) == ([(10.0, 400.0), (11.0, 500.0)], "three.jpg", True)
 
 
+@pytest.mark.parametrize("closed_at_s", [15, 600])
+def test_the_clock_of_a_sighting_is_that_of_its_last_frame_whenever_it_is_closed(closed_at_s, tell):
+    seen = closed(1, closed_at_s, last_s=12.5, stream_s=12.5)
+    one = tell(started(), opened(1, 10), updated(1, 12), seen, ended(700)).sightings[0]
+    assert (one.last_s, one.last_at) == (12.5, NOON + timedelta(seconds=12.5))
+
+
+def test_the_clock_of_a_sighting_in_a_run_slower_than_its_video(tell):
+    """The last event while it was seen tells the time; from there on, life and video go on alike."""
+    events = at_half_speed(started(), opened(1, 10), updated(1, 12), closed(1, 14), ended(20))
+    one = tell(*events).sightings[0]
+    assert (one.first_s, one.last_s) == (9.5, 13.0)
+    assert (one.first_at, one.last_at) == (NOON + timedelta(seconds=19.5), NOON + timedelta(seconds=25))
+
+
+def test_the_files_of_a_recording_hold_the_video_one_after_another(tell):
+    one = tell(
+        started(),
+        recorded("/a/out.mp4", 0),
+        recorded("raw.mp4", 0),
+        recorded("raw.mkv", 0, stream_s=None),
+        recorded("/a/out-0002.mp4", 600, cause="segment"),
+        recorded("/b/out-0003.mp4", 599.6, cause="fallback"),
+        ended(900),
+    )
+    assert [(one.path.name, one.first_s, one.last_s) for one in one.recordings] == [
+        ("out.mp4", 0, 599.6),
+        ("raw.mp4", 0, inf),
+        ("out-0003.mp4", 599.6, 600),
+        ("out-0002.mp4", 600, inf),
+    ]
+    assert one.recording("out-0003.mp4").first_s == 599.6
+    assert one.recording("other.mp4") is None
+
+
 def test_a_sighting_that_the_end_cut_off_is_kept(tell):
     one = tell(started(), opened(1, 10), updated(1, 12)).sightings[0]
     assert (one.first_s, one.last_s, one.is_closed, one.frames) == (9.5, 12.0, False, None)
@@ -95,7 +180,7 @@ def test_facts_that_make_no_sense_break_nothing(tell):
         told("signal-back", 8),
     ]
     one = tell(*events)
-    assert [(seen.number, seen.first_s, seen.last_s) for seen in one.sightings] == [(1, 0, 5), (2, 6, 6)]
+    assert [(seen.number, seen.first_s, seen.last_s) for seen in one.sightings] == [(1, 0, 5), (2, 5, 5)]
     assert one.quality == [Span(7, 8, "not told", is_open=True)]
 
 

@@ -9,12 +9,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from events_manual import LIVE_ONLY, OF_EVERY_LINE, manual
 from run_figures import run_stats
 from tiny_models import write_model
 
 from scr_live.app import RunConfig, run_video
 from scr_live.app.outcome import live_notes, model_failure
-from scr_live.errors import InferenceError, OptionError, ScrLiveError
+from scr_live.errors import (
+    InferenceError,
+    OptionError,
+    OutputExistsError,
+    ScrLiveError,
+    SourceNotFoundError,
+)
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Ai
 from scr_live.sinks.options import RecorderOptions, Segment
@@ -116,6 +123,14 @@ def test_it_is_told_what_made_a_run_end(changes, cause, config):
     assert causes == [outcome.stats.ended_by] == [cause]
 
 
+@pytest.mark.parametrize("max_frames", [None, 3])
+def test_the_end_is_told_with_its_place_in_the_video(max_frames, config):
+    journal = Journal()
+    run_video(replace(config, max_frames=max_frames), journal=journal)
+    assert journal.events[-1].kind is EventKind.RUN_ENDED
+    assert journal.events[-1].stream_s == pytest.approx(((max_frames or 6) - 1) / 25)
+
+
 def test_a_stop_is_told_from_the_end_of_the_video(config):
     stop = threading.Event()
     loop = replace(config, source_options=SourceOptions(loop=True))
@@ -203,6 +218,17 @@ def test_a_run_leaves_its_events_its_sightings_and_their_pictures(followed, tmp_
     assert sum(outcome.qualities.values()) == outcome.stats.inferred
 
 
+@pytest.mark.parametrize("live", [0, 1])
+def test_each_line_of_a_run_has_the_facts_of_the_manual(live, followed):
+    source = f"phantom:seed=0,duration=2,size=128x96,live={live}"
+    run_video(replace(followed, source=source, recording=RecorderOptions(segment=Segment(duration_s=1.0))))
+    told, rows = lines_of(followed.events), manual()
+    assert {line["event"] for line in told} >= {"run-started", "run-ended", "recording-started"}
+    for line in told:
+        expected = rows[line["event"]] - (set() if live else LIVE_ONLY)
+        assert set(line) - OF_EVERY_LINE == expected, line["event"]
+
+
 def test_the_rule_of_the_config_decides_what_is_announced(followed):
     assert run_video(replace(followed, alert_after_s=5.0)).sightings == 0
 
@@ -216,6 +242,40 @@ def test_where_nothing_is_followed_nothing_is_announced(changes, followed, tmp_p
     outcome = run_video(replace(followed, record=None, **changes))
     assert outcome.sightings is outcome.qualities is None
     assert outcome.stats.polyp_frames == outcome.stats.inferred
+
+
+def test_a_run_that_cannot_begin_leaves_the_older_events_whatever_may_be_replaced(followed, tmp_path):
+    followed.events.write_text("earlier")
+    wrong = replace(followed, source=str(tmp_path / "no.mp4"), recording=RecorderOptions(force=True))
+    with pytest.raises(SourceNotFoundError):
+        run_video(wrong)
+    assert followed.events.read_text() == "earlier"
+    run_video(replace(wrong, source=followed.source))
+    assert lines_of(followed.events)[-1]["event"] == "run-ended"
+
+
+def test_a_failing_run_tells_what_its_event_files_lack(followed, monkeypatch):
+    def fail(self, image):
+        raise InferenceError("no memory")
+
+    monkeypatch.setattr("scr_live.engines.constant.ConstantEngine.infer", fail)
+    with pytest.raises(InferenceError, match="no memory") as caught:
+        run_video(replace(followed, engine="constant"), started=lambda _: followed.events.unlink())
+    assert any("was removed or replaced" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("with_events", [True, False])
+def test_another_runs_track_is_refused_before_anything_is_opened(with_events, followed, tmp_path):
+    """Only events make one."""
+    track = tmp_path / "out.vtt"
+    track.write_text("precious")
+    if with_events:
+        with pytest.raises(OutputExistsError, match=r"out\.vtt exists already"):
+            run_video(followed)
+        assert not followed.events.exists()
+    else:
+        run_video(replace(followed, events=None, max_frames=1))
+    assert track.read_text() == "precious"
 
 
 def test_an_event_file_that_is_there_already_is_refused_before_anything_is_opened(followed):
