@@ -1,18 +1,20 @@
 """What follows the regions of a run from frame to frame, and keeps pictures of the sightings."""
 
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scr_live.app.config import RunConfig
+from scr_live.app.picture_folder import check_folder, folder_beside
 from scr_live.events import Journal
 from scr_live.frames import Quality
 from scr_live.sources import SourceInfo
 from scr_live.tracking.alerts import AlertRule
 
-_PICTURES = "-sightings"
-"""What the folder of the pictures is called after the events' file."""
+if TYPE_CHECKING:
+    from scr_live.app.sighting_pictures import SightingPictures
+    from scr_live.predictor import Follower
+    from scr_live.tracking.following import Tracking
 
 
 class Following:
@@ -22,44 +24,36 @@ class Following:
     """
 
     def __init__(self, config: RunConfig, info: SourceInfo, journal: Journal) -> None:
-        from scr_live.tracking.following import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
-
+        follows = config.tracking and info.kind != "images"
         self._stack = ExitStack()
-        self._pictures = None
-        self.tracking: Tracking | None = None
-        if not config.tracking or info.kind == "images":
-            return
-        if config.events is not None:
-            from scr_live.app.sighting_pictures import SightingPictures  # noqa: PLC0415 - imports cv2
-
-            self._pictures = SightingPictures(pictures_of(config.events), keep_margins=config.keep_margins)
-        self.tracking = Tracking(
-            TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=self._pictures
-        )
+        self._pictures = _pictures(config) if follows else None
+        self._tracker = _tracker(config, journal, self._pictures) if follows else None
+        self.tracking = None if self._tracker is None else _follower(config, self._tracker)
+        """What is to see every answer; None: nothing is followed."""
 
     @property
     def problems(self) -> list[str]:
         """What went wrong with the pictures of the sightings."""
-        return [] if self._pictures is None else list(self._pictures.problems)
+        return [] if self._pictures is None else self._pictures.problems
 
     @property
     def sightings(self) -> int | None:
         """How many were announced; None: nothing was followed."""
-        return None if self.tracking is None else self.tracking.sightings
+        return None if self._tracker is None else self._tracker.sightings
 
     @property
     def qualities(self) -> dict[str, int] | None:
         """How many frames were of which quality, by its name; None: nothing was followed."""
-        if self.tracking is None:
+        if self._tracker is None:
             return None
-        counts = dict(self.tracking.qualities)  # the inference thread may be left behind in it
+        counts = dict(self._tracker.qualities)  # the inference thread may be left behind in it
         return {quality.name.lower(): counts.get(quality, 0) for quality in Quality}
 
     def __enter__(self) -> Self:
         if self._pictures is not None:
             self._stack.enter_context(self._pictures)
-        if self.tracking is not None:
-            self._stack.callback(self.tracking.close)
+        if self._tracker is not None:
+            self._stack.callback(self._tracker.close)
         return self
 
     def __exit__(
@@ -68,6 +62,31 @@ class Following:
         self._stack.__exit__(kind, error, trace)
 
 
-def pictures_of(events: Path) -> Path:
-    """Where the pictures of the sightings lie, beside the file of the events."""
-    return events.with_name(events.stem + _PICTURES)
+def check_pictures(config: RunConfig) -> None:
+    """Raise a SinkError if pictures of sightings cannot or must not be written where they would be."""
+    if config.events is not None and config.tracking:
+        check_folder(folder_beside(config.events), force=config.recording.force)
+
+
+def _pictures(config: RunConfig) -> "SightingPictures | None":
+    if config.events is None:
+        return None
+    from scr_live.app.sighting_pictures import SightingPictures  # noqa: PLC0415 - imports cv2
+
+    return SightingPictures(
+        folder_beside(config.events), keep_margins=config.keep_margins, force=config.recording.force
+    )
+
+
+def _tracker(config: RunConfig, journal: Journal, pictures: "SightingPictures | None") -> "Tracking":
+    from scr_live.tracking.following import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
+
+    return Tracking(TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=pictures)
+
+
+def _follower(config: RunConfig, tracker: "Tracking") -> "Follower":
+    if config.keep_margins or config.events is None:
+        return tracker
+    from scr_live.app.sighting_pictures import MarginsFollowed  # noqa: PLC0415 - imports cv2
+
+    return MarginsFollowed(tracker)

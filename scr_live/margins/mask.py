@@ -18,32 +18,24 @@ class MarginMask:
     """Follows the shape of the field in a video; used by one thread.
 
     The first look that shows a field counts; until then nothing may be shown. Dark, blank and white frames
-    change nothing. The shape grows once several looks in a row have seen more of it, and shrinks only to one
-    with a sharp outline that stays for seconds, which few shadows have; what was known before is believed
-    again at once. A frame that is a page of text is not shown. Another frame size starts afresh.
+    change nothing. The shape grows once several looks in a row would have it grow alike, to the whole frame
+    only after seconds of them. It shrinks to a sharp outline that stays for seconds, which few shadows have,
+    or to any that stays for much longer. The shape before the present one is believed again at once, unless
+    it was the whole frame. A frame that is a page of text is not shown. Another frame size starts afresh.
     """
 
     def __init__(self, *, every: int = LOOK_EVERY) -> None:
         if every < 1:
             raise ValueError(f"a look every {every} frames is impossible: give 1 or more")
         self._every = every
-        self._frames_to_skip = 0
-        self._frame_shape = (0, 0)
-        self._field: Outline | None = None
-        self._former: Outline | None = None
-        """What it was before it shrank."""
-        self._mask: FieldMask | None = None
-        self._smaller: Outline | None = None
-        self._smaller_looks = 0
-        self._larger_looks = 0
-        self._calm_looks = 0
+        self._restart((0, 0))
 
     def update(self, image: Image) -> FieldMask | None:
         """Take the next frame and return what of it may be shown; None: nothing. Not to be changed."""
         if image.shape[:2] != self._frame_shape:
             self._restart((image.shape[0], image.shape[1]))
         levels = thumbnail(image)
-        is_page_now = self._field is not None and is_page(levels, self._field.cells > 0)
+        is_page_now = self._field is not None and is_page(levels, self._field)
         if self._frames_to_skip > 0:
             self._frames_to_skip -= 1
         elif not is_page_now:
@@ -54,8 +46,14 @@ class MarginMask:
     def _restart(self, frame_shape: tuple[int, int]) -> None:
         self._frame_shape = frame_shape
         self._frames_to_skip = 0
-        self._field = self._former = self._smaller = self._mask = None
-        self._calm_looks = self._larger_looks = self._smaller_looks = 0
+        self._field: Outline | None = None
+        self._mask: FieldMask | None = None
+        self._former: Outline | None = None
+        """What it was before it shrank or came back, unless that was the whole frame."""
+        self._smaller: Outline | None = None
+        self._larger: Outline | None = None
+        """What the last looks would have it become."""
+        self._calm_looks = self._larger_looks = self._smaller_looks = self._sharp_looks = 0
 
     def _look(self, seen: Outline | None) -> None:
         field = self._field
@@ -63,39 +61,51 @@ class MarginMask:
             return
         if field is None:
             self._adopt(seen)
+        elif self._former is not None and seen.is_sharp and _fits_better(seen, self._former, field):
+            self._adopt(self._former, former=field)
         elif _reaches_out(seen, field):
             self._grow(field, seen)
+        elif _are_alike(seen, field):
+            self._confirm(field, seen)
         else:
-            self._larger_looks = 0
-            self._calm_looks += 1
             self._shrink(field, seen)
 
+    def _confirm(self, field: Outline, seen: Outline) -> None:
+        self._larger_looks = self._smaller_looks = self._sharp_looks = 0
+        self._calm_looks += 1
+        if seen.is_sharp and not field.is_sharp:
+            self._field = Outline(field.cells, is_sharp=True, ground=seen.ground)
+
     def _grow(self, field: Outline, seen: Outline) -> None:
-        self._smaller_looks = 0
+        self._calm_looks = self._smaller_looks = self._sharp_looks = 0
+        grown = _grown(field, seen)
+        if self._larger is None or not _are_alike(grown, self._larger):
+            self._larger_looks = 0
+        self._larger = grown
         self._larger_looks += 1
-        self._calm_looks = 0
-        if self._former is not None and not _reaches_out(seen, self._former):
-            self._adopt(self._former)
-        elif self._larger_looks >= _looks_to_grow(field, seen):
-            self._adopt(_grown(field, seen))
+        if self._larger_looks >= _looks_to_grow(field, grown):
+            self._adopt(grown)
 
     def _shrink(self, field: Outline, seen: Outline) -> None:
-        if overlap(seen.cells, field.cells) >= _ALIKE:
-            self._smaller_looks = 0
-            if seen.is_sharp and not field.is_sharp:
-                self._field = Outline(field.cells, is_sharp=True)
-        elif seen.is_sharp:
-            goes_on = self._smaller is not None and overlap(seen.cells, self._smaller.cells) >= _ALIKE
-            self._smaller_looks = self._smaller_looks + 1 if goes_on else 1
-            self._smaller = seen
-            if self._smaller_looks >= _SHRINK_LOOKS:
-                self._adopt(seen)
+        self._larger_looks = 0
+        # Where all of the frame is shown, its margins may be: every frame is looked at until that is settled.
+        self._calm_looks = 0 if field.is_whole else self._calm_looks + 1
+        smaller = self._smaller or seen
+        if not _are_alike(seen, smaller):
+            if self._sharp_looks and not seen.is_sharp and not _reaches_out(seen, smaller):
+                return  # a shadow on what is smaller
+            self._smaller_looks = self._sharp_looks = 0
+        self._smaller = seen
+        self._smaller_looks += 1
+        self._sharp_looks += seen.is_sharp
+        if self._sharp_looks >= _SHRINK_LOOKS or self._smaller_looks >= _FADE_LOOKS:
+            self._adopt(seen, former=None if field.is_whole else field)
 
-    def _adopt(self, field: Outline) -> None:
-        self._former = self._field if self._smaller_looks >= _SHRINK_LOOKS else None
+    def _adopt(self, field: Outline, *, former: Outline | None = None) -> None:
+        self._former = former
         self._field = field
         self._mask = _upsampled(field.cells, self._frame_shape)
-        self._calm_looks = self._larger_looks = self._smaller_looks = 0
+        self._calm_looks = self._larger_looks = self._smaller_looks = self._sharp_looks = 0
 
 
 def blacken(image: Image, mask: FieldMask | None) -> Image:
@@ -110,8 +120,9 @@ _ALIKE: Final = 0.97
 _SETTLED_LOOKS = 8  # without anything new; until then every frame is looked at
 _GROW_LOOKS = 3
 _MOVE_LOOKS = 15  # 0.6 s: every frame is looked at then
-_WHOLE_LOOKS = 75  # a bright page has no margins, too
-_SHRINK_LOOKS = 15  # 3.6 s at 25 frames a second
+_WHOLE_LOOKS = 75  # 3 s: a bright page has no margins, too
+_SHRINK_LOOKS = 15  # 3.6 s at 25 frames a second, 0.6 s from the whole frame
+_FADE_LOOKS = 75  # 18 s, 3 s from the whole frame: some fields have no sharp rim
 _SMALL_GROWTH: Final = 1.15
 _SAME_PLACE: Final = 0.7
 _MARGIN_CELLS: Final = 1.5  # the outline runs through the outermost lit cells, the rim up to one further out
@@ -121,11 +132,19 @@ def _reaches_out(seen: Outline, field: Outline) -> bool:
     return bool(np.any(seen.cells > cv2.dilate(field.cells, _REACH)))
 
 
-def _looks_to_grow(field: Outline, seen: Outline) -> int:
-    """A little more is soon believed, another field than one whose outline is known less so."""
-    if not field.is_sharp or _is_little_more(hull(field.cells | seen.cells), field):
-        return _GROW_LOOKS
-    return _WHOLE_LOOKS if seen.is_whole else _MOVE_LOOKS
+def _are_alike(one: Outline, other: Outline) -> bool:
+    return overlap(one.cells, other.cells) >= _ALIKE
+
+
+def _fits_better(seen: Outline, one: Outline, other: Outline) -> bool:
+    return overlap(seen.cells, other.cells) < overlap(seen.cells, one.cells) >= _ALIKE
+
+
+def _looks_to_grow(field: Outline, grown: Outline) -> int:
+    """A little more is soon believed, another field less so, least of all that there are no margins."""
+    if grown.is_whole:
+        return _WHOLE_LOOKS
+    return _GROW_LOOKS if _is_little_more(hull(field.cells | grown.cells), field) else _MOVE_LOOKS
 
 
 def _is_little_more(cells: Cells, field: Outline) -> bool:
@@ -141,7 +160,7 @@ def _grown(field: Outline, seen: Outline) -> Outline:
         goes_together = _is_little_more(both, field)
     else:
         goes_together = bool(np.sum(seen.cells & field.cells) >= _SAME_PLACE * field.cells.sum())
-    return Outline(both, is_sharp=False) if goes_together else seen
+    return Outline(both, is_sharp=False, ground=seen.ground) if goes_together else seen
 
 
 def _upsampled(cells: Cells, frame_shape: tuple[int, int]) -> FieldMask:

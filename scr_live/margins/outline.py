@@ -24,6 +24,8 @@ class Outline:
     cells: Cells
     is_sharp: bool
     """Nearly all of its rim is a step from tissue to ground: a shadow's edge is none."""
+    ground: int
+    """The level around it; 0 if nothing is."""
 
     @property
     def is_whole(self) -> bool:
@@ -44,7 +46,8 @@ def outline_in(levels: Levels) -> Outline | None:
     around = np.s_[max(0, top - _BULGE) : bottom + _BULGE, max(0, left - _BULGE) : right + _BULGE]
     cells = np.zeros_like(part)
     cells[around] = _without_lone_corner(hull(np.ascontiguousarray(part[around])))
-    return Outline(cells, is_sharp=_is_sharp(cells, levels))
+    ground = 0 if cells.all() else int(np.median(levels[cells == 0]))
+    return Outline(cells, _is_sharp(cells, levels, ground), ground)
 
 
 def hull(cells: Cells) -> Cells:
@@ -66,17 +69,20 @@ def overlap(one: Cells, other: Cells) -> float:
     return float(np.sum(one & other) / max(1, np.sum(one | other)))
 
 
-def is_page(levels: Levels, inside: NDArray[np.bool_]) -> bool:
-    """Tell a page of text where the field was: little that stands out from a ground of one level.
+def is_page(levels: Levels, field: Outline) -> bool:
+    """Tell a page or window of text where the field was: most of it, or of what is lit, is of one level.
 
-    A white-out of the field is of one level, too, but a white page goes on outside the field.
+    A white-out of the field is of one level, too, but a white page goes on outside the field. A white window
+    that does not is no page here.
     """
-    field = levels[inside]
-    level, flat = _commonest(field)
-    away = np.abs(field.astype(np.int16) - level) > _LEGIBLE
-    if flat < _PAGE_FLAT or float(away.mean()) < _PAGE_INK:
-        return False
-    return level < _CLIPPED or _commonest(levels)[1] >= _PAGE_FLAT
+    inside = levels[field.cells > 0]
+    level, flat = _commonest(inside)
+    if flat < _PAGE_FLAT:
+        lit = inside[inside > field.ground + _ABOVE_GROUND]
+        return lit.size >= _WINDOW_SHARE * inside.size and _is_drawn(lit)
+    away = np.abs(inside.astype(np.int16) - level) > _LEGIBLE
+    has_ink = float(away.mean()) >= _PAGE_INK
+    return has_ink and (level < _CLIPPED or _commonest(levels)[1] >= _PAGE_FLAT)
 
 
 _BULGE = 1  # cells: sides may reach a little further than their middle
@@ -85,7 +91,9 @@ _RIM_FLAT: Final = 0.35
 _CLIPPED = 250  # as bright, tissue is of one level too
 _PAGE_FLAT: Final = 0.88
 _PAGE_INK: Final = 0.004
+_WINDOW_SHARE: Final = 0.25  # of the field: less is a dark frame with little in it
 _LEGIBLE = 40  # levels
+_ABOVE_GROUND = 11  # levels
 _STEP_ABOVE = 30  # levels from the ground to tissue near a sharp rim
 _SHARP_SHARE: Final = 0.95
 _LONE_CORNER: Final = 0.4  # of the black that the next fuller corner has
@@ -113,13 +121,12 @@ def _is_page_alone(levels: Levels) -> bool:
     return (level < _CLIPPED and flat > _RIM_FLAT) or _commonest(levels)[1] >= _PAGE_FLAT
 
 
-def _is_sharp(cells: Cells, levels: Levels) -> bool:
+def _is_sharp(cells: Cells, levels: Levels, ground: int) -> bool:
     """Look a few cells inside the outline, wherever it does not run along the frame's own edge."""
     if cells.all():
         return True
     outer, inner = (cv2.erode(cells, _disc(radius), borderValue=1) for radius in (1, 3))
     ring = levels[(outer > 0) & (inner == 0)]
-    ground = int(np.median(levels[cells == 0]))
     return ring.size > 0 and float(np.mean(ring > ground + _STEP_ABOVE)) >= _SHARP_SHARE
 
 

@@ -30,12 +30,14 @@ class Deidentifier:
         return self._mask is None
 
     def follow(self, picture: Picture) -> None:
-        """Look at every picture, in order: kept or not."""
+        """Look at every picture, in order: kept or not. After a loss it may be another scope's."""
         image = picture.frame.image
         if picture.frame.signal is not Signal.LOST:
             self._mask = self._finder.update(image)
             self._shape = image.shape
-        elif image.shape != self._shape:
+            return
+        self._finder = MarginMask()
+        if image.shape != self._shape:
             self._mask = None  # the last picture of a source that has changed its size: not seen yet
 
     def picture(self, picture: Picture) -> Picture:

@@ -97,6 +97,23 @@ def test_a_signal_lost_at_another_size_hides_what_came_before():
     assert margins.hides_all
 
 
+def test_after_a_loss_another_scope_is_not_shown_through_the_former_ones_field():
+    margins = Deidentifier()
+    for _ in range(30):
+        margins.follow(picture(with_text()))
+    margins.follow(picture((with_text() * 0.4).astype(np.uint8), signal=Signal.LOST))
+    small = Box(260, 100, 300, 300)
+    image = noisy(frame("octagon", SD, small), 1.0)
+    write_text(image, 165)
+    dark = kept_of(picture(np.zeros_like(image)), margins)
+    assert not dark.image.any()
+    assert margins.hides_all
+    kept = kept_of(picture(image), margins).image
+    true = mask_of("octagon", SD, small) > 0
+    assert not kept[outside(true, px=9)].any()
+    assert np.array_equal(kept[true], image[true])
+
+
 def prediction_at(x, y):
     from scr_live.frames import Polyp  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """Which pixels of a video may be kept: the field's, and no others."""
 
+import functools
 from pathlib import Path
 
 import cv2
@@ -38,8 +39,13 @@ def shown_by(finder, image):
     return np.zeros(image.shape[:2], np.bool_) if mask is None else mask[:, :, 0] > 0
 
 
-def field(seed=0, *, kind="octagon", box=FIELD):
+@functools.cache
+def _field(seed, kind, box):
     return noisy(frame(kind, SD, box, ground=8, seed=seed), 1.5)
+
+
+def field(seed=0, *, kind="octagon", box=FIELD):
+    return _field(seed % 8, kind, box).copy()
 
 
 def follow(finder, images):
@@ -165,14 +171,40 @@ def test_a_page_before_the_examination_is_hidden_and_the_field_shown_at_once(bef
     assert not shown[~near(TRUE, before)].any()
 
 
-@pytest.mark.parametrize("later", PAGES.values(), ids=PAGES.keys())
+def window(share, *, level=120):
+    """The field with a window of text over so much of it, from the left."""
+    image = field()
+    columns = np.flatnonzero(np.cumsum(TRUE.sum(axis=0)) <= share * TRUE.sum())
+    covered = page(SD, ground=level, colour=(10, 10, 10) if level > 200 else (230, 230, 230))
+    image[:, columns] = covered[:, columns]
+    return image
+
+
+WINDOWS = {
+    f"{share:.0%} of {level}": window(share, level=level) for share in (0.6, 0.8) for level in (70, 200)
+}
+
+
+@pytest.mark.parametrize("later", [*PAGES.values(), *WINDOWS.values()], ids=[*PAGES, *WINDOWS])
 def test_a_page_during_the_examination_is_hidden_from_its_first_frame(later):
     finder = MarginMask()
     before = follow(finder, [field(seed) for seed in range(30)])[-1]
-    assert not any(
-        (shown & TRUE).any() for shown in follow(finder, [later] * 30) if later is not PAGES["panel"]
-    )
+    assert not np.any(follow(finder, [later] * 30))
     assert np.array_equal(follow(finder, [field(seed) for seed in range(3)])[-1], before)
+
+
+def dialog(box, level):
+    """The field with a small window of text in it."""
+    image = field()
+    box.crop(image)[:] = box.crop(page(SD, ground=level, colour=(10, 10, 10)))
+    return image
+
+
+@pytest.mark.parametrize(("box", "level"), [(Box(250, 150, 280, 180), 120), (Box(220, 80, 340, 320), 255)])
+def test_a_known_limit_a_small_window_or_a_white_one_is_recorded_within_the_field(box, level):
+    finder = MarginMask()
+    usual = follow(finder, [field(seed) for seed in range(30)])[-1]
+    assert np.array_equal(follow(finder, [dialog(box, level)] * 30)[-1], usual)
 
 
 ODD_FRAMES = {
@@ -186,14 +218,77 @@ ODD_FRAMES = {
 }
 
 
+LARGE_PICTURE = frame("rectangle", SD, Box(10, 10, 620, 460))
+BEFORE = {
+    "nothing": [],
+    "a picture without margins": [mucosa(SD)] * 30 + [field(seed) for seed in range(120)],
+    "a large picture": [LARGE_PICTURE] * 30 + [field(seed) for seed in range(120)],
+}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
 @pytest.mark.parametrize("odd", ODD_FRAMES.values(), ids=ODD_FRAMES.keys())
-@pytest.mark.parametrize("count", [1, 12])
-def test_odd_frames_neither_shrink_the_field_nor_open_the_margins(odd, count):
-    finder = MarginMask()
-    usual = follow(finder, [field(seed) for seed in range(20)])[-1]
+@pytest.mark.parametrize(("count", "every"), [(1, 1), (12, 6)])
+def test_odd_frames_neither_shrink_the_field_nor_open_the_margins(odd, count, every, before):
+    finder = MarginMask(every=every)
+    usual = follow(finder, [*before, *(field(seed) for seed in range(20))])[-1]
+    assert not usual[~near(TRUE, odd)].any()
     frames = [odd] * count + [field(seed) for seed in range(20)]
     for shown in follow(finder, frames):
         assert np.array_equal(shown, usual)
+
+
+def test_a_former_field_that_comes_back_for_one_look_leaves_nothing_open():
+    finder = MarginMask(every=1)
+    usual = follow(finder, [*BEFORE["a large picture"], *(field(seed) for seed in range(20))])[-1]
+    follow(finder, [LARGE_PICTURE])
+    for shown in follow(finder, [field(seed) for seed in range(20)]):
+        assert np.array_equal(shown, usual)
+
+
+@functools.cache
+def soft(seed=0):
+    """A field whose light fades towards its rim: its outline is never sharp."""
+    far = cv2.distanceTransform(TRUE.astype(np.uint8), cv2.DIST_L2, 5)
+    light = np.clip(far / 60, 0, 1)[:, :, None]
+    return noisy((field(seed) * light + 8 * (1 - light)).astype(np.uint8), 1.5)
+
+
+@pytest.mark.parametrize("odd", ODD_FRAMES.values(), ids=ODD_FRAMES.keys())
+@pytest.mark.parametrize("count", [3, 12])
+def test_odd_frames_open_no_margins_of_a_field_without_a_sharp_rim(odd, count):
+    finder = MarginMask()
+    follow(finder, [soft(seed % 4) for seed in range(20)])
+    for shown in follow(finder, [odd] * count + [soft(seed % 4) for seed in range(20)]):
+        assert not shown[~near(TRUE, odd)].any()
+
+
+@pytest.mark.parametrize(("before", "frames"), [(mucosa(SD), 120), (LARGE_PICTURE, 600)])
+def test_a_field_without_a_sharp_rim_is_found_after_a_larger_picture(before, frames):
+    finder = MarginMask()
+    follow(finder, [before] * 30)
+    shown = follow(finder, [soft(seed % 4) for seed in range(frames)])[-1]
+    assert not shown[~near(TRUE, before)].any()
+
+
+@pytest.mark.parametrize("usual", [field, soft])
+def test_larger_looks_that_are_not_alike_open_nothing(usual):
+    finder = MarginMask()
+    follow(finder, [usual(seed % 4) for seed in range(20)])
+    boxes = [Box(20, 20, 300, 300), Box(200, 20, 420, 440), Box(20, 160, 420, 300)]
+    for shown in follow(finder, [frame("rectangle", SD, boxes[index % 3]) for index in range(60)]):
+        assert not shown[~near(TRUE, LARGE_PICTURE)].any()
+
+
+def test_smaller_looks_that_a_larger_one_interrupts_are_counted_anew():
+    finder = MarginMask(every=1)
+    usual = follow(finder, [field(seed) for seed in range(20)])[-1]
+    small = field(box=Box(260, 100, 300, 300))
+    rows = np.arange(SD[0])[:, None, None]
+    half_lit = (field() * np.clip((360 - rows) / 80, 0, 1)).astype(np.uint8)
+    frames = [*[small] * 14, half_lit, *[small] * 14]
+    assert np.array_equal(follow(finder, frames)[-1], usual)
+    assert follow(finder, [small])[-1].sum() < usual.sum()
 
 
 def test_a_dark_lumen_for_long_does_not_shrink_the_field():
