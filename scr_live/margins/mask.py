@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scr_live.content import LOOK_EVERY, Cells, step_of, thumbnail
+from scr_live.content import LOOK_EVERY, Cells, step_of
 from scr_live.frames import Image
-from scr_live.margins.outline import Outline, corners, hull, is_page, outline_in, overlap
+from scr_live.margins.outline import Look, Outline, corners, hull, is_page, outline_in, overlap
 
 FieldMask: TypeAlias = NDArray[np.uint8]
 """(h, w, 3), 255 in the field and 0 outside."""
@@ -30,19 +30,6 @@ class MarginMask:
         self._every = every
         self._restart((0, 0))
 
-    def update(self, image: Image) -> FieldMask | None:
-        """Take the next frame and return what of it may be shown; None: nothing. Not to be changed."""
-        if image.shape[:2] != self._frame_shape:
-            self._restart((image.shape[0], image.shape[1]))
-        levels = thumbnail(image)
-        is_page_now = self._field is not None and is_page(levels, self._field)
-        if self._frames_to_skip > 0:
-            self._frames_to_skip -= 1
-        elif not is_page_now:
-            self._look(outline_in(levels))
-            self._frames_to_skip = self._every - 1 if self._calm_looks >= _SETTLED_LOOKS else 0
-        return None if is_page_now else self._mask
-
     def _restart(self, frame_shape: tuple[int, int]) -> None:
         self._frame_shape = frame_shape
         self._frames_to_skip = 0
@@ -55,7 +42,20 @@ class MarginMask:
         """What the last looks would have it become."""
         self._calm_looks = self._larger_looks = self._smaller_looks = self._sharp_looks = 0
 
-    def _look(self, seen: Outline | None) -> None:
+    def update(self, image: Image) -> FieldMask | None:
+        """Take the next frame and return what of it may be shown; None: nothing. Not to be changed."""
+        if image.shape[:2] != self._frame_shape:
+            self._restart((image.shape[0], image.shape[1]))
+        look = Look(image)
+        is_page_now = self._field is not None and is_page(look, self._field)
+        if self._frames_to_skip > 0:
+            self._frames_to_skip -= 1
+        elif not is_page_now:
+            self._judge(outline_in(look))
+            self._frames_to_skip = self._every - 1 if self._calm_looks >= _SETTLED_LOOKS else 0
+        return None if is_page_now else self._mask
+
+    def _judge(self, seen: Outline | None) -> None:
         field = self._field
         if seen is None:
             return

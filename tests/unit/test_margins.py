@@ -126,7 +126,9 @@ PAGES = {
     "blue": page(SD, ground=(20, 40, 120)),
     "panel": np.pad(page((360, 480), ground=120), ((60, 60), (80, 80), (0, 0))),
 }
+WHITE_PANEL = np.pad(page((360, 480), ground=255, colour=(0, 0, 0)), ((60, 60), (80, 80), (0, 0)))
 NOTHING = {
+    "white panel": WHITE_PANEL,
     "black": np.zeros((*SD, 3), np.uint8),
     "white": np.full((*SD, 3), 255, np.uint8),
     "one pixel": np.full((1, 1, 3), 90, np.uint8),
@@ -162,7 +164,7 @@ def test_blackening_leaves_the_frame_alone():
 # --- a video --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("before", PAGES.values(), ids=PAGES.keys())
+@pytest.mark.parametrize("before", [*PAGES.values(), WHITE_PANEL], ids=[*PAGES, "white panel"])
 def test_a_page_before_the_examination_is_hidden_and_the_field_shown_at_once(before):
     finder = MarginMask()
     assert not np.any(follow(finder, [before] * 30))
@@ -193,18 +195,21 @@ def test_a_page_during_the_examination_is_hidden_from_its_first_frame(later):
     assert np.array_equal(follow(finder, [field(seed) for seed in range(3)])[-1], before)
 
 
-def dialog(box, level):
-    """The field with a small window of text in it."""
-    image = field()
-    box.crop(image)[:] = box.crop(page(SD, ground=level, colour=(10, 10, 10)))
-    return image
-
-
-@pytest.mark.parametrize(("box", "level"), [(Box(250, 150, 280, 180), 120), (Box(220, 80, 340, 320), 255)])
-def test_a_known_limit_a_small_window_or_a_white_one_is_recorded_within_the_field(box, level):
+@pytest.mark.parametrize("white", [window(0.6, level=255), window(0.8, level=255), WHITE_PANEL])
+def test_a_known_limit_a_white_window_is_recorded_within_the_field(white):
     finder = MarginMask()
     usual = follow(finder, [field(seed) for seed in range(30)])[-1]
-    assert np.array_equal(follow(finder, [dialog(box, level)] * 30)[-1], usual)
+    for shown in follow(finder, [white] * 100):
+        assert np.array_equal(shown, usual)
+
+
+@pytest.mark.parametrize("level", [120, 255])
+def test_a_known_limit_a_window_over_less_than_half_of_the_field_is_recorded(level):
+    finder = MarginMask()
+    usual = follow(finder, [field(seed) for seed in range(30)])[-1]
+    image, box = field(), Box(250, 150, 280, 180)
+    box.crop(image)[:] = box.crop(page(SD, ground=level, colour=(10, 10, 10)))
+    assert np.array_equal(follow(finder, [image] * 30)[-1], usual)
 
 
 ODD_FRAMES = {
