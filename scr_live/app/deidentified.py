@@ -13,6 +13,7 @@ class Deidentified(Sink):
     """Hands on every picture with black around the field; the inner sink stays whose it is.
 
     It follows the field by itself, so that neither a model that fails nor one that is late lets a name pass.
+    Pictures of sightings do not come by here: see `sighting_pictures`.
     """
 
     def __init__(self, sink: Sink, plates: Plates | None = None, *, raw: bool = False) -> None:

@@ -35,7 +35,8 @@ class MaskedFrame(Frame):
 class MarginsFollowed:
     """A Follower that has another one work on masked frames, so that pictures of any of them can be cleaned.
 
-    It sees every frame that was inferred: a look at one frame alone may take a page for a field.
+    It sees every frame that was inferred: a look at one frame alone may take a page for a field. It does not
+    hear of a loss of the signal, and then shows what lies in both the former and the present field.
     """
 
     def __init__(self, inner: Follower) -> None:

@@ -56,13 +56,13 @@ class MarginMask:
         return None if is_page_now else self._mask
 
     def _judge(self, seen: Outline | None) -> None:
-        field = self._field
+        field, former = self._field, self._former
         if seen is None:
             return
         if field is None:
             self._adopt(seen)
-        elif self._former is not None and seen.is_sharp and _fits_better(seen, self._former, field):
-            self._adopt(self._former, former=field)
+        elif former is not None and _is_back(former, seen, field):
+            self._adopt(former, former=field)
         elif _reaches_out(seen, field):
             self._grow(field, seen)
         elif _are_alike(seen, field):
@@ -136,8 +136,10 @@ def _are_alike(one: Outline, other: Outline) -> bool:
     return overlap(one.cells, other.cells) >= _ALIKE
 
 
-def _fits_better(seen: Outline, one: Outline, other: Outline) -> bool:
-    return overlap(seen.cells, other.cells) < overlap(seen.cells, one.cells) >= _ALIKE
+def _is_back(former: Outline, seen: Outline, field: Outline) -> bool:
+    """Whether this is the former field again; a larger one needs a sharp outline."""
+    fits = overlap(seen.cells, field.cells) < overlap(seen.cells, former.cells) >= _ALIKE
+    return fits and (seen.is_sharp or not _reaches_out(seen, field))
 
 
 def _looks_to_grow(field: Outline, grown: Outline) -> int:

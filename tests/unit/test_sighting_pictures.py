@@ -125,7 +125,7 @@ def test_margins_that_may_be_kept_are_kept(tmp_path):
 @pytest.mark.parametrize("keep", [False, True])
 def test_no_pixel_of_a_patients_name_is_in_the_pictures_of_a_run(keep, tmp_path):
     config = RunConfig("phantom", events=tmp_path / "events.jsonl", keep_margins=keep, alert_after_s=0.2)
-    source = PhantomSource(parse_phantom("phantom:seed=3,duration=1,size=640x512,margins=text"))
+    source = PhantomSource(parse_phantom("phantom:seed=3,duration=0.6,size=640x512,margins=text"))
     journal = Journal()
     with Following(config, source.info, journal) as following:
         engine = ConstantEngine(64, 0.9)
@@ -155,7 +155,7 @@ def earlier(tmp_path):
     for name in ("sighting-0001.jpg", "sighting-0005.jpg", "sighting-notes.jpg"):
         (folder / name).write_bytes(b"earlier")
     return RunConfig(
-        "phantom:seed=0,duration=1,size=128x96",
+        "phantom:seed=0,duration=0.2,size=128x96",
         engine="constant",
         display=False,
         events=tmp_path / "events.jsonl",
