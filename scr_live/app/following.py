@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from scr_live.app.config import RunConfig
+from scr_live.app.guarded import Guarded
 from scr_live.app.picture_folder import check_folder, folder_beside
 from scr_live.events import Journal
 from scr_live.frames import Quality
@@ -28,13 +29,16 @@ class Following:
         self._stack = ExitStack()
         self._pictures = _pictures(config) if follows else None
         self._tracker = _tracker(config, journal, self._pictures) if follows else None
-        self.tracking = None if self._tracker is None else _follower(config, self._tracker)
+        self._guarded = None if self._tracker is None else Guarded(_follower(config, self._tracker))
+        self.tracking: Follower | None = self._guarded
         """What is to see every answer; None: nothing is followed."""
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong with the pictures of the sightings."""
-        return [] if self._pictures is None else self._pictures.problems
+        """What went wrong with the following, and with the pictures of the sightings."""
+        return [
+            problem for one in (self._guarded, self._pictures) if one is not None for problem in one.problems
+        ]
 
     @property
     def sightings(self) -> int | None:

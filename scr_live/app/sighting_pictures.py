@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scr_live.app.picture_folder import check_folder, clear_folder, picture_name
 from scr_live.errors import OutputUnwritableError
 from scr_live.files import make_folder, write_bytes
-from scr_live.frames import Frame, Image, Mask, Polyp, Prediction, Quality
+from scr_live.frames import Frame, Image, Mask, Polyp, Prediction, Quality, Signal
 from scr_live.geometry import Box, Placement
 from scr_live.margins.mask import FieldMask, MarginMask, blacken
 from scr_live.overlays import ContourOverlay
@@ -35,8 +35,8 @@ class MaskedFrame(Frame):
 class MarginsFollowed:
     """A Follower that has another one work on masked frames, so that pictures of any of them can be cleaned.
 
-    It sees every frame that was inferred: a look at one frame alone may take a page for a field. It does not
-    hear of a loss of the signal, and then shows what lies in both the former and the present field.
+    It sees every frame that was inferred: a look at one frame alone may take a page for a field.
+    After a loss of the signal it may be another scope's.
     """
 
     def __init__(self, inner: Follower) -> None:
@@ -56,6 +56,12 @@ class MarginsFollowed:
             frame.image, frame.index, frame.pts_s, frame.captured_at, frame.signal, mask=mask
         )
         return self._inner.follow(masked, polyps, placement)
+
+    def pass_by(self, frame: Frame) -> None:
+        """Tell the other; after a loss of the signal begin anew."""
+        if frame.signal is Signal.LOST:
+            self._margins = MarginMask()
+        self._inner.pass_by(frame)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -229,6 +229,18 @@ def test_each_line_of_a_run_has_the_facts_of_the_manual(live, followed):
         assert set(line) - OF_EVERY_LINE == expected, line["event"]
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_where_nothing_can_be_followed_the_run_is_carried_to_its_end_and_says_so(keep, followed, monkeypatch):
+    def fail(self, *_):
+        raise ZeroDivisionError("no step")
+
+    monkeypatch.setattr("scr_live.tracking.following.Tracking.follow", fail)
+    outcome = run_video(replace(followed, keep_margins=keep))
+    frames = outcome.stats.captured
+    assert outcome.stats.polyp_frames == outcome.stats.recorded == frames > 0
+    assert any(f"{frames} frames could not be followed" in note for note in outcome.notes)
+
+
 def test_the_rule_of_the_config_decides_what_is_announced(followed):
     assert run_video(replace(followed, alert_after_s=5.0)).sightings == 0
 

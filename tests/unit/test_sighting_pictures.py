@@ -14,7 +14,7 @@ from scr_live.app.sighting_pictures import MarginsFollowed, SightingPictures
 from scr_live.engines.constant import ConstantEngine
 from scr_live.errors import OutputExistsError, OutputUnwritableError
 from scr_live.events import EventKind, Journal
-from scr_live.frames import Frame, Polyp, Quality
+from scr_live.frames import Frame, Polyp, Quality, Signal
 from scr_live.geometry import Box, Placement
 from scr_live.phantom.lens import octagon
 from scr_live.predictor import Predictor
@@ -53,7 +53,7 @@ class Remembering:
     """A Follower that keeps the frames it was given."""
 
     def __init__(self):
-        self.frames = []
+        self.frames, self.passed = [], []
 
     def update(self, frame, network_input, probability, placement):
         return probability, Quality.GOOD
@@ -61,6 +61,9 @@ class Remembering:
     def follow(self, frame, polyps, placement):
         self.frames.append(frame)
         return polyps
+
+    def pass_by(self, frame):
+        self.passed.append(frame)
 
 
 def followed(images):
@@ -104,6 +107,22 @@ def test_a_frame_that_alone_looks_like_a_field_opens_no_margins(tmp_path):
     picture = saved(tmp_path, followed([*(usual(seed) for seed in range(20)), without_margins()]))
     assert not picture[outside(TRUE)].any()
     assert picture[TRUE].any()
+
+
+def test_after_a_loss_another_scope_is_shown_as_far_as_its_own_field_reaches(tmp_path):
+    inner = Remembering()
+    margins = MarginsFollowed(inner)
+    for index in range(30):
+        margins.follow(plain(usual(), index), (), PLACEMENT)
+    lost = Frame(usual(), 30, 1.2, 0.0, Signal.LOST)
+    margins.pass_by(lost)
+    assert inner.passed == [lost]
+    left = Box(0, 10, 460, 460)
+    margins.follow(plain(frame("octagon", SD, left), 31), (), PLACEMENT)
+    picture = saved(tmp_path, inner.frames[-1])
+    true = mask_of("octagon", SD, left) > 0
+    assert not picture[outside(true)].any()
+    assert np.mean(picture[true].max(axis=1) > 40) > 0.8
 
 
 @pytest.mark.parametrize("images", [[*[usual()] * 20, half_covered()], [np.full((*SD, 3), 120, np.uint8)]])
