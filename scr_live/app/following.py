@@ -5,7 +5,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from scr_live.app.config import RunConfig
-from scr_live.app.guarded import Guarded
 from scr_live.app.picture_folder import check_folder, folder_beside
 from scr_live.events import Journal
 from scr_live.frames import Quality
@@ -13,6 +12,7 @@ from scr_live.sources import SourceInfo
 from scr_live.tracking.alerts import AlertRule
 
 if TYPE_CHECKING:
+    from scr_live.app.guarded import Guarded
     from scr_live.app.sighting_pictures import SightingPictures
     from scr_live.predictor import Follower
     from scr_live.tracking.following import Tracking
@@ -29,7 +29,7 @@ class Following:
         self._stack = ExitStack()
         self._pictures = _pictures(config) if follows else None
         self._tracker = _tracker(config, journal, self._pictures) if follows else None
-        self._guarded = None if self._tracker is None else Guarded(_follower(config, self._tracker))
+        self._guarded = None if self._tracker is None else _guarded(config, self._tracker)
         self.tracking: Follower | None = self._guarded
         """What is to see every answer; None: nothing is followed."""
 
@@ -88,9 +88,11 @@ def _tracker(config: RunConfig, journal: Journal, pictures: "SightingPictures | 
     return Tracking(TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=pictures)
 
 
-def _follower(config: RunConfig, tracker: "Tracking") -> "Follower":
+def _guarded(config: RunConfig, tracker: "Tracking") -> "Guarded":
+    from scr_live.app.guarded import Guarded  # noqa: PLC0415 - imports cv2
+
     if config.keep_margins or config.events is None:
-        return tracker
+        return Guarded(tracker)
     from scr_live.app.sighting_pictures import MarginsFollowed  # noqa: PLC0415 - imports cv2
 
-    return MarginsFollowed(tracker)
+    return Guarded(MarginsFollowed(tracker))

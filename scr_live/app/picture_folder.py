@@ -54,7 +54,7 @@ def _check(folder: Path, *, force: bool) -> None:
         )
     if not force and (earlier := _earlier(folder)):
         raise OutputExistsError(
-            f"{folder} holds {len(earlier)} pictures of sightings of an earlier run; give --events another "
+            f"Pictures of sightings of an earlier run lie in {folder}: {len(earlier)}. Give --events another "
             "name, or replace them with --force."
         )
 
