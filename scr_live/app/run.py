@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scr_live.app.config import RunConfig, check
 from scr_live.app.engines import open_engines
-from scr_live.app.following import Following
+from scr_live.app.following import Following, check_pictures
 from scr_live.app.outcome import Outcome, Parts, Report, Started
 from scr_live.app.outputs import Recordings, open_screen
 from scr_live.controls import Controls
@@ -44,6 +44,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     from scr_live.sources.opening import open_lasting_source  # noqa: PLC0415 - beside the others
 
     check(config)
+    check_pictures(config)
     journal = journal or Journal()
     report = Report(config.stats, journal, ended)
     with _event_files(config, journal), report, contextlib.ExitStack() as stack:
