@@ -119,10 +119,6 @@ def _give_way(parent_pid: int) -> None:
             os.nice(NICENESS)
     if sys.platform != "linux":
         return
-    with contextlib.suppress(
-        OSError
-    ):  # where sessions are scheduled as groups, niceness counts within one alone
-        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
