@@ -15,8 +15,8 @@ from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableErro
 
 PARTIAL = ".partial"
 
-TEXT_MARK: Final = "<!-- made by scr-live evaluate -->"
-"""First line of a Markdown result: by it a later run knows that it may replace the file."""
+TEXT_MARK: Final = "<!-- made by scr-live -->"
+"""First line of a text result (Markdown, SVG): by it a later run knows that it may replace the file."""
 
 _LONGEST_NAME = 255  # bytes, of nearly every file system
 _LARGEST_REPORT = 1 << 22  # bytes; that of evaluate has up to some 30 000 a set

@@ -145,6 +145,8 @@ class Channel(Generic[T]):
 
     def thin(self, keep: int) -> int:
         """Drop all but `keep` of the waiting items, evenly, the newest never; return how many that were."""
+        if keep < 1:
+            raise ValueError(f"keep at least one item, the newest: {keep}")
         with self._lock:
             waiting = len(self._items)
             if waiting <= keep:

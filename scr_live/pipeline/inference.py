@@ -109,7 +109,7 @@ class Inference:
         Raises InferenceError without a back-off.
         """
         prediction = self._answer(frame)
-        if prediction is None:
+        if prediction is None and not self._is_abandoned:  # sightings end without answers, too
             self._predictor.pass_by(frame)
         return prediction
 

@@ -34,14 +34,17 @@ class Steadier:
     def update(self, probability: Mask, motion: Motion | None, step_s: float = FRAME_S) -> Mask:
         """Return the (s, s) map of this frame, steadied; as it is after a cut or without a frame before.
 
-        step_s: seconds since the frame before.
+        step_s: seconds since the frame before; 0: not known, the two have one time.
         """
         now = shrunk(probability)
         if self._mean is None or motion is None or motion.is_cut:
             self._mean = now
             return probability
         before = motion.carry(self._mean)
-        rise, fall = (np.float32(1 - (1 - share) ** (step_s / FRAME_S)) for share in (self._rise, self._fall))
+        rise, fall = (
+            np.float32(1 - (1 - share) ** ((step_s or FRAME_S) / FRAME_S))
+            for share in (self._rise, self._fall)
+        )
         mean = before + np.where(now > before, rise, fall) * (now - before)
         self._mean = np.asarray(mean, np.float32)
         lifted = np.asarray(cv2.resize(mean - now, probability.shape[::-1]), np.float32)

@@ -350,15 +350,14 @@ def test_a_stop_leaves_out_pictures_that_a_slow_recorder_could_not_write_in_time
     def stop(index):
         if index == 59:
             rig.stop.set()
-            stopped_at.append(time.monotonic())
             written.extend(rig.recorder.indexes)
 
-    stopped_at, written = [], []
+    written = []
     rig = paced_by_screen(ENDLESS, recorder=Keeper(lambda index: time.sleep(seconds_each)))
     after(rig.screen, stop)
     stats = rig.run()
-    assert time.monotonic() - stopped_at[0] < 2.0, "60 pictures waited: six seconds"
     recorded = rig.recorder.indexes
+    assert len(recorded) < 30, "60 pictures waited: six seconds"
     assert recorded[-1] == stats.composed - 1, "to the end"
     assert recorded == sorted(recorded)
     assert stats.recorded + stats.dropped["to-disk"] == stats.composed

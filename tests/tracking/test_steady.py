@@ -63,6 +63,12 @@ def test_it_moves_with_the_camera():
     assert found.area_px == pytest.approx(regions(answers[-1])[0].area_px, rel=0.15)
 
 
+def test_two_frames_of_one_time_count_as_usual():
+    finder, steadier, still = MotionFinder(), Steadier(), view(tissue())
+    maps = [steadier.update(SEEN if at else NOTHING, finder.update(still), 0.0) for at in range(6)]
+    assert is_marked(maps)[-1]
+
+
 def test_after_a_cut_the_new_frame_speaks_alone():
     pictures = [view(tissue(seed=1))] * 5 + [view(tissue(seed=2))]
     *_, last = steadied([SEEN] * 5 + [NOTHING], pictures)

@@ -79,7 +79,7 @@ def test_a_full_blocking_channel_holds_the_producer_until_there_is_room():
 
 @pytest.mark.parametrize(
     ("keep", "kept"),
-    [(12, list(range(10))), (10, list(range(10))), (5, [1, 3, 5, 7, 9]), (3, [2, 5, 9]), (1, [9]), (0, [])],
+    [(12, list(range(10))), (10, list(range(10))), (5, [1, 3, 5, 7, 9]), (3, [2, 5, 9]), (1, [9])],
 )
 def test_thinning_keeps_items_evenly_and_the_newest(keep, kept):
     channel = Channel("c", 10, Overflow.DROP_OLDEST)
@@ -90,6 +90,11 @@ def test_thinning_keeps_items_evenly_and_the_newest(keep, kept):
     assert (counts.dropped, counts.waiting) == (10 - len(kept), len(kept))
     channel.close()
     assert list(channel) == kept
+
+
+def test_thinning_leaves_something():
+    with pytest.raises(ValueError, match="at least one"):
+        Channel("c", 1).thin(0)
 
 
 def test_thinning_makes_room_for_a_blocked_producer():

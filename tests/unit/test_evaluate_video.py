@@ -179,7 +179,7 @@ def test_one_pass_follows_as_a_run_under_each_rule_would():
 
 def test_every_follower_hears_of_a_frame_that_passes_by(monkeypatch):
     heard = []
-    monkeypatch.setattr(Tracking, "pass_by", lambda led, frame: heard.append((led, frame)), raising=False)
+    monkeypatch.setattr(Tracking, "pass_by", lambda led, frame: heard.append((led, frame)))
     followers = running._SideBySide(is_steady=True)
     with open_source(PHANTOM) as source:
         frame = next(iter(source))

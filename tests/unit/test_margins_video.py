@@ -67,6 +67,13 @@ def test_a_known_limit_a_white_window_is_recorded_within_the_field(white):
         assert np.array_equal(shown, usual)
 
 
+@pytest.mark.parametrize("share", [0.6, 0.8])
+def test_a_known_limit_a_window_as_dark_as_the_margins_is_recorded_within_the_field(share):
+    finder = MarginMask()
+    usual = follow(finder, [field(seed) for seed in range(30)])[-1]
+    assert np.array_equal(follow(finder, [window(share, level=8)] * 30)[-1], usual)
+
+
 @pytest.mark.parametrize("level", [120, 255])
 def test_a_known_limit_a_window_over_less_than_half_of_the_field_is_recorded(level):
     finder = MarginMask()
