@@ -2,7 +2,7 @@
 
 The limits are wide on purpose: whatever is called unfit has its new marks held back, and a missed polyp costs
 more than a false alarm. Of 5,477 pictures of four public sets, polyps and clean mucosa alike, four lie
-outside them: one all red and out of focus, one a third of which is white, two of what was taken out, on paper.
+outside them: one all red and out of focus, one a third of which is white, two of what was taken out.
 """
 
 from dataclasses import dataclass
