@@ -54,7 +54,7 @@ video normal-clip-unsteady "$CLIPS/normal_colon.mp4" --truth none --no-steady
 video polyp-clip "$CLIPS/polyp_behind_fold.mp4" --truth "$boxes"
 video polyp-clip-unsteady "$CLIPS/polyp_behind_fold.mp4" --truth "$boxes" --no-steady
 video phantom phantom:seed=0,duration=16 --truth phantom
-video phantom-clean phantom:seed=4,polyps=0,duration=16 --truth phantom
+video phantom-clean phantom:seed=4,polyps=0,duration=300 --truth phantom
 sed -i "s|$CLIPS/|CLIPS/|g" figures/run-*.json figures/video-*.json # where they lie is no figure
 "$PYTHON" scripts/make_readme_picture.py
 "$PYTHON" scripts/readme_figures.py
