@@ -1,7 +1,7 @@
-"""Messages between a run and its engine process: a small JSON head and raw bytes after it, on a socket.
+"""Messages between a run and a process beside it: a small JSON head and raw bytes after it, on a socket.
 
-What comes back from the engine process is never unpickled: a model that writes where it should not can send
-nonsense, which is refused, and cannot make the run execute anything.
+What comes back from such a process is never unpickled: a model that writes where it should not, or a server
+that was broken into, can send nonsense, which is refused, and cannot make the run execute anything.
 """
 
 import json
