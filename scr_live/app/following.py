@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from scr_live.app.config import RunConfig
+from scr_live.controls import Controls
 from scr_live.events import Journal
 from scr_live.frames import Quality
 from scr_live.sources import SourceInfo
@@ -21,8 +22,11 @@ class Following:
     A folder of images is no video: nothing connects one with the next.
     """
 
-    def __init__(self, config: RunConfig, info: SourceInfo, journal: Journal) -> None:
-        from scr_live.tracking.following import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
+    def __init__(
+        self, config: RunConfig, info: SourceInfo, journal: Journal, controls: Controls | None = None
+    ) -> None:
+        """controls: its alert rule counts, from frame to frame."""
+        from scr_live.tracking.following import Tracking  # noqa: PLC0415 - imports cv2
 
         self._stack = ExitStack()
         self._pictures = None
@@ -33,8 +37,12 @@ class Following:
             from scr_live.app.sighting_pictures import SightingPictures  # noqa: PLC0415 - imports cv2
 
             self._pictures = SightingPictures(pictures_of(config.events), keep_margins=config.keep_margins)
+        controls = controls or Controls()
+        controls.alert_after_s = config.alert_after_s
         self.tracking = Tracking(
-            TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=self._pictures
+            rule=lambda: AlertRule(controls.alert_after_s or 0.0),
+            journal=journal,
+            save_snapshot=self._pictures,
         )
 
     @property

@@ -14,6 +14,7 @@ from scr_live.cli.export import export
 from scr_live.cli.repair import repair
 from scr_live.cli.report import report
 from scr_live.cli.run import run
+from scr_live.cli.serving import ServingCommand
 from scr_live.cli.soak import soak
 from scr_live.cli.train import train
 from scr_live.errors import ScrLiveError
@@ -37,7 +38,7 @@ for command in (
     doctor,
     soak,
 ):
-    app.command()(command)
+    app.command(cls=ServingCommand if command is run else None)(command)
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ import typer
 from scr_live import console
 from scr_live.cli.config import Config
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
+from scr_live.cli.serving import Serve, ServeTokenFile, TlsCert, TlsKey, served
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.errors import OptionError
 from scr_live.events import Journal
@@ -182,6 +183,10 @@ def run(  # noqa: PLR0913 - the options of the command
             help="Live: seconds after which marks of an earlier frame are not drawn.", rich_help_panel=_LOSS
         ),
     ] = 0.12,
+    serve: Serve = None,
+    serve_token_file: ServeTokenFile = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     log_format: Annotated[
         str,
         typer.Option(
@@ -245,6 +250,7 @@ def run(  # noqa: PLR0913 - the options of the command
         alert_after_s=alert_after,
         faint=faint,
         events=_dated(events),
+        serve=served(serve, serve_token_file, tls_cert, tls_key),
     )
     with ExitStack() as stack:
         view: console.JsonView | console.RunView
