@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from typer.core import TyperCommand
 
 from scr_live.errors import OptionError
 
@@ -24,8 +23,8 @@ Serve = Annotated[
     typer.Option(
         "--serve",
         metavar="[HOST:PORT]",
-        help=f"Serve a page to watch and steer the run: at {USUAL}, for this machine alone, or at 0.0.0.0:8080 "
-        f"for the network. Other machines need a token: one is made and printed, or taken from {TOKEN}.",
+        help=f"Serve a page to watch and steer the run: at {USUAL}, for this machine alone, or at "
+        f"0.0.0.0:8080 for the network. Other machines need a token: one is made and printed, or taken from {TOKEN}.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -37,14 +36,6 @@ TlsCert = Annotated[
     Path | None, typer.Option(help="Serve it by TLS: the certificate (PEM).", rich_help_panel=_PANEL)
 ]
 TlsKey = Annotated[Path | None, typer.Option(help="The key of --tls-cert (PEM).", rich_help_panel=_PANEL)]
-
-
-class ServingCommand(TyperCommand):
-    """A command in which `--serve` may stand alone."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        """Put the usual address where none is."""
-        return super().parse_args(ctx, with_address(args))
 
 
 def with_address(args: Sequence[str]) -> list[str]:
