@@ -24,7 +24,8 @@ Serve = Annotated[
         "--serve",
         metavar="[HOST:PORT]",
         help=f"Serve a page to watch and steer the run: at {USUAL}, for this machine alone, or at "
-        f"0.0.0.0:8080 for the network. Other machines need a token: one is made and printed, or taken from {TOKEN}.",
+        f"0.0.0.0:8080 for the network. Other machines need a token: one is made and printed, or taken from "
+        f"{TOKEN}.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -1,6 +1,5 @@
 """What a viewer may change about a run: read from a request, and once more where it is carried out."""
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -51,10 +50,9 @@ def checked(body: object) -> dict[str, float | bool]:
 
 def _number(name: str, value: object) -> float:
     low, high = NUMBERS[name]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}; found {_shown(value)}.")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _shown(value: object) -> str:

@@ -121,7 +121,7 @@ class Hub:
 
     def end(self, state: str) -> None:
         """Nothing more will come."""
-        if self.state == "going" or state == "gone":
+        if self.state == "going":
             self.state = state
         self.new_picture.set()
         self.news.set()

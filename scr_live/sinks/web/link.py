@@ -1,6 +1,7 @@
 """One life of the server's process, seen from the run: started, told, listened to, buried."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -25,7 +26,11 @@ _FAREWELL_S: Final = 2.0
 _KILL_S: Final = 0.5
 _LOOK_S: Final = 0.5
 _MOST_BYTES: Final = 1 << 16  # of what comes back
+_HUNG_UP: Final = "hung up"
 _WORKER: Final = "scr_live.sinks.web.worker"
+
+
+log = logging.getLogger(__name__)
 
 
 class Link:
@@ -92,9 +97,10 @@ class Link:
         except TimeoutError:
             self._cause = self._cause or "does not read"
         except OSError:
-            how = process.ending if process.wait(_KILL_S) else "hung up"
-            words = process.last_words
-            self._cause = self._cause or f"{how}; its last words: {words!r}" if words else how
+            self._cause = self._cause or _HUNG_UP
+        except Exception as error:
+            log.exception("the server of the page was not told")
+            self._cause = self._cause or f"was not told what it should be ({error!r})"
 
     def _send(self, connection: socket.socket, load: Load) -> None:
         for number, facts in load.events:
@@ -115,13 +121,16 @@ class Link:
         except TimeoutError:
             self._cause = self._cause or f"said nothing for {self._silent_s:g} s"
         except ConnectionError:
-            self._cause = self._cause or "ended"
+            self._cause = self._cause or _HUNG_UP
         except Exception as error:  # noqa: BLE001 - whatever it sends, the run goes on
             self._cause = self._cause or f"sent nonsense ({error!r})"
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)  # wakes whoever sends
 
     def _bury(self, connection: socket.socket, process: ChildProcess) -> None:
+        if self._cause == _HUNG_UP and process.wait(_KILL_S):
+            words = process.last_words
+            self._cause = process.ending + (f"; its last words: {words!r}" if words else "")
         process.kill()
         process.wait(_KILL_S)
         with contextlib.suppress(OSError):
