@@ -247,3 +247,18 @@ def test_what_the_process_asks_for_is_checked_once_more(run):
     with pytest.raises(ValueError, match="rm"):
         run.server._obey(Message("rm", {}, bytearray()))
     assert run.controls == Controls(alert_after_s=0.5)
+
+
+class Broken:
+    """Margins that cannot be found."""
+
+    def follow(self, picture):
+        raise ZeroDivisionError
+
+
+def test_a_picture_that_cannot_be_shown_ends_nothing_and_is_not_shown(run, caplog):
+    assert run.ask("GET", "/healthz")[0] == 200
+    run.server._margins = Broken()
+    assert run.ask("GET", "/api/snapshot.jpg")[0] == 503
+    assert run.ask("GET", "/healthz")[0] == 200
+    assert caplog.text.count("cannot be shown on the page") == 1

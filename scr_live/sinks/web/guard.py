@@ -44,11 +44,10 @@ class Guard:
         self, app: ASGIApp, *, host: str, port: int, token: str, secret: str, is_secure: bool
     ) -> None:
         self._app = app
-        self._names = (
-            {"localhost", host.lower()}
-            if _is_local(host)
-            else {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-        )
+        own = socket.gethostname().lower()
+        self._names = {"localhost", host.lower()}
+        if not _is_local(host):
+            self._names |= {own, f"{own.partition('.')[0]}.local"}
         self._is_local = _is_local(host)
         self._tokens = Tokens(token, secret)
         self._guesses = Guesses()

@@ -80,6 +80,7 @@ class WebServer(Sink):
         self._wants_saved: deque[int] = deque(maxlen=_SNAPSHOTS)
         self._signal = Signal.OK
         self._stream_s: float | None = None
+        self._failures = 0
         self._progress: Progress | None = None
         self._closing = threading.Event()
         self._link: Link | None = None
@@ -95,17 +96,12 @@ class WebServer(Sink):
 
     def write(self, picture: Picture) -> None:
         """Show the picture to whoever watches; if nobody does, look at its margins alone."""
-        self._signal = picture.frame.signal
-        self._stream_s = picture.frame.pts_s
-        if self._margins is not None:
-            self._margins.follow(picture)
-        if not (self._viewers or self._is_looked_at or self._wants_saved):
-            return
-        self._is_looked_at = False
-        shown = picture if self._margins is None else self._margins.picture(picture)
-        self._desk.put_picture(shown)
-        while self._wants_saved:
-            self._snapshots.put((self._wants_saved.popleft(), shown))
+        try:
+            self._show(picture)
+        except Exception:  # a page must not end a run
+            self._failures += 1
+            if self._failures == 1:
+                log.exception("frame %d cannot be shown on the page", picture.frame.index)
 
     def heard(self, event: Event) -> None:
         """Pass an event on."""
@@ -139,6 +135,19 @@ class WebServer(Sink):
             self._link.abandon()
         self._keeper.join()
         self._snapshots.close()
+
+    def _show(self, picture: Picture) -> None:
+        self._signal = picture.frame.signal
+        self._stream_s = picture.frame.pts_s
+        if self._margins is not None:
+            self._margins.follow(picture)
+        if not (self._viewers or self._is_looked_at or self._wants_saved):
+            return
+        self._is_looked_at = False
+        shown = picture if self._margins is None else self._margins.picture(picture)
+        self._desk.put_picture(shown)
+        while self._wants_saved:
+            self._snapshots.put((self._wants_saved.popleft(), shown))
 
     def _status(self, now: "Progress") -> dict[str, Any]:
         has_ended = self._closing.is_set()

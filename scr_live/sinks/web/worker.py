@@ -24,6 +24,7 @@ NICENESS: Final = 10
 ALIVE_EVERY_S: Final = 0.5
 _FAREWELL_S: Final = 0.7
 _IDLE_S: Final = 15
+_MOST_CONNECTIONS: Final = 300
 _LONGEST_HEAD: Final = 16_384
 _LONGEST_WORD: Final = 1024  # of a viewer's message
 
@@ -65,6 +66,7 @@ async def _serve(connection: socket.socket, listener: socket.socket, facts: Fact
             proxy_headers=False,
             timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=1,
+            limit_concurrency=_MOST_CONNECTIONS,
             h11_max_incomplete_event_size=_LONGEST_HEAD,
             ssl_certfile=facts["certificate"] or None,
             ssl_keyfile=facts["key"] or None,
@@ -112,11 +114,13 @@ class _Reader:
         self._camera = Camera()
 
     def run(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            try:
+        """Go on until the run hangs up; whatever else ends it ends the server, which is then started anew."""
+        try:
+            with contextlib.suppress(OSError):
                 while True:
                     self._hear(receive(self._connection))
-            except OSError:
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._hub.end, "gone")
 
     def _hear(self, message: Message) -> None:
