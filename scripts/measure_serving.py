@@ -1,6 +1,6 @@
 """What viewers cost a run: its rate and video delay with 0, 1, 10 and 50 of them, and what they see.
 
-    python scripts/measure_serving.py --out figures/serving.json [--seconds 20]
+    python scripts/measure_serving.py --out figures/serving.json [--seconds 20] [--viewers 0 1 10 50]
 
 A 1080p clip is played at its own pace by `scr-live run --serve` with an engine that answers at once;
 viewers are WebSockets on loopback that answer every picture, and at last Chromium, where it and playwright
@@ -47,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--viewers", type=int, nargs="*", default=VIEWERS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clip, picture = make_clip(Path(folder))
@@ -54,7 +55,7 @@ def main() -> None:
             "size": SIZE,
             "seconds": options.seconds,
             "jpeg": encoding(picture),
-            "viewers": [measured(clip, count, options.seconds) for count in VIEWERS],
+            "viewers": [measured(clip, count, options.seconds) for count in options.viewers],
             "browser": in_browser(clip, options.seconds),
             "load_average": os.getloadavg(),
             "machine": machine_facts(),
