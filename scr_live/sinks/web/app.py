@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from scr_live import __version__
 from scr_live.sinks.web import schemas
-from scr_live.sinks.web.assets import ASSETS, page
+from scr_live.sinks.web.assets import read_assets
 from scr_live.sinks.web.changes import SCHEMA, checked
 from scr_live.sinks.web.hub import MOST_VIEWERS, Hub, NoAnswerError
 from scr_live.sinks.web.metrics import CONTENT_TYPE, exposition
@@ -46,17 +46,18 @@ def create_app(hub: Hub) -> FastAPI:
 
 
 def _add_page(app: FastAPI) -> None:
-    assets = {name: page(name) for name in ASSETS}
+    assets = read_assets()
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
-        return Response(assets["index.html"], media_type=ASSETS["index.html"])
+        return Response(assets["index.html"].content, media_type=assets["index.html"].kind)
 
     @app.get("/assets/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:
-        if name not in assets or assets[name] is None:
+        found = assets.get(name)
+        if found is None:
             raise HTTPException(404, "There is no such part of the page.")
-        return Response(assets[name], media_type=ASSETS[name])
+        return Response(found.content, media_type=found.kind)
 
 
 def _add_health(app: FastAPI, hub: Hub) -> None:

@@ -1,17 +1,31 @@
-"""The files of the page: a fixed table, read once. No name out of a request is ever opened."""
+"""The files of the page, read once at the start. No name out of a request is ever opened."""
 
+from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Final
 
-ASSETS: Final = {
-    "index.html": "text/html; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
-    "app.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+_KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
 
 
-def page(name: str) -> bytes | None:
-    """Return one of `ASSETS`; None: the page has none of that name."""
-    file = files("scr_live.sinks.web") / "page" / name
-    return file.read_bytes() if file.is_file() else None
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as it is answered."""
+
+    content: bytes
+    kind: str
+
+
+def read_assets() -> dict[str, Asset]:
+    """Return all files of the page by their names."""
+    folder = files("scr_live.sinks.web") / "page"
+    return {
+        file.name: Asset(file.read_bytes(), kind)
+        for file in folder.iterdir()
+        if (kind := _KINDS.get(PurePath(file.name).suffix)) is not None
+    }
