@@ -1,5 +1,7 @@
 """Options that several commands have."""
 
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,3 +35,10 @@ Threshold = Annotated[
 Threads = Annotated[
     int, typer.Option(min=0, help="CPU threads of the engine, up to 4 a core; 0: it decides.")
 ]
+
+
+def dated(path: Path | None) -> Path | None:
+    """Put the time of the start for {time}: a service that is started anew records to a new file."""
+    if path is None or "{time}" not in path.name:
+        return path
+    return path.with_name(path.name.replace("{time}", f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
