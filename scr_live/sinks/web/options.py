@@ -97,10 +97,10 @@ def listen(options: ServeOptions) -> socket.socket:
 
 
 def url_of(options: ServeOptions, listener: socket.socket, token: str) -> str:
-    """Return what to type into a browser; where it listens on all addresses, the name of this machine."""
+    """Return what to type into a browser; where it listens on all addresses, the one towards the network."""
     host, port = options.host, listener.getsockname()[1]
     if ipaddress.ip_address(_address_of(listener)).is_unspecified:
-        host = socket.gethostname()
+        host = _own_address()
     if ":" in host:
         host = f"[{host}]"
     scheme = "https" if options.is_secure else "http"
@@ -109,6 +109,16 @@ def url_of(options: ServeOptions, listener: socket.socket, token: str) -> str:
 
 def _address_of(listener: socket.socket) -> str:
     return str(listener.getsockname()[0]).partition("%")[0]
+
+
+def _own_address() -> str:
+    """Where others find this machine, by its routes; no packet is sent."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+    except OSError:  # there is no network
+        return socket.gethostname()
 
 
 def _read_token(path: Path) -> str:
