@@ -190,7 +190,6 @@ def test_a_page_of_somebody_else_gets_nothing(browser, run):
 def test_in_a_network_a_token_opens_the_page_once_and_a_cookie_from_then_on(browser, tmp_path):
     with Run(tmp_path, host="0.0.0.0") as run:
         assert run.token
-        assert any("--tls-cert" in line for line in run.said)
         context = browser.new_context()
         page = context.new_page()
         assert page.goto(run.url).status == 401
@@ -199,6 +198,7 @@ def test_in_a_network_a_token_opens_the_page_once_and_a_cookie_from_then_on(brow
         assert page.evaluate("document.cookie") == ""
         assert status(page)["run"] == "going"
         context.close()
+    assert any("--tls-cert" in line for line in run.said)
 
 
 def test_a_page_stays_open_while_the_run_ends(browser, tmp_path):
