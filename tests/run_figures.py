@@ -30,7 +30,7 @@ def run_stats(**figures: object) -> RunStats:
 
 def run_progress(**figures: object) -> Progress:
     """Return how a run stands that has just begun, but for the figures named."""
-    nothing = {one.name: 0 for one in fields(Progress) if one.default is MISSING}
+    nothing = {one.name: 0 for one in fields(Progress) if one.default is one.default_factory is MISSING}
     return Progress(
         **nothing
         | {"frame_count": None, "status": "", "ai": Ai.ON, "marks_age_s": None, "fps": 25.0}

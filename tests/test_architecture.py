@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors", "frames", "controls", "events", "heap", "machine", "service"),
-    ("files", "file_lock", "gpu", "image_files", "card", "geometry"),
+    ("files", "file_lock", "gpu", "image_files", "card", "geometry", "processes"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
     ("margins", "convert.to_tensorrt"),
@@ -59,6 +59,7 @@ AT_HOME = {
         "cli/repair.py",
         "cli/report.py",
         "cli/run.py",
+        "cli/serving.py",
         "cli/evaluate.py",
         "cli/evaluate_video.py",
         "cli/doctor.py",
@@ -69,6 +70,12 @@ AT_HOME = {
     ),
     "matplotlib": ("report/plots.py", "evaluation/video/plot.py"),
     "rich": ("console/",),
+    "fastapi": ("sinks/web/app.py",),
+    "starlette": ("sinks/web/",),
+    "pydantic": ("sinks/web/schemas.py",),
+    "uvicorn": ("sinks/web/worker.py", "sinks/web/protocols.py"),
+    "h11": ("sinks/web/protocols.py",),
+    "prometheus_client": ("sinks/web/metrics.py",),
 }
 """The only places that import these."""
 

@@ -9,6 +9,7 @@ from scr_live.files import check_distinct, check_results
 from scr_live.shipped import DEFAULT_MODEL
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.sidecar import check_no_track
+from scr_live.sinks.web.options import ServeOptions
 from scr_live.sources.options import LONGEST_WAIT_S, SourceOptions
 from scr_live.tracking.alerts import AlertRule
 
@@ -46,6 +47,8 @@ class RunConfig:
     """Whether what is not announced yet is drawn."""
     events: Path | None = None
     """JSON lines of what happens; pictures of the sightings come beside it."""
+    serve: ServeOptions | None = None
+    """The page in a browser; None: there is none."""
 
 
 def check(config: RunConfig) -> None:

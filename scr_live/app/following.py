@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from scr_live.app.config import RunConfig
 from scr_live.app.picture_folder import check_folder, folder_beside
+from scr_live.controls import Controls
 from scr_live.events import Journal
 from scr_live.frames import Quality
 from scr_live.sources import SourceInfo
@@ -24,11 +25,16 @@ class Following:
     A folder of images is no video: nothing connects one with the next.
     """
 
-    def __init__(self, config: RunConfig, info: SourceInfo, journal: Journal) -> None:
+    def __init__(
+        self, config: RunConfig, info: SourceInfo, journal: Journal, controls: Controls | None = None
+    ) -> None:
+        """controls: its alert rule counts, from frame to frame."""
         follows = config.tracking and info.kind != "images"
         self._stack = ExitStack()
         self._pictures = _pictures(config) if follows else None
-        self._tracker = _tracker(config, journal, self._pictures) if follows else None
+        self._tracker = (
+            _tracker(config, journal, self._pictures, controls or Controls()) if follows else None
+        )
         self._guarded = None if self._tracker is None else _guarded(config, self._tracker)
         self.tracking: Follower | None = self._guarded
         """What is to see every answer; None: nothing is followed."""
@@ -82,10 +88,15 @@ def _pictures(config: RunConfig) -> "SightingPictures | None":
     )
 
 
-def _tracker(config: RunConfig, journal: Journal, pictures: "SightingPictures | None") -> "Tracking":
-    from scr_live.tracking.following import Tracking, TrackingOptions  # noqa: PLC0415 - imports cv2
+def _tracker(
+    config: RunConfig, journal: Journal, pictures: "SightingPictures | None", controls: Controls
+) -> "Tracking":
+    from scr_live.tracking.following import Tracking  # noqa: PLC0415 - imports cv2
 
-    return Tracking(TrackingOptions(AlertRule(config.alert_after_s)), journal=journal, save_snapshot=pictures)
+    controls.alert_after_s = config.alert_after_s
+    return Tracking(
+        rule=lambda: AlertRule(controls.alert_after_s or 0.0), journal=journal, save_snapshot=pictures
+    )
 
 
 def _guarded(config: RunConfig, tracker: "Tracking") -> "Guarded":

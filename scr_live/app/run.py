@@ -10,6 +10,7 @@ from scr_live.app.engines import open_engines
 from scr_live.app.following import Following, check_pictures
 from scr_live.app.outcome import Outcome, Parts, Report, Started
 from scr_live.app.outputs import Recordings, open_screen
+from scr_live.app.serving import Serving
 from scr_live.controls import Controls
 from scr_live.engines.opening import threshold_for
 from scr_live.errors import OutputUnwritableError
@@ -18,6 +19,7 @@ from scr_live.pipeline.stats import Progress
 from scr_live.shipped import model_for
 from scr_live.sinks.event_log import EventLog
 from scr_live.sinks.sidecar import Sidecar
+from scr_live.sinks.web.told import About
 from scr_live.sources import SourceInfo
 
 
@@ -47,7 +49,8 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
     check_pictures(config)
     journal = journal or Journal()
     report = Report(config.stats, journal, ended)
-    with _event_files(config, journal), report, contextlib.ExitStack() as stack:
+    serving = Serving(config, journal, tell)
+    with _event_files(config, journal), serving, report, contextlib.ExitStack() as stack:
         # The cheap checks come first: a bad path must not cost the loading of a model.
         model = model_for(config.engine, config.model)
         recordings = stack.enter_context(Recordings(config, journal))
@@ -57,15 +60,16 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
         info = source.info
         engine, ladder = open_engines(config, model, is_live=info.is_live, journal=journal, tell=tell)
         stack.enter_context(engine)
-        following = Following(config, info, journal)
-        report.about(Parts(source, recordings, ladder, following, config.model if model else ""))
-        sinks = recordings.begin(info)
-        stack.enter_context(following)
         threshold = threshold_for(config.threshold, model)
         controls = Controls(threshold=threshold)
+        following = Following(config, info, journal, controls)
+        report.about(Parts(source, recordings, ladder, following, config.model if model else ""))
+        about = About(info, engine.info, config.model if model else "")
+        sinks = [*recordings.begin(info), *serving.begin(about, controls)]
+        stack.enter_context(following)
         screen, notes = open_screen(config, controls, info, stack, journal)
         facts = Started(
-            info, engine.info, config.model if model else "", threshold, _expected_frames(config, info), notes
+            info, engine.info, about.model, threshold, _expected_frames(config, info), serving.notes + notes
         )
         _tell_start(journal, facts, config, is_followed=following.tracking is not None)
         if started is not None:
@@ -83,7 +87,7 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
                 draws_unannounced=config.faint,
             ),
             follower=following.tracking,
-            progress=None if progress is None else _with_recording(progress, recordings),
+            progress=_with_recording(serving.hearing(progress), recordings),
             stop=stop,
             reopen_engine=ladder,
             journal=journal,
@@ -132,9 +136,11 @@ def _tell_start(journal: Journal, facts: Started, config: RunConfig, *, is_follo
 
 
 def _with_recording(
-    progress: Callable[[Progress], None], recordings: Recordings
-) -> Callable[[Progress], None]:
+    progress: Callable[[Progress], None] | None, recordings: Recordings
+) -> Callable[[Progress], None] | None:
     """The pipeline knows nothing of disks: that is added on the way."""
+    if progress is None:
+        return None
     return lambda now: progress(replace(now, recording=recordings.state()))
 
 

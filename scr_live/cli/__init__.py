@@ -1,5 +1,6 @@
 """The command line: parse, build, call; a module a command. How things are told is in scr_live.console."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from scr_live.cli.export import export
 from scr_live.cli.repair import repair
 from scr_live.cli.report import report
 from scr_live.cli.run import run
+from scr_live.cli.serving import with_address
 from scr_live.cli.soak import soak
 from scr_live.cli.train import train
 from scr_live.errors import ScrLiveError
@@ -44,7 +46,7 @@ def main() -> int:
     """Run the command line. A user's mistake ends in one paragraph and exit code 1 or 2."""
     console.print_any_name()
     try:
-        app()
+        app(with_address(sys.argv[1:]))
     except ScrLiveError as error:
         console.tell_error(error)
         return error.exit_code

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,10 @@ Threads = Annotated[
     int, typer.Option(min=0, help="CPU threads of the engine, up to 4 a core; 0: it decides.")
 ]
 Json = Annotated[Path | None, typer.Option(help="Write all figures to this JSON file.")]
+
+
+def dated(path: Path | None) -> Path | None:
+    """Put the time of the start for {time}: a service that is started anew records to a new file."""
+    if path is None or "{time}" not in path.name:
+        return path
+    return path.with_name(path.name.replace("{time}", f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"))

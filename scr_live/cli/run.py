@@ -2,7 +2,6 @@
 
 import os
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -11,7 +10,8 @@ import typer
 from scr_live import console
 from scr_live.cli.alert_rules import MEASURED
 from scr_live.cli.config import Config
-from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold
+from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold, dated
+from scr_live.cli.serving import Serve, ServeTokenFile, TlsCert, TlsKey, served
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.errors import OptionError
 from scr_live.events import Journal
@@ -183,6 +183,10 @@ def run(  # noqa: PLR0913 - the options of the command
             help="Live: seconds after which marks of an earlier frame are not drawn.", rich_help_panel=_LOSS
         ),
     ] = 0.12,
+    serve: Serve = None,
+    serve_token_file: ServeTokenFile = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     log_format: Annotated[
         str,
         typer.Option(
@@ -220,8 +224,8 @@ def run(  # noqa: PLR0913 - the options of the command
             read_timeout_s=read_timeout,
             on_loss=cast("Literal['wait', 'exit']", on_loss),
         ),
-        record=_dated(record),
-        record_raw=_dated(record_raw),
+        record=dated(record),
+        record_raw=dated(record_raw),
         keep_margins=keep_margins,
         recording=RecorderOptions(
             encoder=encoder,
@@ -239,13 +243,14 @@ def run(  # noqa: PLR0913 - the options of the command
         ai_timeout_s=ai_timeout,
         threshold=threshold,
         display=display,
-        stats=_dated(stats),
+        stats=dated(stats),
         max_frames=max_frames,
         max_overlay_age_s=max_overlay_age,
         tracking=tracking,
         alert_after_s=alert_after,
         faint=faint,
-        events=_dated(events),
+        events=dated(events),
+        serve=served(serve, serve_token_file, tls_cert, tls_key),
     )
     with ExitStack() as stack:
         view: console.JsonView | console.RunView
@@ -285,13 +290,6 @@ def _status_line(now: "Progress") -> str:
     """One line for whoever asks the service manager."""
     age = "" if now.marks_age_s is None else f", marks {1000 * now.marks_age_s:.0f} ms old"
     return f"{now.fps:.0f} frames a second; {now.status or now.ai}{age}"
-
-
-def _dated(path: Path | None) -> Path | None:
-    """Put the time of the start for {time}: a service that is started anew records to a new file."""
-    if path is None or "{time}" not in path.name:
-        return path
-    return path.with_name(path.name.replace("{time}", f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
 
 
 def _check_word(option: str, word: str, words: tuple[str, ...]) -> None:

@@ -21,8 +21,6 @@ from scr_live import errors
 from scr_live.engines import EngineInfo, closed
 from scr_live.engines.leash import Leash
 from scr_live.engines.opening import NAMED
-from scr_live.engines.process import EngineProcess
-from scr_live.engines.wire import Message, receive, send, send_array
 from scr_live.errors import (
     EngineError,
     EngineUnavailableError,
@@ -31,6 +29,8 @@ from scr_live.errors import (
     ScrLiveError,
 )
 from scr_live.frames import Mask
+from scr_live.processes.child import ChildProcess
+from scr_live.processes.wire import Message, receive, send, send_array
 from scr_live.shipped import Model
 
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -44,6 +44,7 @@ a driver that hangs may well spin, and who waits for another takes no processor 
 GROWTH_LIMIT_MB: Final = 2000.0
 """How much more memory than right after it was opened an engine may take, unless told otherwise."""
 
+_WORKER = "scr_live.engines.worker"
 _OPEN_ENGINE = "scr_live.engines.opening:open_engine"
 _CLOSE_S, _KILL_S = 0.3, 0.2
 _DEATH_S = 1.0  # from hanging up to the end, which tells the cause
@@ -181,7 +182,7 @@ class IsolatedEngine:
         try:
             self._connection, theirs = socket.socketpair()
             try:
-                self._process = EngineProcess(theirs)
+                self._process = ChildProcess(theirs, module=_WORKER, name="engine")
             except BaseException:
                 self._connection.close()
                 raise

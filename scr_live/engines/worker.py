@@ -1,29 +1,21 @@
-"""What runs inside an engine process: open one engine, answer images until the run hangs up.
-
-The process is there to be lost: it has a lower priority than the video, it is the first that the system ends
-when memory is short, and it does not outlive its run.
-"""
+"""What runs inside an engine process: open one engine, answer images until the run hangs up."""
 
 import contextlib
-import ctypes
 import importlib
-import os
 import pickle
-import signal
 import socket
-import sys
 import threading
 import traceback
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from scr_live import errors
 from scr_live.engines import Engine
-from scr_live.engines.wire import Message, receive, send, send_array
 from scr_live.errors import InferenceError, ScrLiveError
+from scr_live.processes.giving_way import connection_of_run, give_way
+from scr_live.processes.wire import Message, receive, send, send_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +23,11 @@ if TYPE_CHECKING:
 NICENESS: Final = 3
 """How much the engine gives way to the video where both want the processor: it gets half the share."""
 
-_OOM_SCORE = 800  # of 1000
-_PR_SET_PDEATHSIG = 1
-
 
 def main(parent_pid: int) -> None:
     """Serve the run whose connection is the standard input."""
-    connection = _connection()
-    _give_way(parent_pid)
+    connection = connection_of_run()
+    give_way(parent_pid, niceness=NICENESS)
     with connection, contextlib.suppress(ConnectionError):  # the run has hung up: nobody is left to be told
         _serve(connection)
 
@@ -96,31 +85,3 @@ def _tell_failure(connection: socket.socket, error: Exception) -> None:
     else:
         traceback.print_exception(error)
         send(connection, "failed", error="", text=f"{type(error).__name__}: {error}")
-
-
-def _connection() -> socket.socket:
-    """Take the connection away from the standard input; whoever reads that finds nothing."""
-    if sys.platform == "win32":
-        return socket.fromshare(sys.stdin.buffer.read())
-    connection = socket.socket(fileno=os.dup(0))  # which no process that a library starts inherits
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return connection
-
-
-def _give_way(parent_pid: int) -> None:
-    """Behind the video in everything, and gone when it has gone, even out of code that hangs."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the run decides when its engine ends
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        with contextlib.suppress(OSError):  # some sandboxes forbid it
-            os.nice(NICENESS)
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it ended before we asked to be told
-        sys.exit()

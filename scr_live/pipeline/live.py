@@ -227,6 +227,9 @@ class _Pipeline:
             ai=self._compose.ai,
             marks_age_s=self._compose.marks_age_s,
             ai_failures=self._inference.failures,
+            dropped_at={channel.name: channel.counts().dropped for channel in self._to.all},
+            video_delay=self._timings.video_delay,
+            annotation_delay=self._timings.annotation_delay,
         )
 
     def _start(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from scr_live.engines import EngineInfo
 from scr_live.frames import Ai
 from scr_live.pipeline.channel import Counts
-from scr_live.pipeline.timing import Latency
+from scr_live.pipeline.timing import Histogram, Latency
 from scr_live.sources import SourceInfo
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Progress:
     ai_failures: int
     recording: "RecordingState | None" = None
     """How the recording does; added by whoever knows."""
+    dropped_at: Mapping[str, int] = field(default_factory=dict)
+    """The same by channel."""
+    video_delay: Histogram = field(default_factory=Histogram)
+    """As it grows; any thread may look."""
+    annotation_delay: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(frozen=True, slots=True)

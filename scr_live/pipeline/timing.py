@@ -6,7 +6,7 @@ maximum, the count and the mean are exact. Below 10 us everything is one bin.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -69,6 +69,11 @@ class Histogram:
             if number and seen >= rank:
                 return min(_middle_s(index), self._max_s)
         return self._max_s
+
+    def counts_up_to(self, edges_s: Sequence[float]) -> list[int]:
+        """Return how many durations did not exceed each of the edges, within 2 %."""
+        bins = [_bin(edge_s) for edge_s in edges_s]
+        return [sum(self._bins[: last + 1]) for last in bins]
 
     def latency(self) -> Latency:
         """Summarise what was recorded so far."""

@@ -12,13 +12,14 @@ import numpy as np
 
 from scr_live.controls import Controls
 from scr_live.errors import NoDisplayError, OutputUnwritableError
-from scr_live.events import EventKind, Journal
+from scr_live.events import Journal
 from scr_live.frames import Ai, Image, Picture
 from scr_live.margins.pictures import Deidentifier
 from scr_live.sinks.display import require_display
 from scr_live.sinks.keys import HELP, Action, change_controls, handle_key
 from scr_live.sinks.snapshot import save_snapshot
 from scr_live.sinks.strip import Strip, compose
+from scr_live.sinks.withdrawal import mark_withdrawal
 
 _FIRST_VIEW: Final = (960, 540)
 _LARGEST_VIEW: Final = (1280, 680)
@@ -52,7 +53,6 @@ class Window:
         self._is_live = is_live
         self._margins = margins
         self._journal = journal or Journal()
-        self._withdrawing_since: float | None = None
         self._picture: Picture | None = None
         self._drawn: tuple[object, ...] = ()
         self._times: deque[float] = deque(maxlen=30)
@@ -123,8 +123,9 @@ class Window:
             f"threshold {self._controls.threshold:.2f}",
             f"marks {'on' if self._controls.overlay else 'off'}",
         ]
-        if self._withdrawing_since is not None:
-            minutes, seconds = divmod(int(now - self._withdrawing_since), 60)
+        withdrawing_since = self._controls.withdrawing_since
+        if withdrawing_since is not None:
+            minutes, seconds = divmod(int(now - withdrawing_since), 60)
             items.append(f"withdrawal {minutes}:{seconds:02}")
         if self._picture is None:
             items = ["waiting for the first picture"]
@@ -159,11 +160,8 @@ class Window:
 
     def _mark_withdrawal(self) -> None:
         """Start the clock of the withdrawal, or stop it; the account of the run tells both."""
-        begins = self._withdrawing_since is None
-        self._withdrawing_since = time.perf_counter() if begins else None
         stream_s = None if self._picture is None else self._picture.frame.pts_s
-        kind = EventKind.WITHDRAWAL_STARTED if begins else EventKind.WITHDRAWAL_ENDED
-        self._journal.tell(kind, stream_s=stream_s)
+        begins = mark_withdrawal(self._controls, self._journal, stream_s)
         self._say("the withdrawal begins" if begins else "the withdrawal ends")
 
     def _snapshot(self) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from scr_live.controls import LONGEST_ALERT_AFTER_S
 from scr_live.errors import OptionError
 
 RULES_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """The settings that are measured and told side by side."""
-LONGEST_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class AlertRule:
     after_s: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.after_s <= LONGEST_S:
+        if not 0 <= self.after_s <= LONGEST_ALERT_AFTER_S:
             raise OptionError(
-                f"A mark is announced after 0 to {LONGEST_S:g} seconds; found {self.after_s}. Usual are "
-                f"{', '.join(f'{rule:g}' for rule in RULES_S)}."
+                f"A mark is announced after 0 to {LONGEST_ALERT_AFTER_S:g} seconds; found {self.after_s}. "
+                f"Usual are {', '.join(f'{rule:g}' for rule in RULES_S)}."
             )
 
     def announces(self, age_s: float) -> bool:

@@ -1,6 +1,7 @@
 """All of it together: motion, steady maps, quality, identities, alerts and sightings of one video."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -42,10 +43,13 @@ class Tracking:
         self,
         options: TrackingOptions | None = None,
         *,
+        rule: Callable[[], AlertRule] | None = None,
         journal: Journal | None = None,
         save_snapshot: SaveSnapshot | None = None,
     ) -> None:
+        """rule: asked for every frame, if it may change; None: that of the options."""
         self._options = options or TrackingOptions()
+        self._rule = rule or (lambda: self._options.rule)
         self._journal = journal or Journal()
         self._motion_finder = MotionFinder()
         self._steadier = Steadier()
@@ -93,8 +97,9 @@ class Tracking:
         can_begin = self.quality is Quality.GOOD and frame.signal is Signal.OK
         tracks, ended = self._tracks.update(polyps, placement, self.motion, time_s=time_s, grows=can_begin)
         self._sightings.close(ended)
+        rule = self._rule()
         for track in tracks:
-            track.announced |= can_begin and self._options.rule.announces(track.age_s)
+            track.announced |= can_begin and rule.announces(track.age_s)
         return tuple(
             self._told(frame, polyp, track, placement) for polyp, track in zip(polyps, tracks, strict=True)
         )

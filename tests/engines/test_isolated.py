@@ -15,7 +15,7 @@ from engine_processes import is_gone, leaving_nothing, opened, processes_of_grou
 from faulty_engines import ANSWERS, SIZE, order
 
 from scr_live.controls import Controls
-from scr_live.engines import isolated, process
+from scr_live.engines import isolated
 from scr_live.engines.ladder import EngineLadder, Rung
 from scr_live.engines.worker import NICENESS
 from scr_live.errors import (
@@ -27,6 +27,7 @@ from scr_live.frames import Frame
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, Inference
 from scr_live.pipeline.timing import Timings
+from scr_live.processes import child
 
 BEHAVE = order("behave")
 
@@ -69,7 +70,7 @@ def test_its_errors_arrive_and_it_answers_the_next_image(deed, words, shared):
 
 
 def test_what_it_prints_is_logged_and_nothing_else(shared, caplog, capfd):
-    with caplog.at_level(logging.INFO, "scr_live.engines.process"):
+    with caplog.at_level(logging.INFO, "scr_live.processes.child"):
         shared.infer(order("print"))
         shared.infer(BEHAVE)
         with pytest.raises(InferenceError):
@@ -192,7 +193,7 @@ def test_a_run_that_has_gone_before_its_engine_was_ready_is_not_waited_for():
     ours, theirs = socket.socketpair()
     with ours, theirs:  # neither is closed: it is not the connection that tells
         somebody = str(os.getppid())
-        command = [sys.executable, "-c", process._START, somebody, *sys.path]
+        command = [sys.executable, "-c", child._START, isolated._WORKER, somebody, *sys.path]
         assert subprocess.run(command, stdin=theirs, timeout=50, check=False).returncode == 0
 
 

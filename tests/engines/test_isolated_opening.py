@@ -17,7 +17,7 @@ from engine_processes import is_gone, leaving_nothing, opened, parent_of
 from faulty_engines import SIZE, order
 
 from scr_live.controls import Controls
-from scr_live.engines import isolated, process
+from scr_live.engines import isolated
 from scr_live.engines.constant import ConstantEngine
 from scr_live.engines.isolated import open_isolated
 from scr_live.engines.ladder import EngineLadder, Rung
@@ -30,6 +30,7 @@ from scr_live.frames import Frame
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, Inference
 from scr_live.pipeline.timing import Timings
+from scr_live.processes import child
 
 BEHAVE = order("behave")
 
@@ -188,16 +189,16 @@ def test_a_system_out_of_descriptors_is_told_and_nothing_is_left():
 @pytest.mark.parametrize("outcome", ["starts", "fails"])
 def test_whoever_starts_a_process_too_late_ends_it_and_nobody_waits(outcome, monkeypatch):
     """As when the program lies on a disk that hangs."""
-    start, begun, go_on = process._start, threading.Event(), threading.Event()
+    start, begun, go_on = child._start, threading.Event(), threading.Event()
 
-    def starts_late(connection):
+    def starts_late(connection, module):
         begun.set()
         assert go_on.wait(20)
         if outcome == "fails":
             raise OSError(errno.EIO, "the disk is gone")
-        return start(connection)
+        return start(connection, module)
 
-    monkeypatch.setattr(process, "_start", starts_late)
+    monkeypatch.setattr(child, "_start", starts_late)
     leash = Leash()
     with leaving_nothing():
         with ThreadPoolExecutor(1) as pool:

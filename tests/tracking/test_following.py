@@ -54,6 +54,17 @@ def test_a_region_is_announced_when_it_has_been_seen_for_so_long(after_s):
     assert video.facts(EventKind.SIGHTING_OPENED)[0]["first_s"] == 0.0
 
 
+def test_a_rule_that_is_changed_counts_from_the_next_frame_on():
+    after_s = 10.0
+    video = Video()
+    video.tracking = Tracking(rule=lambda: AlertRule(after_s))
+    assert not any(video(SEEN)[0][0].announced for _ in range(20))
+    after_s = 0.5
+    assert video(SEEN)[0][0].announced
+    after_s = 10.0
+    assert video(SEEN)[0][0].announced, "what was announced stays so"
+
+
 def test_what_comes_and_goes_is_never_announced():
     video = Video()
     for at in range(100):

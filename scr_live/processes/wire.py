@@ -1,7 +1,7 @@
-"""Messages between a run and its engine process: a small JSON head and raw bytes after it, on a socket.
+"""Messages between a run and a process beside it: a small JSON head and raw bytes after it, on a socket.
 
-What comes back from the engine process is never unpickled: a model that writes where it should not can send
-nonsense, which is refused, and cannot make the run execute anything.
+What comes back from such a process is never unpickled: a model that writes where it should not, or a server
+that was broken into, can send nonsense, which is refused, and cannot make the run execute anything.
 """
 
 import json
@@ -64,23 +64,30 @@ def send(
 
 
 def send_array(
-    connection: socket.socket, kind: str, array: NDArray[Any], *, deadline: float | None = None
+    connection: socket.socket,
+    kind: str,
+    array: NDArray[Any],
+    *,
+    deadline: float | None = None,
+    **facts: object,
 ) -> None:
     """Send an array of numbers, see `send`. ValueError: it holds something else."""
     if array.dtype.kind not in _NUMBERS:
         raise ValueError(f"an array of {array.dtype} holds no numbers")
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-    send(connection, kind, flat, deadline=deadline, shape=array.shape, dtype=array.dtype.str)
+    send(connection, kind, flat, deadline=deadline, shape=array.shape, dtype=array.dtype.str, **facts)
 
 
-def receive(connection: socket.socket, *, deadline: float | None = None) -> Message:
+def receive(
+    connection: socket.socket, *, deadline: float | None = None, most_bytes: int = MOST_BYTES
+) -> Message:
     """Wait for a message, until the deadline of time.monotonic() if there is one.
 
     TimeoutError: it did not come in time. ConnectionError: the other end has gone. ValueError: it is
     nonsense. After any of these the connection is of no use.
     """
     head_size, payload_size = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size, deadline=deadline))
-    if max(head_size, payload_size) > MOST_BYTES:
+    if max(head_size, payload_size) > most_bytes:
         raise ValueError("a message that is larger than any can be")
     try:
         facts = json.loads(_exactly(connection, head_size, deadline=deadline))

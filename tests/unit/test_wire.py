@@ -1,4 +1,4 @@
-"""What goes between a run and its engine process arrives whole, or is refused."""
+"""What goes between a run and a process beside it arrives whole, or is refused."""
 
 import socket
 import threading
@@ -9,8 +9,8 @@ import pytest
 
 from scr_live import errors
 from scr_live.engines import isolated, worker
-from scr_live.engines.wire import MOST_BYTES, receive, send, send_array
 from scr_live.errors import EngineError, InferenceError, ScrLiveError
+from scr_live.processes.wire import MOST_BYTES, receive, send, send_array
 
 OWN_ERRORS = [
     kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ScrLiveError)

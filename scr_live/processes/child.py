@@ -1,4 +1,4 @@
-"""The process of an isolated engine, seen from the run: started, listened to, looked at, killed, reaped."""
+"""A process beside a run, seen from the run: started, listened to, looked at, killed, reaped."""
 
 import contextlib
 import logging
@@ -21,13 +21,14 @@ _LONGEST_LINE = 4096
 _LOOK_EVERY_MS = 100
 _LOOKS_FIRST = hasattr(os, "waitid")  # whether a process has ended can be seen without reaping it
 _START = (
-    "import sys; sys.path[:] = sys.argv[2:]; from scr_live.engines.worker import main; main(int(sys.argv[1]))"
+    "import importlib, sys; name = sys.argv[1]; pid = int(sys.argv[2]); sys.path[:] = sys.argv[3:]; "
+    "importlib.import_module(name).main(pid)"
 )
 
 log = logging.getLogger(__name__)
 
 
-class EngineProcess:
+class ChildProcess:
     """A child process in a session of its own, so that a Ctrl-C of the terminal does not reach it.
 
     A keeper thread starts it, logs what it prints and reaps it: that thread lives as long as the process,
@@ -35,11 +36,14 @@ class EngineProcess:
     ends with it, unless it has a session of its own. All methods may be called from any thread.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
-        """`connection` is the child's end; it is closed here, even if no process can be started.
+    def __init__(self, connection: socket.socket, *, module: str, name: str) -> None:
+        """Start `main(pid of this process)` of the module; `name` is what the process is called in logs.
 
+        `connection` is the child's end; it is closed here, even if no process can be started.
         OSError: there can be no keeper. Nothing here waits for the process: see `failure`.
         """
+        self._module = module
+        self._name = name
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._lock = threading.Lock()
         """Held for what must not happen between the process's end and its being reaped."""
@@ -49,7 +53,7 @@ class EngineProcess:
         self.failure: BaseException | None = None
         """Why it could not be started; to be read once `wait` was true."""
         self._keeper = threading.Thread(
-            target=self._keep, args=(connection,), name="engine-process", daemon=True
+            target=self._keep, args=(connection,), name=f"{name}-process", daemon=True
         )
         try:
             self._keeper.start()
@@ -102,7 +106,7 @@ class EngineProcess:
     def _keep(self, connection: socket.socket) -> None:
         try:
             with connection:
-                process = _start(connection)
+                process = _start(connection, self._module)
         except BaseException as error:  # noqa: BLE001 - told where the process is waited for
             self.failure = error
             return
@@ -155,7 +159,7 @@ class EngineProcess:
     def _keep_line(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
         self._lines.append(text)
-        log.info("engine process: %s", text)
+        log.info("%s process: %s", self._name, text)
 
 
 def _heard(pid: int, words: int) -> bytes:
@@ -179,9 +183,9 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
-def _start(connection: socket.socket) -> "subprocess.Popen[bytes]":
+def _start(connection: socket.socket, module: str) -> "subprocess.Popen[bytes]":
     """Start an interpreter like ours whose standard input is the connection, its outputs one pipe to us."""
-    command = [sys.executable, "-u", "-c", _START, str(os.getpid()), *sys.path]
+    command = [sys.executable, "-u", "-c", _START, module, str(os.getpid()), *sys.path]
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

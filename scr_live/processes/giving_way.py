@@ -1,0 +1,44 @@
+"""What a process beside a run does first: it is there to be lost.
+
+It has a lower priority than the video, it is the first that the system ends when memory is short, and it
+does not outlive its run.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+_OOM_SCORE = 800  # of 1000
+_PR_SET_PDEATHSIG = 1
+
+
+def connection_of_run() -> socket.socket:
+    """Take the connection away from the standard input; whoever reads that finds nothing."""
+    if sys.platform == "win32":
+        return socket.fromshare(sys.stdin.buffer.read())
+    connection = socket.socket(fileno=os.dup(0))  # which no process that a library starts inherits
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return connection
+
+
+def give_way(parent_pid: int, *, niceness: int) -> None:
+    """Behind the video in everything, and gone when it has gone, even out of code that hangs."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the run decides when this process ends
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        with contextlib.suppress(OSError):  # some sandboxes forbid it
+            os.nice(niceness)
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it ended before we asked to be told
+        sys.exit()

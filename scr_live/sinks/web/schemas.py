@@ -1,0 +1,97 @@
+"""What the answers of the API look like, for /openapi.json."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Problem(BaseModel):
+    """Why there is no other answer."""
+
+    detail: str
+
+
+class Source(BaseModel):
+    """Where the video comes from."""
+
+    name: str
+    kind: str
+    live: bool
+    width: int
+    height: int
+    fps: float | None
+
+
+class Frames(BaseModel):
+    """Counted since the start."""
+
+    captured: int
+    inferred: int
+    composed: int
+    recorded: int
+    dropped: int = Field(description="At all channels together.")
+    marked: int
+
+
+class Recording(BaseModel):
+    """How the annotated recording does."""
+
+    file: str
+    frames: int
+    bytes: int
+    free_bytes: int | None
+    hours_left: float | None
+    problem: str
+
+
+class Delays(BaseModel):
+    """In milliseconds, over the whole run."""
+
+    video_p50: float
+    video_p99: float
+    annotation_p50: float
+    annotation_p99: float
+
+
+class ControlsNow(BaseModel):
+    """What can be changed, as it is now."""
+
+    overlay: bool
+    threshold: float
+    alert_after_s: float | None = Field(description="null: this run does not follow regions.")
+    saved: str | None = Field(default=None, description="Name of the snapshot that was asked for.")
+
+
+class Status(BaseModel):
+    """How the run stands."""
+
+    source: Source
+    engine: str
+    model: str
+    signal: Literal["ok", "lost", "frozen", "black", "saturated"]
+    ai: Literal["on", "behind", "late", "off", "starting", "none"] = Field(
+        description="none: there is no signal, so nothing to judge."
+    )
+    status: str = Field(description="What is written on the picture; empty: all is well.")
+    marks_age_s: float | None
+    elapsed_s: float
+    fps: float
+    frames: Frames
+    recording: Recording | None
+    delays_ms: Delays | None
+    controls: ControlsNow
+    withdrawal_s: float | None
+    viewers: int
+    run: Literal["going", "ended", "gone"] = Field(description="gone: its process has left without a word.")
+
+
+class Sighting(BaseModel):
+    """A region that was announced; times in seconds of the video."""
+
+    number: int
+    first_s: float | None
+    last_s: float | None
+    open: bool
+    score: float
+    largest_field_share: float
+    snapshot: str | None
