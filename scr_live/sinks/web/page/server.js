@@ -1,0 +1,138 @@
+// What the page hears from the server, and what it asks of it.
+
+const SILENT_MS = 3000;
+const HALF_OPEN_MS = 8000;
+const PAUSES_MS = [500, 1000, 2000, 4000];
+const ANSWER_MS = 5000;
+
+const KINDS = [
+  "run-started", "run-ended", "signal-lost", "signal-back", "input-changed", "size-changed", "ai-failed",
+  "ai-back", "engine-changed", "sighting-opened", "sighting-updated", "sighting-closed", "quality-changed",
+  "withdrawal-started", "withdrawal-ended", "recording-started", "recording-ended", "recording-failed",
+  "recording-gap", "disk-low", "stage-stalled", "stage-moves",
+];
+
+/**
+ * Server-sent events, opened again by the browser with the last number that it heard; by this class where the
+ * browser gives up. `silentMs`: for how long nothing came, null while all is well. `refusal`: why, if that is known.
+ */
+export class Feed {
+  #source = null;
+  #heardAt = performance.now();
+  #lastId = "";
+  #attempts = 0;
+  #retry = 0;
+  #hears;
+
+  /** `hears`: { status(body), event(kind, facts), opened() } */
+  constructor(hears) {
+    this.#hears = hears;
+    this.refusal = "";
+    setInterval(() => this.#watch(), 500);
+  }
+
+  open() {
+    clearTimeout(this.#retry);
+    this.#source?.close();
+    const since = this.#lastId ? `?last_event_id=${encodeURIComponent(this.#lastId)}` : "";
+    const source = new EventSource(`/api/events${since}`);
+    this.#source = source;
+    source.onopen = () => this.#hears.opened();
+    source.onerror = () => {
+      if (source === this.#source && source.readyState === EventSource.CLOSED) this.#again();
+    };
+    source.addEventListener("status", (message) => {
+      this.#heardAt = performance.now();
+      this.#attempts = 0;
+      this.refusal = "";
+      this.#hears.status(JSON.parse(message.data));
+    });
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (message) => {
+        this.#lastId = message.lastEventId;
+        this.#hears.event(kind, JSON.parse(message.data));
+      });
+    }
+  }
+
+  get silentMs() {
+    const silent = performance.now() - this.#heardAt;
+    return silent > SILENT_MS ? silent : null;
+  }
+
+  async #again() {
+    const pause = PAUSES_MS[Math.min(this.#attempts, PAUSES_MS.length - 1)];
+    this.#attempts += 1;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.open(), pause * (0.75 + Math.random() / 2));
+    this.refusal = await refusal();
+  }
+
+  #watch() {
+    const silent = performance.now() - this.#heardAt;
+    const pause = HALF_OPEN_MS + 2000 * this.#attempts;
+    if (silent > pause && this.#source?.readyState !== EventSource.CLOSED) {
+      this.#source.close();
+      this.#again();
+    }
+  }
+}
+
+/** Ask for a change. Returns the controls as they are then; throws an Error with a sentence for people. */
+export async function control(change) {
+  const asked = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(change),
+  };
+  const answer = await ask("/api/control", asked);
+  if (!answer.ok) throw new Error(await sentence(answer));
+  return answer.json();
+}
+
+export async function sightings() {
+  const answer = await ask("/api/sightings");
+  if (!answer.ok) throw new Error(await sentence(answer));
+  return answer.json();
+}
+
+/** How long the smallest question and its answer take, in milliseconds; null if there was none. */
+export async function roundTrip() {
+  const begun = performance.now();
+  try {
+    await (await ask("/healthz")).text();
+  } catch {
+    return null;
+  }
+  return performance.now() - begun;
+}
+
+async function refusal() {
+  try {
+    const answer = await ask("/api/status");
+    return answer.ok ? "" : await sentence(answer);
+  } catch {
+    return "";
+  }
+}
+
+async function ask(path, options = {}) {
+  try {
+    return await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS), ...options });
+  } catch (error) {
+    const isLate = error.name === "TimeoutError";
+    throw new Error(isLate ? "The server did not answer in 5 s." : "The server cannot be reached.");
+  }
+}
+
+async function sentence(answer) {
+  try {
+    const { detail } = await answer.json();
+    if (typeof detail === "string") return detail;
+    if (Array.isArray(detail) && detail[0]?.msg) return detail[0].msg;
+  } catch {
+    // No JSON: the number has to do.
+  }
+  if (answer.status === 401 || answer.status === 403) return "Open the page anew with its token.";
+  return `The server answers ${answer.status} ${answer.statusText}.`;
+}

@@ -1,0 +1,139 @@
+// The bar above the picture, the band across it, and the states beside it.
+
+import { $, bytes, clock, hours, put } from "./words.js";
+
+const SIGNALS = {
+  ok: ["ok", "Signal ok"],
+  lost: ["alarm", "No signal"],
+  frozen: ["alarm", "Input frozen"],
+  black: ["warn", "Input black"],
+  saturated: ["warn", "Input white"],
+};
+const MODELS = {
+  on: ["ok", "AI on"],
+  behind: ["ok", "AI behind"],
+  late: ["note", "AI late"],
+  off: ["warn", "AI off"],
+  starting: ["none", "AI starting"],
+};
+const GONE = {
+  ended: "It ended.",
+  link: "The connection is back.",
+  lost: "The signal is back.",
+  frozen: "The input moves again.",
+  stale: "The picture moves again.",
+  off: "The AI is on again.",
+  recording: "The recording goes on.",
+  silent: "The status is back.",
+};
+
+/** Says, once each, what begins and what is over, and draws it. */
+export class StatusView {
+  #told = new Map();
+
+  /** @param alarms of `alarmsOf`  @param view the same as there */
+  show(alarms, view) {
+    this.#bar(alarms, view);
+    this.#band(alarms);
+    this.#tell(alarms);
+    const isKnown = Boolean(view.status) && view.silentMs === null && view.status.run === "going";
+    document.body.classList.toggle("unknown", !isKnown);
+    for (const [name, state] of Object.entries(statesOf(isKnown ? view.status : null))) showState(name, state);
+  }
+
+  #bar(alarms, view) {
+    const first = alarms[0];
+    $("bar").dataset.level = first?.level ?? "calm";
+    $("bar-shape").setAttribute("href", `#shape-${first?.level ?? "ok"}`);
+    put($("bar-title"), first?.title ?? "All well");
+    put($("bar-detail"), first?.detail ?? sourceOf(view.status));
+    put($("bar-more"), alarms.slice(1).map(({ title }) => title).join("  ·  "));
+    document.title = first && first.level !== "note" ? `${first.title} – scr-live` : "scr-live";
+  }
+
+  #band(alarms) {
+    const shown = alarms.find(({ band }) => band);
+    $("band").hidden = !shown;
+    $("stage").dataset.level = alarms[0]?.level ?? "calm";
+    if (!shown) return;
+    $("band").dataset.level = shown.level;
+    put($("band-title"), shown.title);
+    put($("band-detail"), shown.detail);
+  }
+
+  #tell(alarms) {
+    const now = new Map(alarms.map((alarm) => [alarm.key, alarm]));
+    for (const [key, { level, title, detail }] of now) {
+      if (this.#told.has(key)) continue;
+      put($(level === "note" ? "say-politely" : "say-now"), `${title}. ${detail}`);
+    }
+    for (const key of this.#told.keys()) {
+      if (!now.has(key) && GONE[key]) put($("say-politely"), GONE[key]);
+    }
+    this.#told = now;
+  }
+}
+
+/** Each state as { level, title, text, fine }, by the name of its place on the page. */
+function statesOf(status) {
+  if (!status) {
+    const unknown = { level: "none", text: "", fine: "" };
+    return {
+      signal: { ...unknown, title: "Signal: not known" },
+      ai: { ...unknown, title: "AI: not known" },
+      recording: { ...unknown, title: "Recording: not known" },
+    };
+  }
+  return { signal: signalOf(status), ai: modelOf(status), recording: recordingOf(status) };
+}
+
+function signalOf(status) {
+  const [level, title] = SIGNALS[status.signal] ?? ["note", status.signal];
+  const { source } = status;
+  const rate = status.fps == null ? "" : `${status.fps.toFixed(1)} frames a second`;
+  return { level, title, text: rate, fine: `${source.width} × ${source.height} from ${source.name}` };
+}
+
+function modelOf(status) {
+  const [level, title] = MODELS[status.ai] ?? ["none", "AI waits"];
+  const isMarked = status.marks_age_s != null && (status.ai === "on" || status.ai === "behind");
+  const age = isMarked ? `Marks ${status.marks_age_s.toFixed(2)} s old` : "No marks";
+  const hidden = status.controls?.overlay === false;
+  const isWell = level === "ok";
+  return {
+    level: hidden && isWell ? "note" : level,
+    title: hidden && isWell ? `${title}, hidden` : title,
+    text: age,
+    fine: [status.model, status.engine].filter(Boolean).join(" · "),
+  };
+}
+
+function recordingOf({ recording, source }) {
+  if (!recording) return { level: "none", title: "Not recording", text: "", fine: "" };
+  const seconds = recording.elapsed_s ?? (source.fps ? recording.frames / source.fps : null);
+  const left = recording.hours_left == null ? "" : `, ${hours(recording.hours_left)} left`;
+  const free = recording.free_bytes == null ? "" : `${bytes(recording.free_bytes)} free${left}`;
+  const isWell = !recording.problem;
+  return {
+    level: isWell ? "ok" : "warn",
+    title: isWell ? (seconds == null ? "Recording" : `Rec ${clock(seconds)}`) : "Rec problem",
+    text: isWell ? free : recording.problem,
+    fine: `${recording.file}, ${bytes(recording.bytes)}`,
+  };
+}
+
+function showState(name, { level, title, text, fine }) {
+  const place = $(`state-${name}`);
+  place.dataset.level = level;
+  place.querySelector("use").setAttribute("href", `#shape-${level}`);
+  put(place.querySelector("h2"), title);
+  const [first, second] = place.querySelectorAll("p");
+  put(first, text);
+  put(second, fine);
+  second.title = fine;
+  if (name !== "signal") put($(`full-${name}`), title.replace(/^(AI|Rec) /, ""));
+}
+
+function sourceOf(status) {
+  return status ? status.source.name : "";
+}
