@@ -6,17 +6,20 @@ import { clock, hours, span } from "./words.js";
 
 const STALE_MS = 1000;
 const LOW_DISK_H = 1;
+const LINK_LOST = "Connection to the run lost";
 const SAID_OTHERWISE = /^(ai |no signal|input )/i;
 
 /**
  * @param view { status, silentMs, refusal, pictureAgeMs, openedMs, signalForMs, aiForMs }
- *   `status`: the latest, null before the first; `signalForMs`, `aiForMs`: how long they have been what they are.
+ *   `status`: the latest, null before the first; `signalForMs`, `aiForMs`: for how long they are what they are.
  * @returns [{ key, level, title, detail, band }] `band`: it is written across the picture.
  */
 export function alarmsOf(view) {
   const { status } = view;
   const found = [];
-  const add = (key, level, title, detail = "", band = false) => found.push({ key, level, title, detail, band });
+  const add = (key, level, title, detail = "", band = false) => {
+    found.push({ key, level, title, detail, band });
+  };
   ofConnection(view, add);
   const isGoing = status?.run === "going" && !found.some(({ level }) => level === "alarm");
   if (isGoing) {
@@ -40,12 +43,13 @@ function ofConnection(view, add) {
     const after = status.elapsed_s == null ? "" : `It went for ${clock(status.elapsed_s)}. `;
     add("ended", "alarm", "The run has ended", `${after}The picture is its last one.`, true);
   } else if (silentMs !== null && isLive) {
-    add("silent", "warn", "Status lost", `The picture is live; what stands beside it is ${span(silentMs / 1000)} old.`);
+    const age = span(silentMs / 1000);
+    add("silent", "warn", "Status lost", `The picture is live; what stands beside it is ${age} old.`);
   } else if (silentMs !== null && (status || silentMs > 4000)) {
     const what = refusal || "Trying again.";
-    add("link", "alarm", "Connection to the run lost", `For ${span(silentMs / 1000)}. ${what}`, true);
+    add("link", "alarm", LINK_LOST, `For ${span(silentMs / 1000)}. ${what}`, true);
   } else if (status?.run === "gone") {
-    add("link", "alarm", "Connection to the run lost", "The page is there, but the run does not answer.", true);
+    add("link", "alarm", LINK_LOST, "The page is there, but the run does not answer.", true);
   } else if (!status) {
     add("opening", "note", "Connecting");
   }
@@ -57,7 +61,7 @@ function ofPicture(view, add) {
   if (status.signal === "lost") {
     add("lost", "alarm", "No signal", `For ${lasted}. The picture is the last one.`, true);
   } else if (status.signal === "frozen") {
-    add("frozen", "alarm", "Input frozen", `The source has sent one and the same picture for ${lasted}.`, true);
+    add("frozen", "alarm", "Input frozen", `The same picture for ${lasted}. What you see is not live.`, true);
   } else if (status.signal === "black") {
     add("black", "warn", "Input black", `For ${lasted}. Check light source and cable.`);
   } else if (status.signal === "saturated") {
@@ -67,20 +71,24 @@ function ofPicture(view, add) {
     const level = openedMs > 5000 ? "alarm" : "note";
     add("first", level, "No picture yet", `Waiting for ${span(openedMs / 1000)}.`, true);
   } else if (pictureAgeMs > STALE_MS) {
-    add("stale", "alarm", "No new picture", `For ${span(pictureAgeMs / 1000)}. What you see is not live.`, true);
+    const age = span(pictureAgeMs / 1000);
+    add("stale", "alarm", "No new picture", `For ${age}. What you see is not live.`, true);
   }
 }
 
 function ofModel(view, add) {
   const { status, aiForMs } = view;
   if (status.ai === "off") {
-    add("off", "warn", "AI off", `For ${span(aiForMs / 1000)}. Nothing is marked; the picture is live.`);
+    const age = span(aiForMs / 1000);
+    add("off", "warn", "AI off", `For ${age}. Nothing is marked; the picture is live.`);
   } else if (status.ai === "late") {
     add("late", "note", "AI late", "Nothing is marked: the latest answer is too old.");
   } else if (status.ai === "starting") {
     add("starting", "note", "AI starting", "Nothing is marked yet.");
   }
-  if (status.controls && !status.controls.overlay) add("hidden", "note", "Marks hidden", "Press o to see them.");
+  if (status.controls?.overlay === false) {
+    add("hidden", "note", "Marks hidden", "Polyps are not marked. Switch Marks on to see them.");
+  }
 }
 
 function ofOutputs(status, add) {

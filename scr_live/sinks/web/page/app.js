@@ -12,6 +12,7 @@ import { $, clock, milliseconds, put } from "./words.js";
 const TICK_MS = 200;
 const PLOT_MS = 500;
 const WAY_MS = 5000;
+const OLD = new Set(["ended", "link", "lost", "frozen"]);
 const TOLD = {
   "recording-started": ({ cause }) => (cause === "fallback" ? "The recording goes on in another place." : ""),
   "engine-changed": ({ engine, before }) => `The AI runs on ${engine} now, no longer on ${before}.`,
@@ -21,19 +22,30 @@ const TOLD = {
 
 const opened = performance.now();
 let status = null;
+let wasShown = null;
+let known = [];
+let isAsking = false;
+let isStale = false;
 const since = { signal: opened, ai: opened };
+
+const ways = [];
 
 const controls = new ControlsView();
 const statusView = new StatusView();
 const sightingsView = new SightingsView();
-const feed = new Feed({ status: heard, event: happened, opened: refreshSightings });
-const video = new Video($("picture"), $("motion"), () => status !== null && feed.silentMs === null);
+const feed = new Feed({ status: heard, event: happened, opened: reached });
+const video = new Video($("picture"), $("motion"), () => feed.isOpen);
 const plots = {
   video: new Plot($("plot-video"), 100),
   marks: new Plot($("plot-marks"), 100),
   here: new Plot($("plot-here"), 100),
   fps: new Plot($("plot-fps"), 50),
 };
+
+function reached() {
+  refreshSightings();
+  video.wake();
+}
 
 function heard(body) {
   for (const key of ["signal", "ai"]) {
@@ -51,10 +63,6 @@ function happened(kind, facts) {
   const sentence = TOLD[kind]?.(facts);
   if (sentence) controls.say(sentence);
 }
-
-let isAsking = false;
-let isStale = false;
-let known = [];
 
 /** At most one question at a time; what happens meanwhile is one more afterwards. */
 async function refreshSightings() {
@@ -74,15 +82,15 @@ async function refreshSightings() {
   isAsking = false;
 }
 
+/** Without a living picture and a model that judges it, nothing can be said to be in view. */
 function showSightings() {
-  sightingsView.show(known, isHeard() && status.signal !== "lost" && status.signal !== "frozen");
+  const isJudged = isHeard() && status.signal === "ok" && status.ai !== "off" && status.ai !== "";
+  sightingsView.show(known, isJudged);
 }
 
 function isHeard() {
   return status?.run === "going" && feed.silentMs === null;
 }
-
-let wasShown = null;
 
 function tick() {
   const now = performance.now();
@@ -97,10 +105,9 @@ function tick() {
   };
   const alarms = alarmsOf(view);
   statusView.show(alarms, view);
-  const isOld = isPictureOld(view) || alarms.some(({ key }) => ["ended", "link", "lost", "frozen"].includes(key));
-  $("stage").classList.toggle("old", isOld);
+  $("stage").classList.toggle("old", isPictureOld(view) || alarms.some(({ key }) => OLD.has(key)));
   controls.tick();
-  const shown = `${isHeard()} ${status?.signal}`;
+  const shown = `${isHeard()} ${status?.signal} ${status?.ai}`;
   if (shown !== wasShown) {
     wasShown = shown;
     if (status && !isHeard()) controls.show(null, false);
@@ -126,8 +133,6 @@ function plot() {
   }
 }
 
-const ways = [];
-
 /** The shortest of the latest round trips: the rest is waiting for something else. */
 async function measureWay() {
   const took = await roundTrip();
@@ -152,7 +157,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest?.("input:not([type=range], [type=radio], [type=checkbox]), textarea, select");
+  const isTyping = event.target.closest?.("input[type=text], textarea, select, [contenteditable]");
   const isHeld = event.ctrlKey || event.metaKey || event.altKey;
   if (isTyping || isHeld || !$("keys-on").checked) return;
   const act = KEYS[event.key.toLowerCase()];
@@ -166,7 +171,8 @@ document.addEventListener("keydown", (event) => {
 function toggleFull() {
   const isFull = !document.body.classList.contains("full");
   document.body.classList.toggle("full", isFull);
-  if (isFull) document.documentElement.requestFullscreen?.().catch(() => {}); // the page fills its window at least
+  // Where a browser refuses, the picture fills its window at least.
+  if (isFull) document.documentElement.requestFullscreen?.().catch(() => {});
   else if (document.fullscreenElement) document.exitFullscreen();
   $("full").setAttribute("aria-pressed", String(isFull));
 }

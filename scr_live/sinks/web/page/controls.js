@@ -3,6 +3,7 @@
 import { control } from "./server.js";
 import { $, clock, put } from "./words.js";
 
+const BUTTONS = ["marks", "snapshot", "withdrawal", "lower", "raise", "threshold"];
 const SETTLE_MS = 300;
 const STEP = 0.05;
 const NOTICE_MS = 5000;
@@ -38,14 +39,18 @@ export class ControlsView {
   /** Show what the run says; what a hand is on stays. */
   show(status, isGoing) {
     this.#isGoing = isGoing;
-    for (const id of ["marks", "snapshot", "withdrawal", "lower", "raise", "threshold"]) $(id).disabled = !isGoing;
+    for (const id of BUTTONS) $(id).disabled = !isGoing;
     $("alert").disabled = !isGoing || status?.controls?.alert_after_s == null;
     if (!status) return;
     this.#take(status.controls);
-    if (this.#withdrawal !== null && status.withdrawal_s === null) this.#took = this.#withdrawal.seconds;
-    if (status.withdrawal_s !== null) this.#took = null;
-    this.#withdrawal = status.withdrawal_s === null ? null : { seconds: status.withdrawal_s, at: performance.now() };
+    this.#takeWithdrawal(status.withdrawal_s ?? null);
     this.tick();
+  }
+
+  #takeWithdrawal(seconds) {
+    if (seconds !== null) this.#took = null;
+    else if (this.#withdrawal !== null) this.#took = this.#withdrawal.seconds;
+    this.#withdrawal = seconds === null ? null : { seconds, at: performance.now() };
   }
 
   /** The clock goes on between two words of the run. */
@@ -56,7 +61,8 @@ export class ControlsView {
     put($("withdrawal-word"), since === null ? "Start" : "End");
     const last = this.#took === null ? "" : `last ${clock(this.#took)}`;
     put($("withdrawal-clock"), since === null ? last : clock(ran));
-    put($("full-withdrawal"), since === null ? "–" : clock(ran));
+    $("bar-withdrawal").hidden = since === null;
+    put($("bar-clock"), since === null ? "" : clock(ran));
   }
 
   toggleMarks() {

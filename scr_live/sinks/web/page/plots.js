@@ -34,23 +34,23 @@ export class Plot {
     this.#rule(paper, clientWidth, clientHeight, top);
     const at = (time) => clientWidth * (1 - (now - time) / SPAN_MS);
     const up = (value) => clientHeight - 2 - (clientHeight - 5) * Math.min(1, value / top);
-    this.#line(paper, "high", at, up, { colour: "#75838e", width: 1 });
-    this.#line(paper, "value", at, up, { colour: "#dfe6ea", width: 1.75 });
+    this.#line(paper, "high", at, up, { colour: "#7f8e99", width: 1.25 });
+    this.#line(paper, "value", at, up, { colour: "#dfe6ea", width: 2 });
   }
 
   #top() {
-    const highest = Math.max(this.#floor, ...this.#points.map(({ value, high }) => Math.max(value ?? 0, high ?? 0)));
+    const highest = Math.max(this.#floor, ...this.#points.flatMap(({ value, high }) => [value ?? 0, high ?? 0]));
     return STEPS.find((step) => step >= highest) ?? highest;
   }
 
   #rule(paper, width, height, top) {
-    paper.fillStyle = "#33404a";
+    paper.fillStyle = "#3a4853";
     paper.fillRect(0, height - 1, width, 1);
-    paper.fillRect(0, 2, width, 1);
+    for (let quarter = 0; quarter <= 4; quarter += 1) paper.fillRect((quarter * (width - 1)) / 4, height - 4, 1, 4);
     paper.fillStyle = "#93a1ab";
     paper.font = `11px ${getComputedStyle(this.#canvas).fontFamily}`;
     paper.textBaseline = "top";
-    paper.fillText(String(top), 0, 5);
+    paper.fillText(String(top), 0, 0);
   }
 
   #line(paper, key, at, up, { colour, width }) {

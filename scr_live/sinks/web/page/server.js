@@ -1,5 +1,6 @@
 // What the page hears from the server, and what it asks of it.
 
+const FRESH_MS = 1500;
 const SILENT_MS = 3000;
 const HALF_OPEN_MS = 8000;
 const PAUSES_MS = [500, 1000, 2000, 4000];
@@ -13,8 +14,8 @@ const KINDS = [
 ];
 
 /**
- * Server-sent events, opened again by the browser with the last number that it heard; by this class where the
- * browser gives up. `silentMs`: for how long nothing came, null while all is well. `refusal`: why, if that is known.
+ * Server-sent events, opened again by the browser with the last number that it heard; by this class where
+ * the browser gives up. `silentMs`: for how long nothing came, null while all is well; `refusal`: why, if known.
  */
 export class Feed {
   #source = null;
@@ -53,6 +54,10 @@ export class Feed {
         this.#hears.event(kind, JSON.parse(message.data));
       });
     }
+  }
+
+  get isOpen() {
+    return this.#source?.readyState === EventSource.OPEN && performance.now() - this.#heardAt < FRESH_MS;
   }
 
   get silentMs() {

@@ -20,7 +20,7 @@ export class SightingsView {
     });
   }
 
-  /** @param all as /api/sightings answers, newest first  @param isLive whether "in view" can be said of now */
+  /** @param all as /api/sightings answers, newest first  @param isLive whether "in view" can be said */
   show(all, isLive) {
     this.#all = all;
     const current = all.filter(({ open }) => open && isLive);
@@ -117,7 +117,7 @@ function wordsOf({ number, first_s: first, last_s: last, score: best, largest_fi
 /** A picture that got better has another address: no cache of the browser stands between. */
 function picture(image, { snapshot, score: best }) {
   const address = snapshot ? `${snapshot}?score=${(best ?? 0).toFixed(3)}` : "";
-  image.hidden = !address;
+  image.classList.toggle("missing", !address);
   if (image.dataset.address === address) return;
   image.dataset.address = address;
   if (address) image.src = address;
@@ -128,7 +128,8 @@ function card() {
   return build("button", "card", [
     ["img"],
     ["span", "facts", [
-      ["span", "name", "name"], ["span", "score", "score"], ["span", "size", "size"], ["span", "since", "since"],
+      ["span", "name", "name"], ["span", "score", "score"],
+      ["span", "size", "size"], ["span", "since", "since"],
     ]],
   ]);
 }

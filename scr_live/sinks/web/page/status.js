@@ -38,14 +38,15 @@ export class StatusView {
     this.#tell(alarms);
     const isKnown = Boolean(view.status) && view.silentMs === null && view.status.run === "going";
     document.body.classList.toggle("unknown", !isKnown);
-    for (const [name, state] of Object.entries(statesOf(isKnown ? view.status : null))) showState(name, state);
+    const states = Object.entries(statesOf(isKnown ? view.status : null));
+    for (const [name, state] of states) showState(name, state);
   }
 
   #bar(alarms, view) {
     const first = alarms[0];
     $("bar").dataset.level = first?.level ?? "calm";
     $("bar-shape").setAttribute("href", `#shape-${first?.level ?? "ok"}`);
-    put($("bar-title"), first?.title ?? "All well");
+    put($("bar-title"), first?.title ?? (view.status?.source.live ? "Live" : "Running"));
     put($("bar-detail"), first?.detail ?? sourceOf(view.status));
     put($("bar-more"), alarms.slice(1).map(({ title }) => title).join("  ·  "));
     document.title = first && first.level !== "note" ? `${first.title} – scr-live` : "scr-live";
@@ -91,7 +92,8 @@ function signalOf(status) {
   const [level, title] = SIGNALS[status.signal] ?? ["note", status.signal];
   const { source } = status;
   const rate = status.fps == null ? "" : `${status.fps.toFixed(1)} frames a second`;
-  return { level, title, text: rate, fine: `${source.width} × ${source.height} from ${source.name}` };
+  const fine = `${source.width} × ${source.height}, ${source.live ? "live" : "from a file"}`;
+  return { level, title, text: rate, fine };
 }
 
 function modelOf(status) {
@@ -131,7 +133,7 @@ function showState(name, { level, title, text, fine }) {
   put(first, text);
   put(second, fine);
   second.title = fine;
-  if (name !== "signal") put($(`full-${name}`), title.replace(/^(AI|Rec) /, ""));
+  if (name !== "signal") put($(`full-${name}`), title);
 }
 
 function sourceOf(status) {

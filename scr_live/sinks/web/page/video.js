@@ -1,4 +1,4 @@
-// The picture: JPEG over a WebSocket, each answered when it is drawn; motion JPEG where that does not get through.
+// The picture: JPEG over a WebSocket, each answered when it is drawn; motion JPEG where none gets through.
 
 const HEAD_BYTES = 16;
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
@@ -7,9 +7,9 @@ const RETURN_MS = 30_000;
 const FAILURES = 2;
 
 /**
- * Draws the newest picture on `canvas`. `isServed()` tells whether the rest of the page still hears the server:
+ * Draws the newest picture on `canvas`. `isServed()` tells whether the rest of the page hears the server:
  * only then is a WebSocket that fails one that does not get through, and `image` takes over.
- * `ageMs` is how long ago the newest picture was drawn; `delayMs` how old that one was, counted from its capture.
+ * `ageMs`: how long ago the newest picture was drawn; `delayMs`: how old it was then, from its capture on.
  */
 export class Video {
   #canvas;
@@ -31,7 +31,7 @@ export class Video {
     this.#image = image;
     this.#isServed = isServed;
     this.delayMs = null;
-    image.addEventListener("error", () => this.#endMotion());
+    image.addEventListener("error", () => this.#motionFailed());
     setInterval(() => this.#watch(), 1000);
   }
 
@@ -61,6 +61,12 @@ export class Video {
       this.#socket = null;
       this.#failed(got > 0);
     };
+  }
+
+  /** The server is there again: no need to wait for the next try. */
+  wake() {
+    this.#failures = 0;
+    if (!this.#socket && !this.#motion) this.open();
   }
 
   get ageMs() {
@@ -152,6 +158,14 @@ export class Video {
     this.#image.hidden = false;
     this.#canvas.hidden = true;
     this.#note(performance.now());
+  }
+
+  #motionFailed() {
+    if (!this.#motion) return;
+    this.#endMotion();
+    this.#failures = 0;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.open(), PAUSES_MS.at(-1));
   }
 
   #endMotion() {
