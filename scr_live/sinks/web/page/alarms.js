@@ -11,7 +11,7 @@ const SAID_OTHERWISE = /^(ai |no signal|input )/i;
 
 /**
  * @param view { status, silentMs, refusal, pictureAgeMs, openedMs, signalForMs, aiForMs }
- *   `status`: the latest, null before the first; `signalForMs`, `aiForMs`: for how long they are what they are.
+ *   `status`: the latest, null before the first; `signalForMs`, `aiForMs`: for how long each is what it is.
  * @returns [{ key, level, title, detail, band }] `band`: it is written across the picture.
  */
 export function alarmsOf(view) {
@@ -79,8 +79,7 @@ function ofPicture(view, add) {
 function ofModel(view, add) {
   const { status, aiForMs } = view;
   if (status.ai === "off") {
-    const age = span(aiForMs / 1000);
-    add("off", "warn", "AI off", `For ${age}. Nothing is marked; the picture is live.`);
+    add("off", "warn", "AI off", `Nothing is marked for ${span(aiForMs / 1000)}. The picture is live.`);
   } else if (status.ai === "late") {
     add("late", "note", "AI late", "Nothing is marked: the latest answer is too old.");
   } else if (status.ai === "starting") {

@@ -124,7 +124,7 @@ function plot() {
     ["video", delays?.video_p50 ?? null, delays?.video_p99 ?? null, milliseconds],
     ["marks", delays?.annotation_p50 ?? null, delays?.annotation_p99 ?? null, milliseconds],
     ["here", here, null, milliseconds],
-    ["fps", isMoving ? video.fps : 0, null, (value) => value.toFixed(1)],
+    ["fps", isMoving ? video.fps : 0, null, (value) => `${value.toFixed(1)} /s`],
   ];
   for (const [name, value, high, words] of rows) {
     plots[name].add(value, high);
@@ -181,7 +181,8 @@ document.addEventListener("fullscreenchange", () => {
   if (!document.fullscreenElement && document.body.classList.contains("full")) toggleFull();
 });
 document.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape" && document.body.classList.contains("full") && !document.fullscreenElement) toggleFull();
+  const isFull = document.body.classList.contains("full") && !document.fullscreenElement;
+  if (key === "Escape" && isFull && !document.querySelector("dialog[open]")) toggleFull();
 });
 $("stage").addEventListener("dblclick", toggleFull);
 $("full").addEventListener("click", toggleFull);

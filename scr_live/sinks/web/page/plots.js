@@ -39,14 +39,15 @@ export class Plot {
   }
 
   #top() {
-    const highest = Math.max(this.#floor, ...this.#points.flatMap(({ value, high }) => [value ?? 0, high ?? 0]));
+    const values = this.#points.flatMap(({ value, high }) => [value ?? 0, high ?? 0]);
+    const highest = Math.max(this.#floor, ...values);
     return STEPS.find((step) => step >= highest) ?? highest;
   }
 
   #rule(paper, width, height, top) {
     paper.fillStyle = "#3a4853";
     paper.fillRect(0, height - 1, width, 1);
-    for (let quarter = 0; quarter <= 4; quarter += 1) paper.fillRect((quarter * (width - 1)) / 4, height - 4, 1, 4);
+    for (const part of [0, 0.25, 0.5, 0.75, 1]) paper.fillRect(part * (width - 1), height - 4, 1, 4);
     paper.fillStyle = "#93a1ab";
     paper.font = `11px ${getComputedStyle(this.#canvas).fontFamily}`;
     paper.textBaseline = "top";

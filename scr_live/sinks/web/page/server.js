@@ -15,7 +15,7 @@ const KINDS = [
 
 /**
  * Server-sent events, opened again by the browser with the last number that it heard; by this class where
- * the browser gives up. `silentMs`: for how long nothing came, null while all is well; `refusal`: why, if known.
+ * the browser gives up. `silentMs`: for how long nothing came, null while all is well; `refusal`: why.
  */
 export class Feed {
   #source = null;

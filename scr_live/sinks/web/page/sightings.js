@@ -105,10 +105,9 @@ export class SightingsView {
 function wordsOf({ number, first_s: first, last_s: last, score: best, largest_field_share: size }) {
   return {
     name: `Sighting ${number}`,
-    number: String(number),
     score: best == null ? "–" : score(best),
-    size: size == null ? "–" : `${share(size)} of the field`,
-    since: `since ${clock(first)}`,
+    size: size == null ? "–" : `${share(size)} of field`,
+    since: `No. ${number} since ${clock(first)}`,
     at: clock(first),
     lasted: last == null ? "–" : span(last - first),
   };
@@ -128,8 +127,7 @@ function card() {
   return build("button", "card", [
     ["img"],
     ["span", "facts", [
-      ["span", "name", "name"], ["span", "score", "score"],
-      ["span", "size", "size"], ["span", "since", "since"],
+      ["span", "name", "since"], ["span", "score", "score"], ["span", "size", "size"],
     ]],
   ]);
 }
