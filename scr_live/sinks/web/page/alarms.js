@@ -79,7 +79,8 @@ function ofPicture(view, add) {
 function ofModel(view, add) {
   const { status, aiForMs } = view;
   if (status.ai === "off") {
-    add("off", "warn", "AI off", `Nothing is marked for ${span(aiForMs / 1000)}. The picture is live.`);
+    const age = span(aiForMs / 1000);
+    add("off", "warn", "AI off", `Nothing has been marked for ${age}. The picture is live.`);
   } else if (status.ai === "late") {
     add("late", "note", "AI late", "Nothing is marked: the latest answer is too old.");
   } else if (status.ai === "starting") {

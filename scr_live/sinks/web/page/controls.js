@@ -6,7 +6,7 @@ import { $, clock, put } from "./words.js";
 const BUTTONS = ["marks", "snapshot", "withdrawal", "lower", "raise", "threshold"];
 const SETTLE_MS = 300;
 const STEP = 0.05;
-const NOTICE_MS = 5000;
+const NOTICE_MS = 4000;
 
 export class ControlsView {
   #controls = null;

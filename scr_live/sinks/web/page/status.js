@@ -16,6 +16,11 @@ const MODELS = {
   off: ["warn", "AI off"],
   starting: ["none", "AI starting"],
 };
+const UNKNOWN = {
+  signal: { level: "none", title: "Signal: not known", text: "", fine: "" },
+  ai: { level: "none", title: "AI: not known", text: "", fine: "" },
+  recording: { level: "none", title: "Recording: not known", text: "", fine: "" },
+};
 const GONE = {
   ended: "It ended.",
   link: "The connection is back.",
@@ -36,10 +41,9 @@ export class StatusView {
     this.#bar(alarms, view);
     this.#band(alarms);
     this.#tell(alarms);
-    const isKnown = Boolean(view.status) && view.silentMs === null && view.status.run === "going";
-    document.body.classList.toggle("unknown", !isKnown);
-    const states = Object.entries(statesOf(isKnown ? view.status : null));
-    for (const [name, state] of states) showState(name, state);
+    const states = statesOf(view);
+    document.body.classList.toggle("unknown", states === UNKNOWN);
+    for (const [name, state] of Object.entries(states)) showState(name, state);
   }
 
   #bar(alarms, view) {
@@ -76,16 +80,22 @@ export class StatusView {
 }
 
 /** Each state as { level, title, text, fine }, by the name of its place on the page. */
-function statesOf(status) {
-  if (!status) {
-    const unknown = { level: "none", text: "", fine: "" };
-    return {
-      signal: { ...unknown, title: "Signal: not known" },
-      ai: { ...unknown, title: "AI: not known" },
-      recording: { ...unknown, title: "Recording: not known" },
-    };
-  }
+function statesOf({ status, silentMs }) {
+  if (status?.run === "ended") return endedOf(status);
+  if (!status || silentMs !== null || status.run !== "going") return UNKNOWN;
   return { signal: signalOf(status), ai: modelOf(status), recording: recordingOf(status) };
+}
+
+function endedOf(status) {
+  const none = { level: "none", text: "", fine: "" };
+  const { level, title, text, fine } = recordingOf(status);
+  const isWell = level === "ok";
+  return {
+    signal: { ...none, title: "Run ended" },
+    ai: { ...none, title: "AI ended" },
+    recording: isWell ? { level: "none", title: title.replace("Rec", "Recorded"), text: fine, fine: "" }
+      : { level, title, text, fine },
+  };
 }
 
 function signalOf(status) {
@@ -104,8 +114,8 @@ function modelOf(status) {
   const isWell = level === "ok";
   return {
     level: hidden && isWell ? "note" : level,
-    title: hidden && isWell ? `${title}, hidden` : title,
-    text: age,
+    title: hidden && isWell ? "Marks hidden" : title,
+    text: hidden && isWell ? title : age,
     fine: [status.model, status.engine].filter(Boolean).join(" · "),
   };
 }
