@@ -42,14 +42,14 @@ function ofConnection(view, add) {
   if (status?.run === "ended") {
     const after = status.elapsed_s == null ? "" : `It went for ${clock(status.elapsed_s)}. `;
     add("ended", "alarm", "The run has ended", `${after}The picture is its last one.`, true);
-  } else if (silentMs !== null && isLive) {
-    const age = span(silentMs / 1000);
-    add("silent", "warn", "Status lost", `The picture is live; what stands beside it is ${age} old.`);
-  } else if (silentMs !== null && (status || silentMs > 4000)) {
-    const what = refusal || "Trying again.";
-    add("link", "alarm", LINK_LOST, `For ${span(silentMs / 1000)}. ${what}`, true);
   } else if (status?.run === "gone") {
     add("link", "alarm", LINK_LOST, "The page is there, but the run does not answer.", true);
+  } else if (silentMs !== null && isLive) {
+    const what = refusal || `Nothing else has been heard of the run for ${span(silentMs / 1000)}.`;
+    add("silent", "warn", "Status lost", `The picture is live. ${what}`);
+  } else if (silentMs !== null && (status || silentMs > 4000)) {
+    const lasted = `For ${span(silentMs / 1000)}. Trying again.`;
+    add("link", "alarm", refusal ? "Not connected" : LINK_LOST, refusal || lasted, true);
   } else if (!status) {
     add("opening", "note", "Connecting");
   }

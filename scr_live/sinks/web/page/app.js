@@ -44,7 +44,7 @@ const plots = {
 
 function reached() {
   refreshSightings();
-  video.wake();
+  if (status.run === "going") video.wake();
 }
 
 function heard(body) {
@@ -52,6 +52,7 @@ function heard(body) {
     if (status?.[key] !== body[key]) since[key] = performance.now();
   }
   status = body;
+  if (status.run !== "going") video.rest();
   controls.show(status, status.run === "going");
   put($("elapsed"), status.elapsed_s == null ? "–" : clock(status.elapsed_s));
   put($("viewers"), String(status.viewers ?? "–"));
@@ -84,7 +85,7 @@ async function refreshSightings() {
 
 /** Without a living picture and a model that judges it, nothing can be said to be in view. */
 function showSightings() {
-  const isJudged = isHeard() && status.signal === "ok" && status.ai !== "off" && status.ai !== "";
+  const isJudged = isHeard() && status.signal === "ok" && ["on", "behind", "late"].includes(status.ai);
   sightingsView.show(known, isJudged);
 }
 

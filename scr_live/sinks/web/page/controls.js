@@ -78,7 +78,7 @@ export class ControlsView {
 
   async snapshot() {
     const answer = await this.#ask({ snapshot: true }, $("snapshot"));
-    if (answer) this.say(answer.snapshot ? `Saved ${answer.snapshot}` : "Snapshot taken");
+    if (answer) this.say(answer.saved ? `Saved ${answer.saved}` : "Snapshot taken");
   }
 
   withdrawal() {
@@ -133,7 +133,7 @@ export class ControlsView {
     place.setAttribute("aria-busy", "true");
     try {
       const answer = await control(change);
-      this.#take(answer.controls ?? answer);
+      this.#take(answer);
       return answer;
     } catch (error) {
       this.say(error.message, { isProblem: true });

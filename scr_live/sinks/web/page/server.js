@@ -20,12 +20,11 @@ const KINDS = [
 export class Feed {
   #source = null;
   #heardAt = performance.now();
-  #lastId = "";
   #attempts = 0;
   #retry = 0;
   #hears;
 
-  /** `hears`: { status(body), event(kind, facts), opened() } */
+  /** `hears`: { status(body), event(kind, facts), opened() }; the last after a connection's first status. */
   constructor(hears) {
     this.#hears = hears;
     this.refusal = "";
@@ -35,25 +34,36 @@ export class Feed {
   open() {
     clearTimeout(this.#retry);
     this.#source?.close();
-    const since = this.#lastId ? `?last_event_id=${encodeURIComponent(this.#lastId)}` : "";
-    const source = new EventSource(`/api/events${since}`);
+    const source = new EventSource("/api/events");
+    let isNew = true;
     this.#source = source;
-    source.onopen = () => this.#hears.opened();
+    source.onopen = () => { isNew = true; };
     source.onerror = () => {
       if (source === this.#source && source.readyState === EventSource.CLOSED) this.#again();
     };
-    source.addEventListener("status", (message) => {
-      this.#heardAt = performance.now();
-      this.#attempts = 0;
-      this.refusal = "";
-      this.#hears.status(JSON.parse(message.data));
+    source.addEventListener("status", ({ data }) => {
+      this.#take(JSON.parse(data));
+      if (isNew) this.#hears.opened();
+      isNew = false;
     });
     for (const kind of KINDS) {
-      source.addEventListener(kind, (message) => {
-        this.#lastId = message.lastEventId;
-        this.#hears.event(kind, JSON.parse(message.data));
-      });
+      source.addEventListener(kind, ({ data }) => this.#hears.event(kind, JSON.parse(data)));
     }
+  }
+
+  #take(status) {
+    this.#heardAt = performance.now();
+    this.#attempts = 0;
+    this.refusal = "";
+    this.#hears.status(status);
+    if (status.run !== "going") this.#rest();
+  }
+
+  /** Nothing more will come, unless another run begins at this address: ask now and then. */
+  #rest() {
+    this.#source.close();
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.open(), PAUSES_MS.at(-1));
   }
 
   get isOpen() {
@@ -76,7 +86,7 @@ export class Feed {
   #watch() {
     const silent = performance.now() - this.#heardAt;
     const pause = HALF_OPEN_MS + 2000 * this.#attempts;
-    if (silent > pause && this.#source?.readyState !== EventSource.CLOSED) {
+    if (silent > pause && this.#source && this.#source.readyState !== EventSource.CLOSED) {
       this.#source.close();
       this.#again();
     }
@@ -112,13 +122,16 @@ export async function roundTrip() {
   return performance.now() - begun;
 }
 
+/** Why events are refused: an EventSource does not tell. */
 async function refusal() {
   try {
-    const answer = await ask("/api/status");
-    return answer.ok ? "" : await sentence(answer);
+    const answer = await ask("/api/events");
+    if (!answer.ok) return await sentence(answer);
+    await answer.body.cancel();
   } catch {
-    return "";
+    // It cannot be reached at all, which is no refusal.
   }
+  return "";
 }
 
 async function ask(path, options = {}) {

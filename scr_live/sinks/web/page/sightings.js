@@ -94,7 +94,7 @@ export class SightingsView {
     facts($("sighting-facts"), [
       ["Score", words.score],
       ["Largest size", words.size],
-      ["First seen", clock(sighting.first_s)],
+      ["First seen", words.at],
       [sighting.open ? "Seen so far" : "Seen for", words.lasted],
     ]);
     $("sighting-older").disabled = at === this.#all.length - 1;
@@ -107,9 +107,9 @@ function wordsOf({ number, first_s: first, last_s: last, score: best, largest_fi
     name: `Sighting ${number}`,
     score: best == null ? "–" : score(best),
     size: size == null ? "–" : `${share(size)} of field`,
-    since: `No. ${number} since ${clock(first)}`,
-    at: clock(first),
-    lasted: last == null ? "–" : span(last - first),
+    since: first == null ? `No. ${number}` : `No. ${number} since ${clock(first)}`,
+    at: first == null ? "–" : clock(first),
+    lasted: first == null || last == null ? "–" : span(last - first),
   };
 }
 

@@ -60,6 +60,7 @@ export class StatusView {
     const shown = alarms.find(({ band }) => band);
     $("band").hidden = !shown;
     $("stage").dataset.level = alarms[0]?.level ?? "calm";
+    $("stage").dataset.cause = alarms[0]?.key ?? "";
     if (!shown) return;
     $("band").dataset.level = shown.level;
     put($("band-title"), shown.title);
@@ -93,7 +94,7 @@ function endedOf(status) {
   return {
     signal: { ...none, title: "Run ended" },
     ai: { ...none, title: "AI ended" },
-    recording: isWell ? { level: "none", title: title.replace("Rec", "Recorded"), text: fine, fine: "" }
+    recording: isWell ? { level: "none", title: "Recorded", text: `${title.slice(4)} ${fine}`, fine: "" }
       : { level, title, text, fine },
   };
 }

@@ -18,6 +18,7 @@ export class Video {
   #isServed;
   #socket = null;
   #failures = 0;
+  #attempts = 0;
   #retry = 0;
   #drawnAt = null;
   #heardAt = 0;
@@ -50,6 +51,7 @@ export class Video {
         await this.#draw(socket, data, received);
         got += 1;
         this.#failures = 0;
+        this.#attempts = 0;
         if (this.#motion) this.#endMotion();
       } catch {
         // A picture that cannot be read is left out; the next one is on its way.
@@ -66,7 +68,17 @@ export class Video {
   /** The server is there again: no need to wait for the next try. */
   wake() {
     this.#failures = 0;
+    this.#attempts = 0;
     if (!this.#socket && !this.#motion) this.open();
+  }
+
+  /** No picture will come until `wake`. */
+  rest() {
+    clearTimeout(this.#retry);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.#endMotion();
   }
 
   get ageMs() {
@@ -124,7 +136,8 @@ export class Video {
   #failed(hadPictures) {
     if (!hadPictures && this.#isServed()) this.#failures += 1;
     if (this.#failures >= FAILURES && !this.#motion) this.#startMotion();
-    const pause = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length - 1)];
+    const pause = PAUSES_MS[Math.min(this.#attempts, PAUSES_MS.length - 1)];
+    this.#attempts += 1;
     const wait = this.#motion ? RETURN_MS : pause * (0.75 + Math.random() / 2);
     this.#retry = setTimeout(() => this.open(), wait);
   }
