@@ -121,9 +121,10 @@ function modelOf(status) {
   };
 }
 
-function recordingOf({ recording, source }) {
+function recordingOf(status) {
+  const { recording } = status;
   if (!recording) return { level: "none", title: "Not recording", text: "", fine: "" };
-  const seconds = recording.elapsed_s ?? (source.fps ? recording.frames / source.fps : null);
+  const seconds = secondsOf(status);
   const left = recording.hours_left == null ? "" : `, ${hours(recording.hours_left)} left`;
   const free = recording.free_bytes == null ? "" : `${bytes(recording.free_bytes)} free${left}`;
   const isWell = !recording.problem;
@@ -133,6 +134,13 @@ function recordingOf({ recording, source }) {
     text: isWell ? free : recording.problem,
     fine: `${recording.file}, ${bytes(recording.bytes)}`,
   };
+}
+
+/** How long the file is; of a live source by the frames that came in, whatever rate it announces. */
+function secondsOf({ recording, source, frames, elapsed_s: elapsed }) {
+  if (recording.elapsed_s != null) return recording.elapsed_s;
+  if (source.live && frames?.composed) return (elapsed * recording.frames) / frames.composed;
+  return source.fps ? recording.frames / source.fps : null;
 }
 
 function showState(name, { level, title, text, fine }) {
