@@ -80,7 +80,7 @@ function ofModel(view, add) {
   const { status, aiForMs } = view;
   if (status.ai === "off") {
     const age = span(aiForMs / 1000);
-    add("off", "warn", "AI off", `Nothing has been marked for ${age}. The picture is live.`);
+    add("off", "warn", "AI off", `For ${age}. Nothing is marked; the picture is live.`);
   } else if (status.ai === "late") {
     add("late", "note", "AI late", "Nothing is marked: the latest answer is too old.");
   } else if (status.ai === "starting") {

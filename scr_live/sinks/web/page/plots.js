@@ -49,7 +49,8 @@ export class Plot {
     paper.fillRect(0, height - 1, width, 1);
     for (const part of [0, 0.25, 0.5, 0.75, 1]) paper.fillRect(part * (width - 1), height - 4, 1, 4);
     paper.fillStyle = "#93a1ab";
-    paper.font = `11px ${getComputedStyle(this.#canvas).fontFamily}`;
+    const { fontSize, fontFamily } = getComputedStyle(this.#canvas);
+    paper.font = `${0.6875 * parseFloat(fontSize)}px ${fontFamily}`;
     paper.textBaseline = "top";
     paper.fillText(String(top), 0, 0);
   }

@@ -16,6 +16,7 @@ const MODELS = {
   off: ["warn", "AI off"],
   starting: ["none", "AI starting"],
 };
+const AGE = /^For [^.]*\. /;
 const UNKNOWN = {
   signal: { level: "none", title: "Signal: not known", text: "", fine: "" },
   ai: { level: "none", title: "AI: not known", text: "", fine: "" },
@@ -69,14 +70,16 @@ export class StatusView {
 
   #tell(alarms) {
     const now = new Map(alarms.map((alarm) => [alarm.key, alarm]));
-    for (const [key, { level, title, detail }] of now) {
-      if (this.#told.has(key)) continue;
-      put($(level === "note" ? "say-politely" : "say-now"), `${title}. ${detail}`);
-    }
-    for (const key of this.#told.keys()) {
-      if (!now.has(key) && GONE[key]) put($("say-politely"), GONE[key]);
-    }
+    const begun = alarms.filter(({ key }) => !this.#told.has(key));
+    const over = [...this.#told.keys()].filter((key) => !now.has(key));
     this.#told = now;
+    if (!begun.length && !over.length) return;
+    const sentences = (of) => of.map(({ title, detail }) => `${title}. ${detail.replace(AGE, "")}`);
+    const politely = sentences(begun.filter(({ level }) => level === "note"));
+    politely.push(...over.map((key) => GONE[key] ?? ""));
+    // What is said no longer is taken away, so that it is heard again when it comes back.
+    put($("say-now"), sentences(begun.filter(({ level }) => level !== "note")).join(" "));
+    put($("say-politely"), politely.join(" ").trim());
   }
 }
 
