@@ -97,7 +97,7 @@ function endedOf(status) {
   return {
     signal: { ...none, title: "Run ended" },
     ai: { ...none, title: "AI ended" },
-    recording: isWell ? { level: "none", title: "Recorded", text: `${title.slice(4)} ${fine}`, fine: "" }
+    recording: isWell ? { level: "none", title: "Recorded", text: `${title.slice(4)}, ${fine}`, fine: "" }
       : { level, title, text, fine },
   };
 }
