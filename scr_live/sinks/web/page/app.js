@@ -22,6 +22,7 @@ const TOLD = {
 
 const opened = performance.now();
 let status = null;
+let hasEnded = false;
 let wasShown = null;
 let known = [];
 let isAsking = false;
@@ -48,6 +49,9 @@ function reached() {
 }
 
 function heard(body) {
+  if (status && body.elapsed_s < status.elapsed_s) hasEnded = false; // it is another run
+  if (body.run === "ended") hasEnded = true;
+  if (hasEnded && body.run === "gone") body.run = "ended"; // it has said good-bye before it left
   for (const key of ["signal", "ai"]) {
     if (status?.[key] !== body[key]) since[key] = performance.now();
   }
@@ -60,6 +64,7 @@ function heard(body) {
 }
 
 function happened(kind, facts) {
+  if (kind === "run-ended") hasEnded = true;
   if (kind.startsWith("sighting-")) refreshSightings();
   const sentence = TOLD[kind]?.(facts);
   if (sentence) controls.say(sentence);
