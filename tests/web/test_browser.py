@@ -111,6 +111,14 @@ def status(page):
     return page.evaluate("fetch('/api/status').then(answer => answer.json())")
 
 
+def until(is_so, *, within_s=60):
+    """Wait for something that Python asks the page; a promise that a page waits for would be true at once."""
+    end = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_the_picture_moves(page):
     page.evaluate("window.watch(true)")
     waits_for(page, 20)
@@ -132,11 +140,10 @@ def test_a_change_of_the_page_reaches_the_pipeline(page):
         headers: {'Content-Type': 'application/json'}}).then(answer => answer.json())"""
     now = page.evaluate(post, {"overlay": False, "threshold": 0.35})
     assert now["threshold"] == 0.35
-    page.wait_for_function(
-        "fetch('/api/status').then(a => a.json()).then(s => s.controls.threshold == 0.35)", timeout=60_000
-    )
+    until(lambda: status(page)["controls"]["threshold"] == 0.35)  # told a few times a second
     assert status(page)["controls"]["overlay"] is False
     page.evaluate(post, {"overlay": True})
+    until(lambda: status(page)["controls"]["overlay"] is True)
 
 
 def test_events_come_by_themselves(page):
