@@ -144,10 +144,14 @@ def check_fallback(fallback: Path | None, folder: Path) -> None:
     """Refuse a folder to go on in that is none, or that is the one which has failed then."""
     if fallback is None:
         return
-    check_folder(fallback)
+    try:
+        check_folder(fallback)
+    except OutputUnwritableError as error:
+        raise OutputUnwritableError(f"--record-fallback: {error}") from error
     if folder.exists() and fallback.samefile(folder):
         raise OptionError(
-            f"The recording is in {folder}, and so cannot fall back to it. Name a folder on another disk."
+            f"--record-fallback: the recording is in {folder}, and so cannot fall back to it. Name a folder on "
+            "another disk."
         )
 
 
