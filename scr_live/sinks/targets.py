@@ -155,8 +155,8 @@ def check_fallback(fallback: Path | None, folder: Path) -> None:
         raise OutputUnwritableError(f"--record-fallback: {error}") from error
     if folder.exists() and fallback.samefile(folder):
         raise OptionError(
-            f"--record-fallback: the recording is in {folder}, and so cannot fall back to it. Name a folder on "
-            "another disk."
+            f"--record-fallback: the recording is in {folder}, and so cannot fall back to it. Name a folder "
+            "on another disk."
         )
 
 
