@@ -109,7 +109,7 @@ class Report:
     ) -> None:
         if self._stats is None or self._parts is None:
             return
-        outcome = self._outcome = _outcome(self._stats, self._parts)
+        outcome = self._outcome = _outcome(self._stats, self._parts, told=_words(error))
         stats = outcome.stats
         self._journal.tell(
             EventKind.RUN_ENDED,
@@ -164,7 +164,13 @@ def _end_facts(stats: RunStats) -> dict[str, Fact]:
     return facts
 
 
-def _outcome(stats: RunStats, parts: Parts) -> Outcome:
+def _words(error: BaseException | None) -> str:
+    """All that an error will say."""
+    return "" if error is None else " ".join([str(error), *getattr(error, "__notes__", ())])
+
+
+def _outcome(stats: RunStats, parts: Parts, *, told: str) -> Outcome:
+    """told: what is said besides, and no note says again."""
     if parts.model:
         stats = replace(stats, model=parts.model, model_sha256=stats.engine.model_sha256)
     failure = model_failure(stats)
@@ -184,7 +190,7 @@ def _outcome(stats: RunStats, parts: Parts) -> Outcome:
     return Outcome(
         stats,
         parts.recordings.paths,
-        tuple(notes),
+        tuple(note for note in notes if note not in told),
         failure,
         sightings=following.sightings,
         qualities=following.qualities,

@@ -15,6 +15,8 @@ import typer
 
 from scr_live.errors import OptionError
 
+_EXAMPLES: Final = {"segment": "10min", "size": "1280x720"}
+"""Of texts that begin with a number, which alone is none."""
 _WORDS: Final = {
     str: "text in quotes",
     Path: "a path in quotes",
@@ -138,8 +140,14 @@ def _one(path: Path, name: str, key: _Key, *, found: object) -> object:
         case str() if key.kind is str:
             return _from(path.parent, found) if _names_a_file(path.parent, key.parameter, found) else found
     several = ", or a list of them" if key.repeats else ""
-    hint = f' Write {name} = "{found}".' if key.kind is str and type(found) in (int, float) else ""
+    hint = _hint(name, key, found) if key.kind is str and type(found) in (int, float) else ""
     raise OptionError(f"{path}: {name} must be {_WORDS[key.kind]}{several}; found {_described(found)}.{hint}")
+
+
+def _hint(name: str, key: _Key, number: object) -> str:
+    """What to write in place of a number."""
+    example = _EXAMPLES.get(key.parameter)
+    return f' Write {name} = "{number}".' if example is None else f' Write it as in {name} = "{example}".'
 
 
 def _from(folder: Path, text: str) -> str:

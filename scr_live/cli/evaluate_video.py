@@ -110,4 +110,4 @@ def _measure(config: "VideoConfig", *, with_clips: bool) -> None:
 
     with console.CountView("frames") as view:
         report = evaluate_videos(config, progress=view.update, tell=say)
-    console.tell_video(report, with_clips=with_clips)
+    console.tell_video(report, with_clips=with_clips, json=config.json, plot=config.plot)

@@ -245,7 +245,8 @@ def _followed(outcome: "Outcome") -> list[tuple[str, str]]:
     total = sum(outcome.qualities.values())
     bad = {name: count for name, count in outcome.qualities.items() if count and name != "good"}
     told = ", ".join(f"{count} {name}" for name, count in bad.items())
-    share = f"{outcome.qualities['good'] / total:.1%} of the frames" if total else "not known"
+    whole = "the frames" if total == outcome.stats.captured else "those inferred"
+    share = f"{outcome.qualities['good'] / total:.1%} of {whole}" if total else "not known"
     return [
         ("sightings", str(outcome.sightings)),
         ("could be judged", f"{share} ({told} not)" if told else share),

@@ -1,5 +1,6 @@
 """What `evaluate-video` and `tune` print."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scr_live.console.evaluation import tell_table
@@ -9,8 +10,8 @@ if TYPE_CHECKING:
     from scr_live.evaluation.video.report import ClipScore, VideoReport
 
 
-def tell_video(report: "VideoReport", *, with_clips: bool) -> None:
-    """Print the rules over all clips; with_clips: also the frames and the polyps of each."""
+def tell_video(report: "VideoReport", *, with_clips: bool, json: Path | None, plot: Path | None) -> None:
+    """Print the rules over all clips, and what was written; with_clips: also frames and polyps of each."""
     from scr_live.evaluation.video.alarms import DEFINITION  # noqa: PLC0415 - as is the next
     from scr_live.evaluation.video.tables import rule_rows  # noqa: PLC0415 - keeps --help quick
 
@@ -25,15 +26,22 @@ def tell_video(report: "VideoReport", *, with_clips: bool) -> None:
         _tell_clip(clip)
     say("")
     say(DEFINITION)
+    written = {"figures": json, "plot": plot}
+    if any(written.values()):
+        say("")
+    for what, path in written.items():
+        if path is not None:
+            say(f"{what:<9} {path}")
 
 
 def _tell_clip(clip: "ClipScore") -> None:
-    from scr_live.evaluation.video.tables import frame_rows, polyp_rows  # noqa: PLC0415 - as above
+    from scr_live.evaluation.video.tables import FRAMES_NOTE, frame_rows, polyp_rows  # noqa: PLC0415 - as above
 
     first = clip.scores[0]
     say("")
     say("By frame", style="bold")
     tell_table(frame_rows(clip.scores))
+    say(FRAMES_NOTE)
     if first.polyps:
         say("")
         say("By polyp, before any rule", style="bold")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _PARTIAL: Final = re.compile(re.escape(PARTIAL_MARK) + r"[0-9a-f]+$")
+_ANOTHER: Final = "another name with --out"
 _CLEAN_END: Final = 32
 """Bytes that a container may write behind the last picture, or around it."""
 
@@ -61,7 +62,7 @@ def repair(
     """
     found = _checked_structure(path)
     out = out or default_out(path)
-    check_target(out, force=force, source_path=path)
+    check_target(out, force=force, source_path=path, instead=_ANOTHER)
     check_room(out.parent, found.size, what="The repaired file")
     draft = partial_name(out)
     try:
@@ -174,6 +175,6 @@ def _publish(draft: Path, out: Path, *, force: bool) -> None:
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     if out.exists() and not force:
-        raise OutputExistsError(f"{out} came into being meanwhile and is left as it is; choose another name.")
+        raise OutputExistsError(f"{out} came into being meanwhile and is left as it is; choose {_ANOTHER}.")
     draft.replace(out)
     sync_folder(out.parent)

@@ -1,6 +1,6 @@
 """The page: everything in one file, nothing from the network, no script."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,13 +36,14 @@ _FIGURES: Final = {
     "inferred": ("Frames that the model judged", 0, ""),
     "shown": ("Frames shown", 0, ""),
     "recorded": ("Frames recorded", 0, ""),
-    "dropped": ("Frames dropped", 0, ""),
     "duration_s": ("The run took", 1, "s"),
     "video_delay_p50_ms": ("Delay of the video, median", 1, "ms"),
     "video_delay_p99_ms": ("Delay of the video, 99th percentile", 1, "ms"),
     "annotation_delay_p50_ms": ("Delay of the marks, median", 1, "ms"),
     "annotation_delay_p99_ms": ("Delay of the marks, 99th percentile", 1, "ms"),
 }
+_JUDGED_ENOUGH: Final = 0.9
+"""Share of the frames; where the model judged fewer, the page warns of it."""
 _TROUBLE: Final = (
     EventKind.ENGINE_CHANGED,
     EventKind.SIZE_CHANGED,
@@ -78,7 +79,7 @@ def page(told: Procedure, *, video: Video | None = None) -> Page:
     maker = Cards(told.reading.path.parent, video)
     cards = [maker.card(one) for one in told.sightings]
     of_video = [video.problem] if video is not None and video.problem else []
-    problems = [*told.reading.problems, *of_video, *maker.problems()]
+    problems = [*told.reading.problems, *_unjudged(told), *of_video, *maker.problems()]
     body = join(
         element("header", element("h1", "Procedure report"), element("p", _when(told), class_="faint")),
         element("main", _notes(problems), *_sections(told, cards)),
@@ -124,17 +125,31 @@ def _notes(problems: Sequence[str]) -> Html:
     )
 
 
+def _unjudged(told: Procedure) -> Iterator[str]:
+    """A sentence, if the model judged but a part of the frames."""
+    judged = told.judged_share
+    if judged is not None and judged < _JUDGED_ENOUGH:
+        yield (
+            f"The model judged {share(judged)} of the frames: in the others nobody looked for a polyp, and "
+            "nothing told here is of them."
+        )
+
+
 def _key_figures(told: Procedure) -> Html:
     figures = {
         "duration": clock(told.end_s),
         "sightings": str(len(told.sightings)),
-        "of the time assessable": share(told.assessable_share()),
+        "of the frames judged by the model": share(told.judged_share),
+        "of the time assessable, by the judged frames": share(told.assessable_share()),
         "AI off": f"{told.without_ai_s:.1f} s",
     }
     boxes = element(
         "div", *(element("div", element("b", value), name) for name, value in figures.items()), class_="key"
     )
-    how = "Assessable: a living picture whose quality was good. Where nothing else was told, it was."
+    how = (
+        "Assessable: a living picture whose quality was good, by the frames that the model judged. Where "
+        "nothing else was told, it was."
+    )
     return join(boxes, element("p", how, class_="faint"))
 
 
@@ -154,7 +169,8 @@ def _withdrawal(told: Procedure, span: Span) -> Html:
 def _gaps(told: Procedure) -> Html:
     rows = [(name, span) for name, found in told.gaps.items() for span in found]
     if not rows:
-        return element("p", "Signal, picture and AI were there throughout, as far as the log tells.")
+        there = "Signal and picture were" if any(_unjudged(told)) else "Signal, picture and AI were"
+        return element("p", f"{there} there throughout, as far as the log tells.")
     rows.sort(key=lambda row: row[1].first_s)
     lines = (
         (

@@ -64,6 +64,16 @@ class Procedure:
         """How long the model was off."""
         return covered_s(self.ai, 0.0, self.end_s)
 
+    @property
+    def judged_share(self) -> float | None:
+        """Share of the captured frames that the model judged; None: not told."""
+        captured, inferred = (
+            None if self.ended is None else self.ended.number(name) for name in ("captured", "inferred")
+        )
+        if inferred is None or not captured or captured < 0:
+            return None
+        return min(max(0.0, inferred / captured), 1.0)
+
     def recording(self, name: str) -> Stretch | None:
         """The file of this name, wherever it lies by now; None: the log knows none."""
         return next((one for one in reversed(self.recordings) if one.path.name == name), None)

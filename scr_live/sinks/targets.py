@@ -122,10 +122,15 @@ def place_to_begin(
     return Start(first.parent)
 
 
-def check_target(path: Path, *, force: bool, source_path: Path | None = None) -> None:
-    """Refuse what cannot or must not be recorded to, before anything is opened."""
+def check_target(
+    path: Path, *, force: bool, source_path: Path | None = None, instead: str = "another name"
+) -> None:
+    """Refuse what cannot or must not be recorded to, before anything is opened.
+
+    instead: what to choose where the file exists, with the option for it if that was not given.
+    """
     try:
-        _check_target(path, force=force, source_path=source_path)
+        _check_target(path, force=force, source_path=source_path, instead=instead)
     except SinkError:
         raise
     except OSError as error:  # a name that is too long, a folder that may not be looked into
@@ -144,10 +149,14 @@ def check_fallback(fallback: Path | None, folder: Path) -> None:
     """Refuse a folder to go on in that is none, or that is the one which has failed then."""
     if fallback is None:
         return
-    check_folder(fallback)
+    try:
+        check_folder(fallback)
+    except OutputUnwritableError as error:
+        raise OutputUnwritableError(f"--record-fallback: {error}") from error
     if folder.exists() and fallback.samefile(folder):
         raise OptionError(
-            f"The recording is in {folder}, and so cannot fall back to it. Name a folder on another disk."
+            f"--record-fallback: the recording is in {folder}, and so cannot fall back to it. Name a folder "
+            "on another disk."
         )
 
 
@@ -156,7 +165,7 @@ def reason(error: OSError | av.FFmpegError) -> str:
     return (error.strerror or str(error)).rstrip(".")
 
 
-def _check_target(path: Path, *, force: bool, source_path: Path | None) -> None:
+def _check_target(path: Path, *, force: bool, source_path: Path | None, instead: str) -> None:
     if path.is_dir():
         raise OutputUnwritableError(
             f"{path} is a folder; name a file in it, such as {path / 'recording.mp4'}."
@@ -174,7 +183,7 @@ def _check_target(path: Path, *, force: bool, source_path: Path | None) -> None:
     if not path.is_file():
         raise OutputUnwritableError(f"{path} is no ordinary file; record elsewhere.")
     if not force:
-        raise OutputExistsError(f"{path} exists already; choose another name, or overwrite it with --force.")
+        raise OutputExistsError(f"{path} exists already; choose {instead}, or overwrite it with --force.")
 
 
 def _may_be_named(path: Path) -> bool:

@@ -1,8 +1,8 @@
 """A camera or frame grabber, through FFmpeg's device inputs; all else is live.py's."""
 
+import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 import av.error
@@ -31,10 +31,10 @@ class Device:
 def open_camera(spec: str, options: SourceOptions, *, tap: PacketTap | None = None) -> LiveSource:
     """Open a camera by index, device path or `camera:NAME`, and wait for its first picture."""
     device = device_for(spec, options, sys.platform)
-    if device.address.startswith("/dev/") and not Path(device.address).exists():
+    if device.demuxer == "v4l2" and not os.path.exists(device.address):  # noqa: PTH110 - any name
         raise SourceNotFoundError(
             f"Expected a camera at {device.address}, found none. {cameras_here()} Plug it in, or check its "
-            "number."
+            "number or path, as `ls /dev/video*` lists them."
         )
     return open_device(device, f"camera {spec.removeprefix('camera:')}", options, tap=tap)
 
@@ -105,6 +105,7 @@ def _refusal(name: str, device: Device, error: Exception) -> SourceError:
     return SourceUnreadableError(
         f"Expected pictures from {name} through {device.demuxer}"
         + (f" with {wishes}" if wishes else "")
-        + f", but it refused ({reason}). Close other programs that use it, check your permission to use it "
-        "(on Linux: membership of the group video), or ask for another size, rate or pixel format."
+        + f", but it refused ({reason}). Check its name and your permission to use it (on Linux: "
+        "membership of the group video), close other programs that use it, or ask for another size, rate or "
+        "pixel format."
     )

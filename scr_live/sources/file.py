@@ -214,7 +214,8 @@ def _open(path: Path) -> InputContainer:
         raise SourceUnreadableError(
             f"Expected a video file (such as MP4, MKV, AVI or MPEG-TS) at {path}, found something that is "
             f"none, or one whose index is missing because the recording was broken off ({_reason(error)}). "
-            "Copy it again, or repair it with the recorder's own tool; playlists are not followed."
+            "Copy it again, or repair it: a recording of scr-live (MP4, MOV or MKV) with `scr-live repair`, "
+            "another with its recorder's own tool; playlists are not followed."
         ) from error
 
 

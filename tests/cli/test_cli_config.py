@@ -121,6 +121,11 @@ WRONG = {
     "unknown, none near": ("zzz = 1", ", display, encoder, engine, "),
     "itself": ('config = "x.toml"', "'config', which is no option here."),
     "number for text": ("source = 0", 'source must be text in quotes; found 0. Write source = "0".'),
+    "number without its unit": (
+        "segment = 90",
+        'segment must be text in quotes; found 90. Write it as in segment = "10min".',
+    ),
+    "half a size": ("size = 640", 'found 640. Write it as in size = "1280x720".'),
     "text for number": ('max-frames = "5"', "max-frames must be a whole number; found '5'."),
     "fraction for count": ("max-frames = 2.5", "max-frames must be a whole number; found 2.5."),
     "flag for number": ("fps = true", "fps must be a number; found true."),

@@ -44,6 +44,8 @@ def test_a_recording_that_was_removed_meanwhile_is_no_success(cli, make_clip, tm
     assert done.code == 1
     assert "removed or replaced while it was being written" in done.err
     assert str(out) in done.err
+    notes = [line for line in done.out.splitlines() if line.startswith("note ")]
+    assert not any("removed or replaced" in note for note in notes)  # the error says it
     # It is noticed while it happens; where nobody else takes the pictures, the run ends with it.
     told = json.loads(stats.read_text())
     assert told["frames"]["captured"] >= told["frames"]["recorded"] > 0

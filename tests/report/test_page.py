@@ -51,7 +51,7 @@ def procedure():
         told("quality-changed", 30, quality="good", before="blurred"),
         told("withdrawal-started", 40),
         told("withdrawal-ended", 90),
-        ended(100, video_delay_p50_ms=12.34, dropped=7, duration_s=166.66),
+        ended(100, inferred=2400, video_delay_p50_ms=12.34, dropped=7, duration_s=166.66),
     ]
 
 
@@ -72,7 +72,8 @@ def test_what_a_page_tells(make, snapshot):
     texts = " ".join(make(*procedure()).texts)
     for words in (
         "not a medical device",
-        "90.0 % of the time assessable",
+        "90.0 % of the time assessable, by the judged frames",
+        "96.0 % of the frames judged by the model",
         "Sighting 1, at 0:00:09.5",
         "12:00:09 UTC",
         "in 50 frames",
@@ -84,7 +85,6 @@ def test_what_a_page_tells(make, snapshot):
         "Alert after, s 0.4",
         "Tracking yes",
         "Delay of the video, median 12.3 ms",
-        "Frames dropped 7",
         "0:01:40.0 duration",
         "The run took 166.7 s",
         "2026-01-02, 12:00:00 UTC to 12:01:40 UTC",
@@ -146,6 +146,29 @@ def test_a_procedure_without_sightings(make):
 def test_a_log_that_hardly_began(make, events):
     page = make(*events)
     assert any("killed" in text for text in page.texts)
+
+
+THROUGHOUT = " there throughout, as far as the log tells."
+
+
+def test_a_page_warns_where_the_model_judged_but_a_part_of_the_frames(make):
+    page = make(started(), ended(6, inferred=13))
+    (warning,) = (text for text in page.texts if text.startswith("The model judged 8.7 % of the frames"))
+    assert page.texts.index(warning) < page.texts.index("Timeline")
+    assert f"Signal and picture were{THROUGHOUT}" in page.texts
+    assert "8.7 %" in page.texts
+
+
+@pytest.mark.parametrize(("figures", "judged"), [({"inferred": 135}, "90.0 %"), ({}, "not told")])
+def test_a_page_does_not_warn_where_it_judged_nearly_all_or_nothing_is_known(make, figures, judged):
+    page = make(started(), ended(6, **figures))
+    assert not any(text.startswith("The model judged") for text in page.texts)
+    assert f"Signal, picture and AI were{THROUGHOUT}" in page.texts
+    assert judged in page.texts
+
+
+def test_frames_dropped_are_not_told_since_the_log_adds_them_up_over_all_places(make):
+    assert not any("dropped" in text for text in make(*procedure()).texts)
 
 
 def test_damaged_lines_are_told(make):

@@ -55,6 +55,27 @@ def test_what_was_not_good_is_not_assessable_and_counts_once(tell):
     assert one.assessable_share(0, 50) == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(
+    ("figures", "share"),
+    [
+        ({"captured": 200, "inferred": 50}, 0.25),
+        ({"captured": 200, "inferred": 300}, 1.0),
+        ({"captured": 200, "inferred": -3}, 0.0),
+        ({"captured": 0, "inferred": 0}, None),
+        ({"captured": -200, "inferred": 50}, None),
+        ({"captured": 200}, None),
+        ({"captured": "many", "inferred": 50}, None),
+    ],
+)
+def test_the_share_that_the_model_judged(tell, figures, share):
+    one = tell(started(), told("run-ended", 10, cause="end", **figures))
+    assert one.judged_share == share
+
+
+def test_a_log_without_an_end_does_not_tell_what_the_model_judged(tell):
+    assert tell(started()).judged_share is None
+
+
 def test_a_log_without_length_has_no_share(tell):
     one = tell(started())
     assert (one.assessable_share(), one.end_s) == (None, 0)

@@ -137,6 +137,14 @@ def test_the_summary_of_a_live_run_tells_found_from_marked(capsys):
     )
 
 
+@pytest.mark.parametrize(("captured", "of"), [(181, "those inferred"), (13, "the frames")])
+def test_what_could_be_judged_is_of_the_frames_that_the_model_saw(captured, of, capsys):
+    stats = run_stats(captured=captured, inferred=13)
+    qualities = {"good": 12, "blurred": 1, "dark": 0}
+    console.tell_outcome(Outcome(stats, (), (), sightings=0, qualities=qualities))
+    assert rows(capsys)["could be judged"] == f"92.3% of {of} (1 blurred not)"
+
+
 def lost(count):
     return Counts(100, 100 - count, count, 0, 0, 1, 0.0, 0.0)
 

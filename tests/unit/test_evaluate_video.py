@@ -231,11 +231,29 @@ def test_a_coco_file_is_the_truth_of_a_folder(measure, folder, tmp_path):
     assert report.rules[1].mark_after_median_s == pytest.approx(0.12)
 
 
-def test_the_terminal_is_told(measure, capsys):
-    console.tell_video(measure((PHANTOM, "phantom")), with_clips=True)
+WORDS = (
+    "By frame",
+    "By polyp",
+    "Mean Dice",
+    "A false alarm is one track",
+    "A false mark may also lie beside",
+)
+
+
+def test_the_terminal_is_told(measure, capsys, tmp_path):
+    report = measure((PHANTOM, "phantom"))
+    console.tell_video(report, with_clips=True, json=tmp_path / "r.json", plot=tmp_path / "r.png")
     told = capsys.readouterr().out
     assert "1 clip, 0.4 s" in told
-    assert all(word in told for word in ("By frame", "By polyp", "Mean Dice", "A false alarm is one track"))
+    assert all(word in told for word in WORDS)
+    assert told.splitlines()[-2:] == [f"figures   {tmp_path / 'r.json'}", f"plot      {tmp_path / 'r.png'}"]
+
+
+def test_without_files_and_clips_neither_is_told(measure, capsys):
+    console.tell_video(measure((PHANTOM, "phantom")), with_clips=False, json=None, plot=None)
+    told = capsys.readouterr().out
+    assert not any(word in told for word in ("figures ", "plot ", "Specificity"))
+    assert told.endswith("95 %.\n")
 
 
 def test_clips_and_their_truths():

@@ -294,10 +294,10 @@ def test_a_name_is_free_again_after_the_end(film, first):
 
 
 def test_a_fallback_is_checked_beforehand(tmp_path, first, second):
-    with pytest.raises(OutputUnwritableError, match="does not exist"):
+    with pytest.raises(OutputUnwritableError, match=r"^--record-fallback: .*nowhere does not exist"):
         Recorder(first / "out.mp4", RecorderOptions(fallback=tmp_path / "nowhere"))
     (tmp_path / "link").symlink_to(first)
-    with pytest.raises(OptionError, match="cannot fall back"):
+    with pytest.raises(OptionError, match=r"^--record-fallback: .* cannot fall back"):
         Recorder(first / "out.mp4", RecorderOptions(fallback=tmp_path / "link"))
 
 

@@ -268,7 +268,7 @@ def cut(film, tmp_path, cut_off):
 
 def test_an_existing_file_and_the_recording_itself_are_left_alone(cut, tmp_path):
     (tmp_path / "cut-repaired.mp4").write_bytes(b"precious")
-    with pytest.raises(OutputExistsError, match="--force"):
+    with pytest.raises(OutputExistsError, match=r"another name with --out, or overwrite it with --force"):
         repair(cut)
     assert (tmp_path / "cut-repaired.mp4").read_bytes() == b"precious"
     before = cut.read_bytes()

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import sys
 import threading
 from contextlib import suppress
 from itertools import islice
@@ -333,9 +334,11 @@ def test_a_device_that_refuses_says_what_was_asked():
         open_device(device, "pattern", PATIENT)
 
 
-def test_a_missing_camera_is_not_found():
-    with pytest.raises(SourceNotFoundError, match="/dev/video987"):
-        open_camera("/dev/video987", PATIENT)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no camera is a file")
+@pytest.mark.parametrize("spec", ["/dev/video987", "987", "camera:abc", "camera:" + "x" * 5000])
+def test_a_missing_camera_is_not_found_and_the_way_to_those_there_are_is_told(spec):
+    with pytest.raises(SourceNotFoundError, match=r"found none\. This machine .* `ls /dev/video\*`"):
+        open_camera(spec, PATIENT)
 
 
 @pytest.mark.parametrize(

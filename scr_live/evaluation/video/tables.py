@@ -1,11 +1,17 @@
 """The figures of videos as tables for the terminal."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from scr_live.evaluation.tables import NONE, Row
 from scr_live.evaluation.video.alarms import Rate
 from scr_live.evaluation.video.metrics import VideoScore
 from scr_live.evaluation.video.report import RuleRow
+
+FRAMES_NOTE: Final = (
+    "Specificity is of the frames without a polyp: the share without any mark. A false mark may also lie "
+    "beside a polyp in view, so there can be time with one though specificity is 1."
+)
 
 
 def rule_rows(rows: Sequence[RuleRow]) -> list[Row]:
