@@ -2,10 +2,11 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scr_live.errors import OutputExistsError, OutputUnwritableError, SinkError
+from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SinkError
 
 _ENDING: Final = "-sightings"
 """What the folder is called after the events' file."""
@@ -14,7 +15,7 @@ _OURS: Final = re.compile(r"sighting-\d{4,}\.jpg")
 
 def folder_beside(events: Path) -> Path:
     """Where the pictures of the sightings lie."""
-    return events.with_name(events.stem + _ENDING)
+    return events.parent / f"{events.stem}{_ENDING}"
 
 
 def picture_name(number: int) -> str:
@@ -29,6 +30,19 @@ def check_folder(folder: Path, *, force: bool) -> None:
     except SinkError:
         raise
     except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise _unwritable(folder, error) from error
+
+
+def check_no_output_in(folder: Path, outputs: Mapping[str, Path | None]) -> None:
+    """Raise OptionError if an option has something else written there, or in place of the folder."""
+    try:
+        for option, path in outputs.items():
+            if path is not None and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+                raise OptionError(
+                    f"The pictures of sightings go into {folder}, and {option} names {path}. Give it another "
+                    "place, or --events another name."
+                )
+    except OSError as error:  # the working directory was deleted
         raise _unwritable(folder, error) from error
 
 
