@@ -31,6 +31,7 @@ class Cards:
         self._curves_left = ALL_CURVES
         self._pictures_left_out = 0
         self._curves_left_out = 0
+        self._astray = 0
 
     def card(self, one: Sighting) -> Html:
         """One sighting."""
@@ -63,6 +64,11 @@ class Cards:
         named = [counted(count, name) for name, count in left_out.items() if count]
         if named:
             yield f"Left out, since the page would be too large: {' and '.join(named)} of sightings."
+        if self._astray:
+            yield (
+                f"Left out, since only what lies in the folder of the log gets into the page: "
+                f"{counted(self._astray, 'picture')} of sightings."
+            )
 
     def _picture(self, one: Sighting) -> Html:
         if not one.snapshot:
@@ -81,7 +87,10 @@ class Cards:
     def _read(self, snapshot: str) -> tuple[bytes, str]:
         """The picture, or why there is none. Nothing but one gets into the page, whatever the log names."""
         try:
-            path = self._folder / snapshot
+            path = (self._folder / snapshot).resolve()
+            if not path.is_relative_to(self._folder.resolve()):
+                self._astray += 1
+                return b"", "is left out: it does not lie in the folder of the log"
             if not path.is_file():
                 return b"", "is not there"
             if self._bytes_left < path.stat().st_size <= LARGEST_PICTURE:
@@ -89,7 +98,7 @@ class Cards:
                 return b"", "is left out: the page would be too large"
             with path.open("rb") as stream:
                 data = stream.read(LARGEST_PICTURE + 1)
-        except (OSError, ValueError):  # a name that is too long, or has a zero in it
+        except (OSError, ValueError, RuntimeError):  # too long a name, a zero in it, links in a circle
             return b"", "cannot be read"
         if len(data) > LARGEST_PICTURE or not data.startswith(tuple(_KINDS)):
             return b"", "is no JPEG or PNG of a snapshot's size"

@@ -136,6 +136,25 @@ def test_nothing_but_a_picture_gets_in(make, tmp_path):
         assert any(text.startswith("The picture ") for text in page.texts)
 
 
+def test_no_picture_from_elsewhere_gets_in(make, snapshot, tmp_path):
+    """The log may come from elsewhere, and the page is passed on."""
+    home = tmp_path / "log"
+    home.mkdir()
+    (home / "link.jpg").symlink_to(snapshot)
+    (home / "inside.jpg").write_bytes(snapshot.read_bytes())
+    (home / "good.jpg").symlink_to("inside.jpg")
+    names = [str(snapshot), "../snapshots/1.jpg", "link.jpg", "good.jpg", str(home / "inside.jpg")]
+    seen = [closed(at, 10 * at, snapshot=name) for at, name in enumerate(names, 1)]
+    log, out = write_log(home / "events.jsonl", started(), *seen, ended(60)), home / "report.html"
+    written = write_report(log, out)
+    page = Parsed(out.read_text(encoding="utf-8"))
+    assert len(page.all("img")) == 2
+    told = [text for text in page.texts if "is left out: it does not lie in the folder of the log" in text]
+    assert len(told) == 3
+    (problem,) = written.problems
+    assert problem.endswith("in the folder of the log gets into the page: 3 pictures of sightings.")
+
+
 def test_a_procedure_without_sightings(make):
     page = make(started(), ended(60))
     assert "No sighting was announced." in page.texts
