@@ -67,6 +67,14 @@ def test_a_sighting_that_closes_says_nothing_of_where_the_stream_is(path):
     assert places(path, started(), *events) == [0, 10, 9, 610]
 
 
+@pytest.mark.parametrize("kind", ["recording-started", "recording-ended", "recording-failed"])
+def test_nor_does_what_becomes_of_a_recording(kind, path):
+    """A file that holds the rescued end of another is told late; one that ended tells its last picture."""
+    late = told(kind, 60, stream_s=20.0, path="out-0002.mp4", cause="fallback")
+    events = [told("signal-lost", 50), late, told("ai-failed", 61, stream_s=None), ended(62, stream_s=None)]
+    assert places(path, started(), *events) == [0, 50, 20, 61, 62]
+
+
 def test_a_clock_that_was_set_back_moves_no_event(path):
     hour_ago = (NOON - timedelta(hours=1)).isoformat()
     events = [told("b", 5), told("c", 0, at=hour_ago, stream_s=None), told("d", 0, at=hour_ago, stream_s=9.0)]
