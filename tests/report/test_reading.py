@@ -117,6 +117,31 @@ def test_a_killed_run_is_told(path):
     assert any("killed" in problem for problem in problems)
 
 
+@pytest.mark.parametrize("has_headers", [True, False])
+def test_of_several_runs_in_one_log_the_last_is_read_and_that_is_said(has_headers, path):
+    runs = [
+        [started(), opened(1, 5), ended(9)],
+        [started(), opened(1, 7)],
+        [started(), opened(1, 8), ended(9)],
+    ]
+    texts = [
+        write_log(path, *events, header=HEADER if has_headers else None).read_text(encoding="utf-8")
+        for events in runs
+    ]
+    path.write_text("".join(texts), encoding="utf-8")
+    reading = read_events(path)
+    assert [one.place_s for one in reading.events] == [0, 8, 9]
+    assert "The log holds 3 runs, one after another; only the last is told." in reading.problems
+    assert len(reading.problems) == (1 if has_headers else 2)
+
+
+def test_a_header_again_after_damage_begins_no_other_run(path):
+    write_log(path, started(), ended(9))
+    path.write_text("{\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    reading = read_events(path)
+    assert (len(reading.events), reading.problems) == (2, ["1 line is damaged and left out."])
+
+
 def test_lost_events_are_told_by_their_numbers(path):
     write_log(path, started(), told("a", 1, seq=4), told("a", 1, seq=6), ended(9, seq=7))
     problems = read_events(path).problems
