@@ -57,6 +57,11 @@ def clear_folder(folder: Path) -> None:
 
 def _check(folder: Path, *, force: bool) -> None:
     if not folder.exists():
+        if folder.is_symlink():
+            raise OutputUnwritableError(
+                f"Pictures of sightings go into {folder}, and that is a link that leads nowhere; remove it, "
+                "or give --events another name."
+            )
         return
     if not folder.is_dir():
         raise OutputUnwritableError(

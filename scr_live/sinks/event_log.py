@@ -182,6 +182,10 @@ def _check(path: Path, *, force: bool) -> None:
             f"Cannot write events to {path}: there is no folder {path.parent}. Create it first."
         )
     needed = [path.parent]
+    if path.is_symlink() and not path.exists():
+        raise OutputUnwritableError(
+            f"{path} is a link that leads nowhere; remove it, or choose another name."
+        )
     if path.exists():
         if not path.is_file():
             raise OutputUnwritableError(f"{path} is no ordinary file; write the events elsewhere.")

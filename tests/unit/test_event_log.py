@@ -242,12 +242,17 @@ def test_a_file_that_came_into_being_meanwhile_is_kept(tmp_path):
         ("no/events.jsonl", "there is no folder"),
         ("pipe", "is no ordinary file"),
         ("n" * 300, "too long"),
+        ("link", "is a link that leads nowhere; remove it"),
+        ("ring", "is a link that leads nowhere; remove it"),
     ],
 )
 def test_what_cannot_be_written_to_is_refused(tmp_path, name, words):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputUnwritableError, match=words):
-        check_events_path(tmp_path / name, force=True)
+    (tmp_path / "link").symlink_to("nothing")
+    (tmp_path / "ring").symlink_to("ring")
+    for force in (True, False):
+        with pytest.raises(OutputUnwritableError, match=words):
+            check_events_path(tmp_path / name, force)
 
 
 def test_the_manual_knows_every_event_and_its_facts():

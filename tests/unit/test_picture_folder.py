@@ -102,3 +102,19 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     config = RunConfig("phantom", events=tmp_path / "events.jsonl")
     with pytest.raises(OutputUnwritableError, match="that is a file; give --events another name"):
         check_pictures(config)
+
+
+@pytest.mark.parametrize("target", ["nothing", "events-sightings"])
+def test_a_link_to_nothing_in_the_place_of_the_folder_is_refused(target, tmp_path):
+    (tmp_path / "events-sightings").symlink_to(target)
+    config = RunConfig("phantom", events=tmp_path / "events.jsonl")
+    with pytest.raises(
+        OutputUnwritableError, match="is a link that leads nowhere; remove it, or give --events"
+    ):
+        check_pictures(config)
+
+
+def test_a_link_to_a_folder_is_one(tmp_path):
+    (tmp_path / "large-disk").mkdir()
+    (tmp_path / "events-sightings").symlink_to("large-disk")
+    check_pictures(RunConfig("phantom", events=tmp_path / "events.jsonl"))
