@@ -1,7 +1,7 @@
 """A card for each sighting, with its picture."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,8 @@ LARGEST_PICTURE: Final = 8 << 20
 ALL_PICTURES: Final = 256 << 20
 """Bytes: whoever opens the page has to hold them."""
 ALL_CURVES: Final = 500
+MOST_CARDS: Final = 1000
+"""More are read by nobody, and a browser hardly shows them."""
 _KINDS: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _FEWEST_POINTS: Final = 3
 
@@ -32,6 +34,12 @@ class Cards:
         self._pictures_left_out = 0
         self._curves_left_out = 0
         self._astray = 0
+        self._sightings = 0
+
+    def cards(self, sightings: Sequence[Sighting]) -> list[Html]:
+        """Those of the first sightings."""
+        self._sightings = len(sightings)
+        return [self.card(one) for one in sightings[:MOST_CARDS]]
 
     def card(self, one: Sighting) -> Html:
         """One sighting."""
@@ -60,6 +68,11 @@ class Cards:
 
     def problems(self) -> Iterator[str]:
         """Sentences about what found no room, once all cards are made."""
+        if self._sightings > MOST_CARDS:
+            yield (
+                f"Only the first {MOST_CARDS} of {self._sightings} sightings have a card; the timeline and "
+                "the figures are of all."
+            )
         left_out = {"picture": self._pictures_left_out, "curve": self._curves_left_out}
         named = [counted(count, name) for name, count in left_out.items() if count]
         if named:

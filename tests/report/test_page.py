@@ -245,6 +245,18 @@ def test_what_would_make_the_page_too_large_is_left_out_and_told_once(make, snap
     ]
 
 
+def test_of_very_many_sightings_the_first_have_cards_and_that_is_told(make, monkeypatch):
+    monkeypatch.setattr(cards, "MOST_CARDS", 3)
+    page = make(started(), *(closed(number, 10 * number) for number in range(1, 6)), ended(60))
+    assert len(page.all("article")) == 3
+    assert (
+        "Only the first 3 of 5 sightings have a card; the timeline and the figures are of all." in page.texts
+    )
+    assert "sightings: 5" in page.all("svg")[0]["aria-label"]
+    few = make(started(), *(closed(number, 10 * number) for number in range(1, 4)), ended(60))
+    assert not any("have a card" in text for text in few.texts)
+
+
 def test_the_same_log_gives_the_same_page(make, snapshot, tmp_path):
     make(*procedure())
     first = (tmp_path / "report.html").read_bytes()
