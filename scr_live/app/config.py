@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scr_live.app.picture_folder import check_no_output_in, folder_beside
 from scr_live.engines.opening import check_names, check_threads, check_threshold
 from scr_live.errors import OptionError
 from scr_live.files import check_distinct, check_results
 from scr_live.shipped import DEFAULT_MODEL
 from scr_live.sinks.options import RecorderOptions
-from scr_live.sinks.sidecar import check_no_track
+from scr_live.sinks.sidecar import check_no_track, track_path
 from scr_live.sinks.web.options import ServeOptions
 from scr_live.sources.options import LONGEST_WAIT_S, SourceOptions
 from scr_live.tracking.alerts import AlertRule
@@ -73,15 +74,22 @@ def check(config: RunConfig) -> None:
     _check_recording(config)
     _check_track(config)
     check_results({"--stats": config.stats})
-    check_distinct(
-        {
-            "--stats": config.stats,
-            "--events": config.events,
-            "--record": config.record,
-            "--record-raw": config.record_raw,
-            "--source": Path(config.source),
-        }
-    )
+    outputs = _outputs(config)
+    check_distinct({**outputs, "--source": Path(config.source)})
+    if config.events is not None and config.tracking:
+        check_no_output_in(folder_beside(config.events), outputs)
+
+
+def _outputs(config: RunConfig) -> dict[str, Path | None]:
+    """What is written, by the option that names it or a file beside it."""
+    tracked = _tracked(config)
+    return {
+        "--stats": config.stats,
+        "--events": config.events,
+        "--record": config.record,
+        "--record-raw": config.record_raw,
+        "the track of sightings beside --record": None if tracked is None else track_path(tracked),
+    }
 
 
 def _check_recording(config: RunConfig) -> None:
@@ -101,6 +109,12 @@ def _check_recording(config: RunConfig) -> None:
 
 
 def _check_track(config: RunConfig) -> None:
-    """Refuse another's track where that of the recording belongs; numbered names show later."""
-    if config.events is not None and config.record is not None and config.recording.segment is None:
-        check_no_track(config.record, force=config.recording.force)
+    """Refuse another's track where that of the recording belongs."""
+    if (tracked := _tracked(config)) is not None:
+        check_no_track(tracked, force=config.recording.force)
+
+
+def _tracked(config: RunConfig) -> Path | None:
+    """The recording that gets a track, if its name is known by now; numbered ones show later."""
+    is_known = config.events is not None and config.recording.segment is None
+    return config.record if is_known else None

@@ -32,9 +32,7 @@ class Following:
         follows = config.tracking and info.kind != "images"
         self._stack = ExitStack()
         self._pictures = _pictures(config) if follows else None
-        self._tracker = (
-            _tracker(config, journal, self._pictures, controls or Controls()) if follows else None
-        )
+        self._tracker = _tracker(config, journal, self._pictures, controls or Controls()) if follows else None
         self._guarded = None if self._tracker is None else _guarded(config, self._tracker)
         self.tracking: Follower | None = self._guarded
         """What is to see every answer; None: nothing is followed."""

@@ -2,10 +2,11 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from scr_live.errors import OutputExistsError, OutputUnwritableError, SinkError
+from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SinkError
 
 _ENDING: Final = "-sightings"
 """What the folder is called after the events' file."""
@@ -14,7 +15,7 @@ _OURS: Final = re.compile(r"sighting-\d{4,}\.jpg")
 
 def folder_beside(events: Path) -> Path:
     """Where the pictures of the sightings lie."""
-    return events.with_name(events.stem + _ENDING)
+    return events.parent / f"{events.stem}{_ENDING}"
 
 
 def picture_name(number: int) -> str:
@@ -32,6 +33,19 @@ def check_folder(folder: Path, *, force: bool) -> None:
         raise _unwritable(folder, error) from error
 
 
+def check_no_output_in(folder: Path, outputs: Mapping[str, Path | None]) -> None:
+    """Raise OptionError if an option has something else written there, or in place of the folder."""
+    try:
+        for option, path in outputs.items():
+            if path is not None and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+                raise OptionError(
+                    f"The pictures of sightings go into {folder}, and {option} names {path}. Give it another "
+                    "place, or --events another name."
+                )
+    except OSError as error:  # the working directory was deleted
+        raise _unwritable(folder, error) from error
+
+
 def clear_folder(folder: Path) -> None:
     """Remove the pictures of an earlier run, and nothing else. OutputUnwritableError: they cannot be."""
     try:
@@ -43,6 +57,11 @@ def clear_folder(folder: Path) -> None:
 
 def _check(folder: Path, *, force: bool) -> None:
     if not folder.exists():
+        if folder.is_symlink():
+            raise OutputUnwritableError(
+                f"Pictures of sightings go into {folder}, and that is a link that leads nowhere; remove it, "
+                "or give --events another name."
+            )
         return
     if not folder.is_dir():
         raise OutputUnwritableError(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.app.picture_folder import check_folder, clear_folder, picture_name
-from scr_live.errors import OutputUnwritableError
+from scr_live.errors import OutputUnwritableError, SinkError
 from scr_live.files import make_folder, write_bytes
 from scr_live.frames import Frame, Image, Mask, Polyp, Prediction, Quality, Signal
 from scr_live.geometry import Box, Placement
@@ -77,7 +77,8 @@ class SightingPictures:
     A picture that finds too many others waiting is not taken. Without margins a frame is black but for what
     both its mask and a look at it alone show; one without a mask is black altogether.
     SinkError: the folder cannot be written to, or holds pictures of an earlier run; with `force` these are
-    removed. What goes wrong later stands in `problems`.
+    removed before the first is written, or at a good end: a run that never starts leaves them. What goes
+    wrong later stands in `problems`.
     """
 
     def __init__(
@@ -87,12 +88,13 @@ class SightingPictures:
         make_folder(folder)
         self._folder = folder
         self._keep_margins = keep_margins
-        self._force = force
+        self._is_to_clear = force
+        self._ended_well = False
         self._room_bytes = room_bytes
         self._lock = threading.Lock()
         self._asked = 0
         self._waiting = self._waiting_bytes = 0
-        self._cause = ""
+        self._cause = self._uncleared = ""
         self.dropped = 0
         """Pictures that were not taken."""
         self.unwritten = 0
@@ -100,9 +102,9 @@ class SightingPictures:
 
     @property
     def problems(self) -> list[str]:
-        """One sentence if pictures are missing, with the first cause."""
+        """One sentence if pictures are missing, with the first cause, or earlier ones cannot be removed."""
         if not self.dropped + self.unwritten:
-            return []
+            return [self._uncleared] if self._uncleared else []
         counts = f"{self.unwritten} could not be written and {self.dropped} found too many others waiting"
         asked = f"Of {self._asked} pictures of sightings in {self._folder}"
         return [f"{asked}, {counts}: {self._cause}."]
@@ -117,14 +119,13 @@ class SightingPictures:
         return Path(self._folder.name) / path.name if is_taken else None
 
     def __enter__(self) -> Self:
-        if self._force:
-            clear_folder(self._folder)
-        self._hearing = Hearing(self._work, lambda: None, name="sighting-pictures")
+        self._hearing = Hearing(self._work, self._finish, name="sighting-pictures")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended_well = error is None
         if not self._hearing.close():
             with self._lock:
                 self._fail("the disk did not answer at the end of the run", pictures=self._waiting)
@@ -145,6 +146,7 @@ class SightingPictures:
     def _work(self, job: _Job) -> None:
         cause = ""
         try:
+            self._clear()
             write_bytes(job.path, self._encoded(job))
         except Exception as error:  # noqa: BLE001 - whatever one picture fails of, the next is to be tried
             cause = str(error).rstrip(".") or type(error).__name__
@@ -153,6 +155,18 @@ class SightingPictures:
             self._waiting_bytes -= job.frame.image.nbytes
             if cause:
                 self._fail(cause)
+
+    def _clear(self) -> None:
+        if self._is_to_clear:
+            clear_folder(self._folder)
+            self._is_to_clear = False
+
+    def _finish(self) -> None:
+        try:
+            if self._ended_well:
+                self._clear()
+        except SinkError as error:
+            self._uncleared = str(error)
 
     def _fail(self, cause: str, *, pictures: int = 1) -> None:
         self.unwritten += pictures

@@ -1,7 +1,7 @@
 """A card for each sighting, with its picture."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,8 @@ LARGEST_PICTURE: Final = 8 << 20
 ALL_PICTURES: Final = 256 << 20
 """Bytes: whoever opens the page has to hold them."""
 ALL_CURVES: Final = 500
+MOST_CARDS: Final = 1000
+"""More are read by nobody, and a browser hardly shows them."""
 _KINDS: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _FEWEST_POINTS: Final = 3
 
@@ -31,6 +33,13 @@ class Cards:
         self._curves_left = ALL_CURVES
         self._pictures_left_out = 0
         self._curves_left_out = 0
+        self._astray = 0
+        self._sightings = 0
+
+    def cards(self, sightings: Sequence[Sighting]) -> list[Html]:
+        """Those of the first sightings."""
+        self._sightings = len(sightings)
+        return [self.card(one) for one in sightings[:MOST_CARDS]]
 
     def card(self, one: Sighting) -> Html:
         """One sighting."""
@@ -59,10 +68,20 @@ class Cards:
 
     def problems(self) -> Iterator[str]:
         """Sentences about what found no room, once all cards are made."""
+        if self._sightings > MOST_CARDS:
+            yield (
+                f"Only the first {MOST_CARDS} of {self._sightings} sightings have a card; the timeline and "
+                "the figures are of all."
+            )
         left_out = {"picture": self._pictures_left_out, "curve": self._curves_left_out}
         named = [counted(count, name) for name, count in left_out.items() if count]
         if named:
             yield f"Left out, since the page would be too large: {' and '.join(named)} of sightings."
+        if self._astray:
+            yield (
+                f"Left out, since only what lies in the folder of the log gets into the page: "
+                f"{counted(self._astray, 'picture')} of sightings."
+            )
 
     def _picture(self, one: Sighting) -> Html:
         if not one.snapshot:
@@ -81,7 +100,10 @@ class Cards:
     def _read(self, snapshot: str) -> tuple[bytes, str]:
         """The picture, or why there is none. Nothing but one gets into the page, whatever the log names."""
         try:
-            path = self._folder / snapshot
+            path = (self._folder / snapshot).resolve()
+            if not path.is_relative_to(self._folder.resolve()):
+                self._astray += 1
+                return b"", "is left out: it does not lie in the folder of the log"
             if not path.is_file():
                 return b"", "is not there"
             if self._bytes_left < path.stat().st_size <= LARGEST_PICTURE:
@@ -89,7 +111,7 @@ class Cards:
                 return b"", "is left out: the page would be too large"
             with path.open("rb") as stream:
                 data = stream.read(LARGEST_PICTURE + 1)
-        except (OSError, ValueError):  # a name that is too long, or has a zero in it
+        except (OSError, ValueError, RuntimeError):  # too long a name, a zero in it, links in a circle
             return b"", "cannot be read"
         if len(data) > LARGEST_PICTURE or not data.startswith(tuple(_KINDS)):
             return b"", "is no JPEG or PNG of a snapshot's size"

@@ -77,7 +77,7 @@ def page(told: Procedure, *, video: Video | None = None) -> Page:
         element("style", Html(style)),
     )
     maker = Cards(told.reading.path.parent, video)
-    cards = [maker.card(one) for one in told.sightings]
+    cards = maker.cards(told.sightings)
     of_video = [video.problem] if video is not None and video.problem else []
     problems = [*told.reading.problems, *_unjudged(told), *of_video, *maker.problems()]
     body = join(

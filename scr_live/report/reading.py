@@ -23,7 +23,7 @@ _NAMED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an event log says."""
+    """What an event log says of its run; of several, of the last."""
 
     path: Path
     version: str
@@ -76,7 +76,8 @@ class _Found:
         self.lines = 0
         self._bytes = 0
         self._is_cut = False
-        self._records = 0
+        self._runs = 1
+        self._has_started = False
         self._damaged = 0
         self._numbers: list[int] = []
 
@@ -99,10 +100,12 @@ class _Found:
             self._take(record)
 
     def _take(self, record: Mapping[str, object]) -> None:
-        self._records += 1
+        is_header = record.get("event") == HEADER
+        if is_header or (record.get("event") == EventKind.RUN_STARTED and self._has_started):
+            self._begin_run()
         if (number := whole(record.get("seq"))) is not None:
             self._numbers.append(number)
-        if self._records == 1 and record.get("event") == HEADER:
+        if is_header:
             self.header = record
             return
         self.is_ours = self.is_ours or _is_ours(record)
@@ -111,9 +114,20 @@ class _Found:
             self._damaged += 1
         elif told.event != LOST:
             self.events.append(told)
+            self._has_started |= told.event == EventKind.RUN_STARTED
+
+    def _begin_run(self) -> None:
+        """Leave an earlier run aside: its numbers, and those of its sightings, come again."""
+        if self.header is not None or self.events:
+            self._runs += 1
+        self.header = None
+        self.events, self._numbers = [], []
+        self._has_started = False
 
     def problems(self) -> Iterator[str]:
         """Sentences about what is not there."""
+        if self._runs > 1:
+            yield f"The log holds {self._runs} runs, one after another; only the last is told."
         if self.header is None:
             yield "The header is missing or damaged; schema 1 is assumed."
         if self._damaged:

@@ -11,6 +11,14 @@ from scr_live.events import EventKind
 LARGEST_NUMBER: Final = 1e12
 """No fact of a procedure is larger; what is, is damage."""
 _LONGEST_S: Final = 1e8  # three years
+_OF_ANOTHER_PLACE: Final = frozenset(
+    {
+        EventKind.SIGHTING_CLOSED,
+        EventKind.RECORDING_STARTED,
+        EventKind.RECORDING_ENDED,
+        EventKind.RECORDING_FAILED,
+    }
+)
 _OWN: Final = frozenset({"event", "at", "stream_s", "seq"})
 
 
@@ -108,8 +116,8 @@ def _places_ahead(events: Sequence[Told]) -> list[float]:
 
 
 def _is_where_it_was_told(told: Told) -> bool:
-    """A sighting that closes tells where it was seen last, a while ago."""
-    return told.stream_s is not None and told.event != EventKind.SIGHTING_CLOSED
+    """Some events tell another place: where a sighting was seen last, or a recording begins or ends."""
+    return told.stream_s is not None and told.event not in _OF_ANOTHER_PLACE
 
 
 def _time(value: object) -> datetime | None:

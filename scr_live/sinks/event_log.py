@@ -96,13 +96,14 @@ class EventLog:
         if not (self._has_started and self._is_beside):
             return
         self._is_beside = False
+        target = Path(os.path.realpath(self.path))
         try:
-            self._place.replace(os.path.realpath(self.path))
+            self._place.replace(target)
         except OSError as error:
             self._fail(f"the older file cannot be replaced ({error.strerror}), and they are in {self._place}")
         else:
             self._place = self.path
-            sync_folder(self.path.parent)
+            sync_folder(target.parent)
 
     def _write(self, told: Mapping[str, object]) -> bool:
         """Write a line whole or not at all."""
@@ -136,11 +137,12 @@ class EventLog:
         self._syncer.close()
         self._sync()
         self._take_place()
-        if not self._is_beside:
-            self._check_place()
+        is_in_place = self._is_in_place()
+        if self._has_started and not is_in_place:
+            self._fail("the file was removed or replaced while it was being written")
         with contextlib.suppress(OSError):
             os.close(self._number)
-            if self._is_beside:  # a run that never started has nothing to tell
+            if is_in_place and not self._has_started:  # it has nothing to tell, and would be in the way
                 self._place.unlink()
 
     def _sync(self) -> None:
@@ -149,14 +151,12 @@ class EventLog:
         except OSError as error:  # later lines may get there all the same
             self._fail(error.strerror or str(error))
 
-    def _check_place(self) -> None:
+    def _is_in_place(self) -> bool:
         """An open file can be removed, and written to on and on."""
         try:
-            is_in_place = os.path.samestat(os.fstat(self._number), self._place.stat())
+            return os.path.samestat(os.fstat(self._number), self._place.stat())
         except OSError:
-            is_in_place = False
-        if not is_in_place:
-            self._fail("the file was removed or replaced while it was being written")
+            return False
 
     def _fail(self, cause: str) -> None:
         self._problem = self._problem or f"The events in {self.path} are incomplete: {cause.rstrip('.')}."
@@ -182,6 +182,10 @@ def _check(path: Path, *, force: bool) -> None:
             f"Cannot write events to {path}: there is no folder {path.parent}. Create it first."
         )
     needed = [path.parent]
+    if path.is_symlink() and not path.exists():
+        raise OutputUnwritableError(
+            f"{path} is a link that leads nowhere; remove it, or choose another name."
+        )
     if path.exists():
         if not path.is_file():
             raise OutputUnwritableError(f"{path} is no ordinary file; write the events elsewhere.")

@@ -128,7 +128,7 @@ class Sidecar:
 
 def track_path(recording: Path) -> Path:
     """Where players look for it."""
-    return recording.with_suffix(".vtt")
+    return recording.parent / f"{recording.stem}.vtt"
 
 
 def check_track(recording: Path, *, force: bool) -> None:

@@ -136,6 +136,25 @@ def test_nothing_but_a_picture_gets_in(make, tmp_path):
         assert any(text.startswith("The picture ") for text in page.texts)
 
 
+def test_no_picture_from_elsewhere_gets_in(make, snapshot, tmp_path):
+    """The log may come from elsewhere, and the page is passed on."""
+    home = tmp_path / "log"
+    home.mkdir()
+    (home / "link.jpg").symlink_to(snapshot)
+    (home / "inside.jpg").write_bytes(snapshot.read_bytes())
+    (home / "good.jpg").symlink_to("inside.jpg")
+    names = [str(snapshot), "../snapshots/1.jpg", "link.jpg", "good.jpg", str(home / "inside.jpg")]
+    seen = [closed(at, 10 * at, snapshot=name) for at, name in enumerate(names, 1)]
+    log, out = write_log(home / "events.jsonl", started(), *seen, ended(60)), home / "report.html"
+    written = write_report(log, out)
+    page = Parsed(out.read_text(encoding="utf-8"))
+    assert len(page.all("img")) == 2
+    told = [text for text in page.texts if "is left out: it does not lie in the folder of the log" in text]
+    assert len(told) == 3
+    (problem,) = written.problems
+    assert problem.endswith("in the folder of the log gets into the page: 3 pictures of sightings.")
+
+
 def test_a_procedure_without_sightings(make):
     page = make(started(), ended(60))
     assert "No sighting was announced." in page.texts
@@ -247,6 +266,18 @@ def test_what_would_make_the_page_too_large_is_left_out_and_told_once(make, snap
         "Left out, since the page would be too large: 2 pictures and 3 curves of sightings.",
         *["The picture snapshots/1.jpg is left out: the page would be too large."] * 2,
     ]
+
+
+def test_of_very_many_sightings_the_first_have_cards_and_that_is_told(make, monkeypatch):
+    monkeypatch.setattr(cards, "MOST_CARDS", 3)
+    page = make(started(), *(closed(number, 10 * number) for number in range(1, 6)), ended(60))
+    assert len(page.all("article")) == 3
+    assert (
+        "Only the first 3 of 5 sightings have a card; the timeline and the figures are of all." in page.texts
+    )
+    assert "sightings: 5" in page.all("svg")[0]["aria-label"]
+    few = make(started(), *(closed(number, 10 * number) for number in range(1, 4)), ended(60))
+    assert not any("have a card" in text for text in few.texts)
 
 
 def test_the_same_log_gives_the_same_page(make, snapshot, tmp_path):

@@ -67,6 +67,14 @@ def test_a_sighting_that_closes_says_nothing_of_where_the_stream_is(path):
     assert places(path, started(), *events) == [0, 10, 9, 610]
 
 
+@pytest.mark.parametrize("kind", ["recording-started", "recording-ended", "recording-failed"])
+def test_nor_does_what_becomes_of_a_recording(kind, path):
+    """A file that holds the rescued end of another is told late; one that ended tells its last picture."""
+    late = told(kind, 60, stream_s=20.0, path="out-0002.mp4", cause="fallback")
+    events = [told("signal-lost", 50), late, told("ai-failed", 61, stream_s=None), ended(62, stream_s=None)]
+    assert places(path, started(), *events) == [0, 50, 20, 61, 62]
+
+
 def test_a_clock_that_was_set_back_moves_no_event(path):
     hour_ago = (NOON - timedelta(hours=1)).isoformat()
     events = [told("b", 5), told("c", 0, at=hour_ago, stream_s=None), told("d", 0, at=hour_ago, stream_s=9.0)]
@@ -107,6 +115,31 @@ def test_bytes_that_are_no_text_are_damage(path):
 def test_a_killed_run_is_told(path):
     problems = read_events(write_log(path, started())).problems
     assert any("killed" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("has_headers", [True, False])
+def test_of_several_runs_in_one_log_the_last_is_read_and_that_is_said(has_headers, path):
+    runs = [
+        [started(), opened(1, 5), ended(9)],
+        [started(), opened(1, 7)],
+        [started(), opened(1, 8), ended(9)],
+    ]
+    texts = [
+        write_log(path, *events, header=HEADER if has_headers else None).read_text(encoding="utf-8")
+        for events in runs
+    ]
+    path.write_text("".join(texts), encoding="utf-8")
+    reading = read_events(path)
+    assert [one.place_s for one in reading.events] == [0, 8, 9]
+    assert "The log holds 3 runs, one after another; only the last is told." in reading.problems
+    assert len(reading.problems) == (1 if has_headers else 2)
+
+
+def test_a_header_again_after_damage_begins_no_other_run(path):
+    write_log(path, started(), ended(9))
+    path.write_text("{\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    reading = read_events(path)
+    assert (len(reading.events), reading.problems) == (2, ["1 line is damaged and left out."])
 
 
 def test_lost_events_are_told_by_their_numbers(path):

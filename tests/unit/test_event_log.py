@@ -26,6 +26,11 @@ def lines_of(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def start(log):
+    """A run that never starts leaves no log."""
+    log.heard(Event(EventKind.RUN_STARTED, datetime.now(UTC), 0.0))
+
+
 def child(code, *arguments):
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -109,6 +114,7 @@ from scr_live.sinks.event_log import EventLog
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
 with EventLog(Path(sys.argv[1])) as log:
     journal = Journal(log.heard)
+    journal.tell(EventKind.RUN_STARTED, stream_s=0.0)
     for number in range(100):
         journal.tell(EventKind.AI_FAILED, stream_s=float(number), cause="x" * 60)
 print(log.problem)
@@ -136,10 +142,11 @@ def test_lines_that_are_missing_are_counted_when_there_is_room_again(tmp_path, m
 
     monkeypatch.setattr(event_log, "_write_all", write)
     with EventLog(path) as log:
+        start(log)
         for number in range(3):
             log.heard(Event(EventKind.AI_FAILED, datetime.now(UTC), float(number)))
-    _, lost, last = lines_of(path)
-    assert (lost["event"], lost["lines"], last["seq"]) == ("lines-lost", 2, 3)
+    *_, lost, last = lines_of(path)
+    assert (lost["event"], lost["lines"], last["seq"]) == ("lines-lost", 2, 4)
     assert log.problem == f"The events in {path} are incomplete: No space left on device."
 
 
@@ -154,6 +161,7 @@ def test_a_disk_that_stands_still_holds_up_nobody(tmp_path, monkeypatch):
 
     monkeypatch.setattr(event_log, "_write_all", write)
     with EventLog(path, waiting=3) as log:
+        start(log)
         for number in range(20):
             log.heard(Event(EventKind.AI_FAILED, datetime.now(UTC), float(number)))
         assert "too slow" in log.problem
@@ -195,6 +203,7 @@ def test_a_line_after_one_that_could_not_be_taken_back_is_whole(tmp_path, monkey
     monkeypatch.setattr(event_log, "_write_all", write)
     monkeypatch.setattr(os, "ftruncate", truncate)
     with EventLog(path) as log:
+        start(log)
         for number in range(4):
             log.heard(Event(EventKind.AI_FAILED, datetime.now(UTC), float(number)))
     whole, torn = [], []
@@ -204,12 +213,17 @@ def test_a_line_after_one_that_could_not_be_taken_back_is_whole(tmp_path, monkey
         except ValueError:
             torn.append(line)
     assert len(torn) == 1
-    assert [line["event"] for line in whole] == ["log-started", *["lines-lost", "ai-failed"] * 2]
-    assert [line["seq"] for line in whole if line["event"] == "ai-failed"] == [2, 4]
+    assert [line["event"] for line in whole] == [
+        "log-started",
+        "run-started",
+        *["lines-lost", "ai-failed"] * 2,
+    ]
+    assert [line["seq"] for line in whole if line["event"] == "ai-failed"] == [3, 5]
 
 
 def test_a_file_that_was_removed_is_told(tmp_path):
     with EventLog(tmp_path / "events.jsonl") as log:
+        start(log)
         log.path.unlink()
     assert "was removed or replaced" in log.problem
 
@@ -228,12 +242,17 @@ def test_a_file_that_came_into_being_meanwhile_is_kept(tmp_path):
         ("no/events.jsonl", "there is no folder"),
         ("pipe", "is no ordinary file"),
         ("n" * 300, "too long"),
+        ("link", "is a link that leads nowhere; remove it"),
+        ("ring", "is a link that leads nowhere; remove it"),
     ],
 )
 def test_what_cannot_be_written_to_is_refused(tmp_path, name, words):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputUnwritableError, match=words):
-        check_events_path(tmp_path / name, force=True)
+    (tmp_path / "link").symlink_to("nothing")
+    (tmp_path / "ring").symlink_to("ring")
+    for force in (True, False):
+        with pytest.raises(OutputUnwritableError, match=words):
+            check_events_path(tmp_path / name, force)
 
 
 def test_the_manual_knows_every_event_and_its_facts():

@@ -43,8 +43,32 @@ def test_an_older_log_is_kept_by_a_run_that_never_starts(fails, tmp_path):
     assert log.problem == ""
 
 
-def test_an_older_log_is_replaced_once_the_run_has_started(tmp_path):
-    path, link = tmp_path / "earlier.jsonl", tmp_path / "events.jsonl"
+@pytest.mark.parametrize("force", [False, True])
+def test_a_run_that_never_starts_leaves_no_log_that_the_next_one_stumbles_over(force, tmp_path):
+    path = tmp_path / "events.jsonl"
+    with contextlib.suppress(RuntimeError), EventLog(path, force=force) as log:
+        log.heard(Event(EventKind.SIGNAL_LOST, datetime.now(UTC), None))
+        raise RuntimeError
+    assert not path.exists()
+    assert log.problem == ""
+    with EventLog(path) as log:
+        started(log)
+    assert [line["event"] for line in lines_of(path)] == ["log-started", "run-started"]
+
+
+def test_what_another_put_in_place_of_a_log_stays_there(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with EventLog(path):
+        path.unlink()
+        path.write_text("precious")
+    assert path.read_text() == "precious"
+
+
+def test_an_older_log_is_replaced_once_the_run_has_started(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(event_log, "sync_folder", synced.append)
+    path, link = tmp_path / "logs" / "earlier.jsonl", tmp_path / "events.jsonl"
+    path.parent.mkdir()
     path.write_text("precious")
     link.symlink_to(path)
     with EventLog(link, force=True) as log:
@@ -52,7 +76,8 @@ def test_an_older_log_is_replaced_once_the_run_has_started(tmp_path):
         started(log)
     assert [line["event"] for line in lines_of(path)] == ["log-started", "signal-lost", "run-started"]
     assert link.is_symlink()
-    assert set(tmp_path.iterdir()) == {path, link}
+    assert set(tmp_path.rglob("*")) == {path.parent, path, link}
+    assert synced[-1] == path.parent  # where the name is that changed
     assert log.problem == ""
 
 

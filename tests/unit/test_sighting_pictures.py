@@ -1,24 +1,22 @@
 """Pictures of sightings: what they show, where they lie, and what becomes of those that cannot be written."""
 
 import threading
-from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from field_pictures import SD, frame, mask_of, mucosa, noisy, write_text
 
-from scr_live.app import RunConfig, run_video
-from scr_live.app.following import Following, check_pictures
+from scr_live.app import RunConfig
+from scr_live.app.following import Following
 from scr_live.app.sighting_pictures import MarginsFollowed, SightingPictures
 from scr_live.engines.constant import ConstantEngine
-from scr_live.errors import OutputExistsError, OutputUnwritableError
+from scr_live.errors import OutputUnwritableError
 from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame, Polyp, Quality, Signal
 from scr_live.geometry import Box, Placement
 from scr_live.phantom.lens import octagon
 from scr_live.predictor import Predictor
-from scr_live.sinks.options import RecorderOptions
 from scr_live.sources.phantom import PhantomSource, parse_phantom
 
 FIELD = Box(160, 10, 460, 460)
@@ -161,55 +159,6 @@ def test_no_pixel_of_a_patients_name_is_in_the_pictures_of_a_run(keep, tmp_path)
         picture = cv2.imread(str(path))
         assert picture[outside(true)].any() == keep
         assert np.mean(picture[true].max(axis=1) > 40) > 0.5
-
-
-# --- the folder -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def earlier(tmp_path):
-    """A run into a folder where another left its pictures, and somebody a file."""
-    folder = tmp_path / "events-sightings"
-    folder.mkdir()
-    for name in ("sighting-0001.jpg", "sighting-0005.jpg", "sighting-notes.jpg"):
-        (folder / name).write_bytes(b"earlier")
-    return RunConfig(
-        "phantom:seed=0,duration=0.2,size=128x96",
-        engine="constant",
-        display=False,
-        events=tmp_path / "events.jsonl",
-    )
-
-
-def names_beside(config):
-    return sorted(path.name for path in config.events.with_name("events-sightings").iterdir())
-
-
-def test_pictures_of_an_earlier_run_are_neither_replaced_nor_mixed_with_new_ones(earlier):
-    for refuse in (check_pictures, run_video):
-        with pytest.raises(OutputExistsError, match=r"of an earlier run lie in .*: 2\. .*--force"):
-            refuse(earlier)
-    assert names_beside(earlier) == ["sighting-0001.jpg", "sighting-0005.jpg", "sighting-notes.jpg"]
-
-
-def test_with_force_they_are_removed_and_nothing_else(earlier):
-    config = replace(earlier, recording=RecorderOptions(force=True))
-    check_pictures(config)
-    assert len(names_beside(earlier)) == 3
-    assert run_video(config).sightings == 0
-    assert names_beside(earlier) == ["sighting-notes.jpg"]
-
-
-@pytest.mark.parametrize("changes", [{"tracking": False}, {"events": None}])
-def test_where_no_pictures_are_made_an_earlier_folder_is_none_of_our_business(changes, earlier):
-    check_pictures(replace(earlier, **changes))
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
-    (tmp_path / "events-sightings").write_text("a file")
-    config = RunConfig("phantom", events=tmp_path / "events.jsonl")
-    with pytest.raises(OutputUnwritableError, match="that is a file; give --events another name"):
-        check_pictures(config)
 
 
 # --- trouble --------------------------------------------------------------------------------------------

@@ -134,13 +134,14 @@ def test_what_is_wrong_with_a_file_is_told(truth_of, changes, told):
         (masked([200]), "the mask has no pixel"),
         (masked([200, 0]), "the mask has no pixel"),
         (masked("g0 6"), "characters from 0 to o; found ' '"),
+        (masked("o" * 4000 + "0"), "characters a number at most; found more"),
         (masked(PACKED[:-1]), "end within a number"),
         (masked(PACKED[:-2]), "add up to 200"),
         (masked(bbox=[2, 3, 6, 7.5]), r"reaches from \(2, 3\) to \(6, 9\), out of its bbox"),
         (masked([42, 4, 16, 4, 134], bbox=[2, 2, 6, 4]), "column by column"),  # written row by row
         (masked([8, 4, 188], bbox=[0, 8, 1, 10]), r"reaches from \(0, 0\) to \(2, 10\)"),
     ],
-    ids=str,
+    ids=lambda value: f"{value!s:.60}",
 )
 def test_what_is_wrong_with_a_mask_is_told_by_file_frame_and_polyp(truth_of, polyp, told):
     with pytest.raises(DataError, match=told) as error:
@@ -154,6 +155,15 @@ def test_a_file_that_is_none(tmp_path):
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(DataError, match="is no JSON"):
         find_truth(str(tmp_path / "broken.json"), "clip.mp4")
+    (tmp_path / "list.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(DataError, match="an object with width, height, fps and frames, or COCO's images and"):
+        find_truth(str(tmp_path / "list.json"), "clip.mp4")
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_a_file(tmp_path):
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    assert set(find_truth(str(path), "clip.mp4").at(1).areas) == {"7"}
 
 
 def test_as_many_frames_as_the_video(truth_of):

@@ -86,6 +86,8 @@ def test_a_pattern_takes_one_video_out_of_a_folder_of_many(truth_of, folder):
             r"001-001_2.jpg, polyp 1: a bbox should be \[x, y, width, height\] within 20x10",
         ),
         (polyp(101, (1, 3, 0, 6)), r"a bbox should be \[x, y, width, height\]"),
+        (polyp(101, (10**400, 0, 1.5, 5)), "within 20x10"),
+        (polyp(101, (1.5, 0, -(10**400), 5)), "within 20x10"),
         ({"image_id": 101}, "a bbox should hold four numbers; found None"),
         (polyp(101, unique_id=[1]), "an id should be"),
         (polyp(101, (2, 3, 4, 4), segmentation=MASK), "out of its bbox"),
@@ -117,6 +119,22 @@ def test_what_is_wrong_with_an_annotation_is_told(truth_of, annotation, told):
 def test_what_is_wrong_with_the_images_is_told(truth_of, images, told):
     with pytest.raises(DataError, match=told):
         truth_of(images=images)
+
+
+def test_what_is_endless_is_told_in_short(truth_of):
+    """An id of 4000 digits, and a number in a name that no int is made of."""
+    endless = f"v_{'7' * 5000}.jpg"
+    assert set(truth_of(polyp(101), images=[*all_images(), image(7, endless)]).at(0).areas) == {"1"}
+    for annotations, images in (
+        ([polyp(10**4000)], all_images()),
+        ([], [image(10**4000, "a.jpg"), image(10**4000, "b.jpg")]),
+        ([], [image(1, endless), image(2, endless)]),
+        ([], [image(1, endless), image(1, "b.jpg")]),
+        ([], [image("i" * 5000, "a.jpg"), image("i" * 5000, "b.jpg")]),
+    ):
+        with pytest.raises(DataError) as error:
+            truth_of(*annotations, images=images)
+        assert len(str(error.value)) < 500
 
 
 def test_what_goes_with_a_folder_alone(truth_of, tmp_path):

@@ -24,6 +24,8 @@ Size: TypeAlias = tuple[int, int]
 """Width and height of the frames, in pixels."""
 
 LARGEST_SIDE_PX: Final = 65_535
+_FAR_PX: Final = 2 * LARGEST_SIDE_PX
+"""Beyond every frame; what is farther away is taken to be there, since no float is as large as any int."""
 
 SLACK_PX: Final = 1.0
 """A mask may lie so far outside its bbox: boxes are rounded in many ways."""
@@ -134,7 +136,7 @@ def read_numbers(where: str, bbox: object) -> tuple[float, float, float, float]:
     """Return the four numbers of a bbox."""
     if not (isinstance(bbox, list) and len(bbox) == 4 and all(map(_is_number, bbox))):  # noqa: PLR2004
         raise DataError(f"{where}: a bbox should hold four numbers; found {short(bbox)}.")
-    x, y, right, below = bbox
+    x, y, right, below = (min(max(number, -_FAR_PX), _FAR_PX) for number in bbox)
     return x, y, right, below
 
 

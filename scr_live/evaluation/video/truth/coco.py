@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any
+from typing import Any, Final
 
 from scr_live.errors import DataError
 from scr_live.evaluation.video.truth.boxes import (
@@ -27,6 +27,9 @@ from scr_live.evaluation.video.truth.boxes import (
 )
 from scr_live.sources.images import find_pictures
 from scr_live.sources.opening import kind_of
+
+_SHOWN: Final = ".100"
+"""How much of a name that a file says is told."""
 
 
 def is_coco(data: Mapping[str, object]) -> bool:
@@ -45,7 +48,7 @@ def read_coco(path: Path, data: Mapping[str, object], clip: str) -> FileTruth:
     astray = polyps.keys() - {image["id"] for image in images.values()}
     if astray:
         raise DataError(
-            f"{path}: an annotation is of the image {astray.pop()}, which is not among the images."
+            f"{path}: an annotation is of the image {short(astray.pop())}, which is not among the images."
         )
     sizes: set[Size] = set()
     frames = []
@@ -71,7 +74,7 @@ def _key(name: str) -> str:
     """What a picture is known by: VIDEO_NUMBER without the zeros before the number, else its stem."""
     stem = Path(name).stem
     video, line, number = stem.rpartition("_")
-    return f"{video}{line}{int(number)}" if number.isdecimal() else stem
+    return f"{video}{line}{number.lstrip('0') or 0}" if number.isdecimal() else stem
 
 
 def _images(path: Path, data: Mapping[str, object]) -> dict[str, dict[str, Any]]:
@@ -82,10 +85,15 @@ def _images(path: Path, data: Mapping[str, object]) -> dict[str, dict[str, Any]]
         if not isinstance(name, str):
             raise DataError(f"{path}: each image should have a file_name; found {short(image)}.")
         if images.setdefault(_key(name), image) is not image:
-            raise DataError(f"{path}: {name} stands twice among the images. Numbers are read without zeros.")
+            raise DataError(
+                f"{path}: {name:{_SHOWN}} stands twice among the images. Numbers are read without zeros."
+            )
         other = names.setdefault(image["id"], name)
         if other != name:
-            raise DataError(f"{path}: {other} and {name} have one id, {image['id']}. Give each its own.")
+            raise DataError(
+                f"{path}: {other:{_SHOWN}} and {name:{_SHOWN}} have one id, {short(image['id'])}. Give each "
+                "its own."
+            )
     return images
 
 

@@ -77,7 +77,7 @@ def check_size(truth: Truth, info: SourceInfo) -> None:
 
 def _read(path: Path, clip: str) -> FileTruth:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(
             f"Cannot read the truth {path}: {error.strerror}. Expected a JSON file of boxes or masks, "
@@ -86,5 +86,8 @@ def _read(path: Path, clip: str) -> FileTruth:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}. Expected a JSON file of boxes or masks.") from error
     if not isinstance(data, dict):
-        raise DataError(f"{path} should hold an object with width, height, fps and frames.")
+        raise DataError(
+            f"{path} should hold an object with width, height, fps and frames, or COCO's images and "
+            "annotations."
+        )
     return read_coco(path, data, clip) if is_coco(data) else read_boxes(path, data)

@@ -24,6 +24,8 @@ _BITS: Final = 5
 _VALUE: Final = (1 << _BITS) - 1
 _SIGN: Final = 1 << (_BITS - 1)
 _MORE: Final = 1 << _BITS
+_LONGEST: Final = 7
+"""Characters that the difference of two counts takes at most, in frames of 65,535 x 65,535 pixels."""
 
 
 def read_runs(where: str, mask: object, size: tuple[int, int]) -> Runs:
@@ -89,6 +91,11 @@ def _unpacked(where: str, text: str) -> Sequence[int]:
             )
         value |= (bits & _VALUE) << shift
         shift += _BITS
+        if shift > _LONGEST * _BITS:
+            raise DataError(
+                f"{where}: the counts of a mask, as a text, should have {_LONGEST} characters a number at "
+                "most; found more."
+            )
         if bits & _MORE:
             continue
         if bits & _SIGN:
