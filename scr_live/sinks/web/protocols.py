@@ -27,47 +27,10 @@ class _Timer:
             self._handle = None
 
 
-class PatientHttp(H11Protocol):
-    """Cut when a request's head does not come, or the answer is not taken."""
+class _CutWhenNotTaken(asyncio.Protocol):
+    """Comes before a protocol of uvicorn's."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self._head, self._still = _Timer(), _Timer()
-        self._head.start(HEAD_S, transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Wait no longer once the head of a request is there."""
-        super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
-            self._head.start(HEAD_S, self.transport)
-        else:
-            self._head.stop()
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand over: another protocol watches from here on."""
-        self._head.stop()
-        super().handle_websocket_upgrade(event)
-
-    def pause_writing(self) -> None:
-        """Nothing more fits into the connection."""
-        super().pause_writing()
-        self._still.start(STILL_S, self.transport)
-
-    def resume_writing(self) -> None:
-        """Something was taken."""
-        super().resume_writing()
-        self._still.stop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing."""
-        self._head.stop()
-        self._still.stop()
-        super().connection_lost(exc)
-
-
-class PatientWebSocket(WebSocketsSansIOProtocol):
-    """Cut when what was sent is not taken."""
+    transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -88,3 +51,35 @@ class PatientWebSocket(WebSocketsSansIOProtocol):
         """Wait for nothing."""
         self._still.stop()
         super().connection_lost(exc)
+
+
+class PatientHttp(_CutWhenNotTaken, H11Protocol):
+    """Cut when a request's head does not come, or the answer is not taken."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._head = _Timer()
+        self._head.start(HEAD_S, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait no longer once the head of a request is there."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._head.start(HEAD_S, self.transport)
+        else:
+            self._head.stop()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand over: another protocol watches from here on."""
+        self._head.stop()
+        super().handle_websocket_upgrade(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing."""
+        self._head.stop()
+        super().connection_lost(exc)
+
+
+class PatientWebSocket(_CutWhenNotTaken, WebSocketsSansIOProtocol):
+    """Cut when what was sent is not taken."""
