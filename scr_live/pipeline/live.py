@@ -217,7 +217,6 @@ class _Pipeline:
             composed=self._compose.composed,
             shown=self._shown,
             recorded=sum(output.written for output in self._outputs if output.name == RECORDER),
-            dropped=sum(channel.counts().dropped for channel in self._to.all),
             elapsed_s=time.perf_counter() - self._started_at,
             fps=fps,
             frame_count=self._info.frame_count,

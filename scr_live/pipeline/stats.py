@@ -31,8 +31,6 @@ class Progress:
     recorded: int
     placeholders: int
     """Pictures that say that there is no signal; `captured` does not count them, the others do."""
-    dropped: int
-    """At all channels together."""
     elapsed_s: float
     fps: float
     """Composed pictures a second, over the last seconds."""
@@ -49,10 +47,15 @@ class Progress:
     recording: "RecordingState | None" = None
     """How the recording does; added by whoever knows."""
     dropped_at: Mapping[str, int] = field(default_factory=dict)
-    """The same by channel."""
+    """How many found no room, by channel."""
     video_delay: Histogram = field(default_factory=Histogram)
     """As it grows; any thread may look."""
     annotation_delay: Histogram = field(default_factory=Histogram)
+
+    @property
+    def dropped(self) -> int:
+        """At all channels together."""
+        return sum(self.dropped_at.values())
 
 
 @dataclass(frozen=True, slots=True)
