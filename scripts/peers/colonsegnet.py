@@ -1,4 +1,4 @@
-"""ColonSegNet (Jha et al., IEEE Access 2021): residual blocks with squeeze and excitation, two encoders deep."""
+"""ColonSegNet (Jha et al., IEEE Access 2021): residual blocks, squeeze and excitation, two encoders."""
 
 import torch
 from layers import SqueezeExcitation, conv_bn, conv_bn_relu

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 WIDTH = 32
 GROWTH_FACTOR = 1.7
-BLOCKS = ((14, 8, 128, True), (16, 16, 256, False), (20, 16, 320, True), (40, 16, 640, True), (160, 4, 1024, False))
+BLOCKS = (
+    (14, 8, 128, True),
+    (16, 16, 256, False),
+    (20, 16, 320, True),
+    (40, 16, 640, True),
+    (160, 4, 1024, False),
+)
 """Growth, layers, channels behind the block, whether a pooling follows."""
 TAPPED = (2, 3, 4)
 """The blocks whose outputs the decoder reads, at strides 8, 16 and 32."""
@@ -64,7 +70,10 @@ class HarDNet68(nn.Module):
 
 
 class HarmonicBlock(nn.Module):
-    """Layer k reads layers k - 1, k - 2, k - 4 ... as far as powers of two divide k; odd ones and the last leave."""
+    """Layer k reads layers k - 1, k - 2, k - 4 ... as far as powers of two divide k.
+
+    What leaves the block are the odd layers and the last.
+    """
 
     def __init__(self, before: int, growth: int, layers: int) -> None:
         super().__init__()
@@ -76,8 +85,9 @@ class HarmonicBlock(nn.Module):
             width = growth
             for _ in links[1:]:
                 width *= GROWTH_FACTOR
-            convs.append(_conv(sum(widths[link] for link in links), int(int(width + 1) / 2) * 2, kernel=3))
-            widths.append(int(int(width + 1) / 2) * 2)
+            after = int(width + 1) // 2 * 2  # the even number next to it
+            convs.append(_conv(sum(widths[link] for link in links), after, kernel=3))
+            widths.append(after)
             self.links.append(links)
         self.convs = nn.ModuleList(convs)
         self.leaving = [layer for layer in range(1, layers + 1) if layer % 2 == 1 or layer == layers]

@@ -8,7 +8,7 @@ from torch.nn import functional
 Sides = int | tuple[int, int]
 
 
-def conv_bn(
+def conv_bn(  # noqa: PLR0913 - what a convolution has
     before: int, after: int, *, kernel: Sides = 1, stride: int = 1, dilation: int = 1, bias: bool = False
 ) -> nn.Sequential:
     """Convolution padded to keep the size (at stride 1), and batch normalisation."""
@@ -20,7 +20,7 @@ def conv_bn(
     )
 
 
-def conv_bn_relu(
+def conv_bn_relu(  # noqa: PLR0913 - what a convolution has
     before: int, after: int, *, kernel: Sides = 3, stride: int = 1, dilation: int = 1, bias: bool = False
 ) -> nn.Sequential:
     """The same, with a ReLU behind it."""
@@ -60,13 +60,9 @@ class SqueezeExcitation(nn.Module):
 
 def enlarge(features: Tensor, factor: float, *, align_corners: bool = False) -> Tensor:
     """Bilinear, by a factor; below 1 it makes smaller."""
-    return functional.interpolate(
-        features, scale_factor=factor, mode="bilinear", align_corners=align_corners
-    )
+    return functional.interpolate(features, scale_factor=factor, mode="bilinear", align_corners=align_corners)
 
 
 def resize(features: Tensor, size: Sequence[int], *, align_corners: bool) -> Tensor:
     """Bilinear, to a height and a width."""
-    return functional.interpolate(
-        features, size=tuple(size), mode="bilinear", align_corners=align_corners
-    )
+    return functional.interpolate(features, size=tuple(size), mode="bilinear", align_corners=align_corners)

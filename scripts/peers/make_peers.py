@@ -18,6 +18,7 @@ from scr_live.files import write_bytes, write_json, write_text
 
 SIZE_STEP = 32
 SMALLEST = 64
+FACTS = ".facts.json"
 
 
 def main() -> None:
@@ -30,7 +31,6 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.only:
         facts = make(name, PEERS[name], arguments.out, size=arguments.size)
-        write_json(arguments.out / f"{name}.facts.json", facts)
         print(f"{name}: {facts['parameters'] / 1e6:.3f} M parameters, {facts['macs'] / 1e9:.2f} GMAC")
     write_readme(arguments.out)
 
@@ -43,14 +43,18 @@ def make(name: str, peer: Peer, folder: Path, *, size: int) -> dict[str, str | i
         name=f"{name} ({UNTRAINED})", input_size=size, sha256=hashlib.sha256(content).hexdigest()
     ).as_dict()
     del card["network"]
-    write_json(folder / f"{name}.json", {key: list(v) if isinstance(v, tuple) else v for key, v in card.items()})
+    write_json(
+        folder / f"{name}.json", {key: list(v) if isinstance(v, tuple) else v for key, v in card.items()}
+    )
     network = peer.build()
-    return {
+    facts = {
         "title": peer.title,
         "size": size,
         "parameters": parameters(network),
         "macs": multiplications(network, size),
     }
+    write_json(folder / f"{name}{FACTS}", facts)
+    return facts
 
 
 def write_readme(folder: Path) -> None:
@@ -58,14 +62,15 @@ def write_readme(folder: Path) -> None:
     rows = [
         "# Peers",
         "",
-        f"**{UNTRAINED[0].upper()}{UNTRAINED[1:]}.** Made by `scripts/peers/make_peers.py`, whose README.md says more.",
+        f"**{UNTRAINED[0].upper()}{UNTRAINED[1:]}.** Made by `scripts/peers/make_peers.py`; the README.md",
+        "beside it says more.",
         "",
         "| file | network | input | parameters, M | GMAC |",
         "|---|---|---|---|---|",
     ]
-    for path in sorted(folder.glob("*.facts.json")):
+    for path in sorted(folder.glob(f"*{FACTS}")):
         facts = json.loads(path.read_text(encoding="utf-8"))
-        name = path.name.removesuffix(".facts.json")
+        name = path.name.removesuffix(FACTS)
         rows.append(
             f"| {name}.onnx | {facts['title']} | {facts['size']} | {facts['parameters'] / 1e6:.3f} | "
             f"{facts['macs'] / 1e9:.2f} |"

@@ -66,7 +66,9 @@ def multiplications(network: nn.Module, size: int) -> int:
     def count(module: nn.Module, given: tuple[Tensor, ...], answer: Tensor) -> None:
         nonlocal total
         height, width = module.kernel_size
-        sums = given[0] if isinstance(module, nn.ConvTranspose2d) else answer  # one product with all weights each
+        sums = (
+            given[0] if isinstance(module, nn.ConvTranspose2d) else answer
+        )  # one product with all weights each
         others = answer.shape[1] if isinstance(module, nn.ConvTranspose2d) else given[0].shape[1]
         total += sums.numel() * others // module.groups * height * width
 

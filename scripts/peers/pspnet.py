@@ -70,17 +70,13 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(
-            conv_bn_relu(channels, channels // len(BINS), kernel=1) for _ in BINS
-        )
+        self.branches = nn.ModuleList(conv_bn_relu(channels, channels // len(BINS), kernel=1) for _ in BINS)
 
     def forward(self, features: Tensor) -> Tensor:
         """(b, c, h, w) -> (b, 2c, h, w)."""
         parts = [features]
         for bins, branch in zip(BINS, self.branches, strict=True):
-            parts.append(
-                resize(branch(_pooled(features, bins)), features.shape[-2:], align_corners=True)
-            )
+            parts.append(resize(branch(_pooled(features, bins)), features.shape[-2:], align_corners=True))
         return torch.cat(parts, dim=1)
 
 

@@ -19,7 +19,9 @@ class UNet(nn.Module):
         super().__init__()
         self.contract = nn.ModuleList(double_conv(*pair) for pair in pairwise((3, *WIDTHS)))
         pairs = list(pairwise(reversed(WIDTHS)))  # (deeper, shallower), from the bottom up
-        self.up_conv = nn.ModuleList(nn.ConvTranspose2d(deep, shallow, 2, stride=2) for deep, shallow in pairs)
+        self.up_conv = nn.ModuleList(
+            nn.ConvTranspose2d(deep, shallow, 2, stride=2) for deep, shallow in pairs
+        )
         self.expand = nn.ModuleList(double_conv(2 * shallow, shallow) for _, shallow in pairs)
         self.pool = nn.MaxPool2d(2)
         self.classify = nn.Conv2d(WIDTHS[0], 1, 1)
