@@ -5,7 +5,7 @@ picture's size is of training alone, and left out.
 """
 
 import torch
-from layers import enlarge, resize
+from layers import Normalise, enlarge, resize
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +29,7 @@ class UltraSeg130K(nn.Module):
         )
         self.encode_norm = nn.ModuleList(nn.GroupNorm(GROUPS, width) for width in (a, b, c, d))
         self.down = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm2d(width), nn.Conv2d(width, width, 2, stride=2)) for width in (a, b, c)
+            nn.Sequential(Normalise(width), nn.Conv2d(width, width, 2, stride=2)) for width in (a, b, c)
         )
         self.fusion = AttentionFusion(c, d)
         self.bottleneck = nn.Conv2d(d, e, 3, padding=1)
