@@ -79,8 +79,8 @@ class OpenVinoEngine:
         if has_int8 and not (_has_narrow_weights(graph) or int8_is_exact()):
             raise EngineUnavailableError(
                 f"OpenVINO's 8-bit products overflow on this {_DEVICE}, as they do without VNNI, so that "
-                f"{model.path} would be computed wrongly. Export it again, which now leaves room for them; or use --engine "
-                "onnxruntime, or the fp32 file."
+                f"{model.path} would be computed wrongly. Export it again, which now leaves room for "
+                "them; or use --engine onnxruntime, or the fp32 file."
             )
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
         self.info = EngineInfo(
