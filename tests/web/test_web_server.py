@@ -27,6 +27,7 @@ from scr_live.frames import Frame, Picture, Signal
 from scr_live.processes.wire import Message
 from scr_live.sinks.web import link
 from scr_live.sinks.web.server import WebServer
+from scr_live.sinks.web.steering import Steering
 from scr_live.sinks.web.told import About
 from scr_live.sources import SourceInfo
 
@@ -55,7 +56,7 @@ class Run:
             self.listener,
             facts,
             About(SOURCE, ENGINE, "models/tiny"),
-            self.controls,
+            Steering(self.controls, self.journal, None, "no place"),
             journal=self.journal,
             margins=None,
             snapshot_dir=folder,

@@ -127,6 +127,8 @@ def _add_control(app: FastAPI, hub: Hub) -> None:
     async def control(request: Request) -> Response:
         """Change what a person may change while a run goes on."""
         changes = _meant(await _body(request), hub)
+        if "recording" in changes and (reason := hub.status.get("recording_fixed")):
+            raise HTTPException(409, reason)
         if hub.state != "going":
             raise HTTPException(409, "The run has ended: nothing can be changed any more.")
         try:
