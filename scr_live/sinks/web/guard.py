@@ -26,6 +26,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+_DIGITS: Final = 15  # of a length
 _WHERE_FROM = "Open the address that scr-live printed when it started; it ends with ?token=..."
 
 
@@ -131,7 +132,10 @@ class _Body:
         self._receive = receive
         self._taken = 0
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BODY:
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise RefusedError(400, "A request has a length or comes in chunks, and not both.")
+        is_number = length.isascii() and length.isdigit() and len(length) <= _DIGITS
+        if not is_number or int(length) > MOST_BODY:
             raise RefusedError(413, f"A request may bring {MOST_BODY} bytes at most.")
 
     async def __call__(self) -> Message:

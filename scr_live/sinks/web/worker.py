@@ -17,7 +17,7 @@ from scr_live.sinks.web.desk import Facts
 from scr_live.sinks.web.guard import Guard
 from scr_live.sinks.web.hub import Hub, Told
 from scr_live.sinks.web.jpeg import Camera
-from scr_live.sinks.web.protocols import PatientHttp, PatientWebSocket
+from scr_live.sinks.web.protocols import PatientHttp, PatientLoop, PatientWebSocket
 
 NICENESS: Final = 10
 """How much it gives way to the video and to the model."""
@@ -35,7 +35,9 @@ def main(parent_pid: int) -> None:
     give_way(parent_pid, niceness=NICENESS)
     _, (number, *_), _, _ = socket.recv_fds(connection, 1, 1)
     with connection, socket.socket(fileno=number) as listener, contextlib.suppress(ConnectionError):
-        asyncio.run(_serve(connection, listener, receive(connection).facts))
+        facts = receive(connection).facts
+        with asyncio.Runner(loop_factory=PatientLoop) as runner:
+            runner.run(_serve(connection, listener, facts))
 
 
 async def _serve(connection: socket.socket, listener: socket.socket, facts: Facts) -> None:
