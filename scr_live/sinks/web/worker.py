@@ -63,6 +63,7 @@ async def _serve(connection: socket.socket, listener: socket.socket, facts: Fact
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
+            log_level="error",  # a word for each odd request would be read in the run
             access_log=False,
             server_header=False,
             proxy_headers=False,
