@@ -1,9 +1,5 @@
 """Recordings that are started and stopped from a browser, in whole runs."""
 
-import json
-import threading
-import urllib.error
-import urllib.request
 from dataclasses import replace
 
 import av
@@ -11,78 +7,16 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs fastapi, of the extra `web`")
 
+from web_whole_run import WholeRun
+
 from scr_live.app import RunConfig, run_video
 from scr_live.cli.recording import later_recordings
 from scr_live.errors import OptionError
-from scr_live.events import EventKind, Journal
+from scr_live.events import EventKind
 from scr_live.sinks.options import RecorderOptions
 from scr_live.sinks.web.options import ServeOptions
 
-LIVE = "phantom:live=1,duration=endless,size=64x48"
 NOT_LIVE = "phantom:duration=endless,size=64x48"
-
-
-class Run:
-    """A live run in a thread, asked by HTTP."""
-
-    def __init__(self, source=LIVE, **changes):
-        self.stop, self._started = threading.Event(), threading.Event()
-        self.journal = Journal()
-        self.config = RunConfig(
-            source, engine="constant", display=False, serve=ServeOptions(port=0), **changes
-        )
-        self.outcome = self.error = None
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        try:
-            self.outcome = run_video(
-                self.config, started=self._hear, stop=self.stop, tell=print, journal=self.journal
-            )
-        except Exception as error:  # noqa: BLE001 - looked at by the test
-            self.error = error
-        finally:
-            self._started.set()
-
-    def _hear(self, facts):
-        self.url = facts.notes[0].split()[-1]
-        self._started.set()
-
-    def __enter__(self):
-        self._thread.start()
-        assert self._started.wait(60)
-        assert self.error is None, self.error
-        self.until(lambda status: status["frames"]["composed"])
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self._thread.join()
-
-    def ask(self, path, body=None):
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            f"{self.url}{path}",
-            None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, json.loads(refusal.read() or b"{}")
-
-    def switch(self, *, on):
-        return self.ask("api/control", {"recording": on})
-
-    def until(self, is_so):
-        while True:
-            code, status = self.ask("api/status")
-            if code == 200 and is_so(status):
-                return status
-
-    def frames_of(self, kind):
-        return [event.facts.get("frames") for event in self.journal.events if event.kind == kind]
 
 
 def decoded(path):
@@ -95,7 +29,7 @@ def has_recorded(count):
 
 
 def test_start_stop_start_by_http_makes_two_playable_files_of_all_that_was_captured(tmp_path):
-    with Run(record_later=later_recordings(None, tmp_path)) as run:
+    with WholeRun(record_later=later_recordings(None, tmp_path)) as run:
         status = run.until(lambda status: True)
         assert (status["recording"], status["recording_fixed"]) == (None, "")
         assert run.switch(on=True)[1]["recording"] is True
@@ -125,7 +59,7 @@ def test_start_stop_start_by_http_makes_two_playable_files_of_all_that_was_captu
 def test_a_recording_from_the_start_can_be_stopped_and_is_never_overwritten(tmp_path):
     record = tmp_path / "room.mp4"
     options = RecorderOptions(force=True)
-    with Run(record=record, record_later=later_recordings(record, None), recording=options) as run:
+    with WholeRun(record=record, record_later=later_recordings(record, None), recording=options) as run:
         run.until(has_recorded(10))
         run.switch(on=False)
         run.until(lambda status: status["controls"]["recording"] is False)
@@ -140,7 +74,7 @@ def test_a_recording_from_the_start_can_be_stopped_and_is_never_overwritten(tmp_
 
 def test_a_start_on_a_full_disk_is_told_and_the_video_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr("scr_live.sinks.space.free_bytes", lambda folder: 1000)
-    with Run(record_later=later_recordings(None, tmp_path)) as run:
+    with WholeRun(record_later=later_recordings(None, tmp_path)) as run:
         code, answer = run.switch(on=True)
         assert code == 503
         assert "are free there" in answer["detail"]
@@ -153,21 +87,21 @@ def test_a_start_on_a_full_disk_is_told_and_the_video_goes_on(tmp_path, monkeypa
 
 
 def test_without_a_place_to_record_to_the_answer_says_how_to_name_one():
-    with Run() as run:
+    with WholeRun() as run:
         code, answer = run.switch(on=True)
         assert code == 409
         assert "--record-to FOLDER" in answer["detail"]
 
 
 def test_no_path_comes_from_a_request(tmp_path):
-    with Run(record_later=later_recordings(None, tmp_path)) as run:
+    with WholeRun(record_later=later_recordings(None, tmp_path)) as run:
         for body in ({"recording": "/x/y.mp4"}, {"recording": True, "path": "/x/y.mp4"}, {"record": "x"}):
             assert run.ask("api/control", body)[0] == 422
         assert run.ask("api/status")[1]["recording"] is None
 
 
 def test_a_file_is_recorded_as_a_whole(tmp_path):
-    with Run(NOT_LIVE, record=tmp_path / "out.mp4", record_later=tmp_path / "out-{time}.mp4") as run:
+    with WholeRun(NOT_LIVE, record=tmp_path / "out.mp4", record_later=tmp_path / "out-{time}.mp4") as run:
         status = run.ask("api/status")[1]
         assert status["controls"]["recording"] is None
         assert "as a whole" in status["recording_fixed"]
