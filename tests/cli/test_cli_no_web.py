@@ -9,7 +9,7 @@ WITHOUT = """
 import sys
 from importlib.machinery import PathFinder
 
-MISSING = "fastapi starlette uvicorn websockets h11 prometheus_client pydantic anyio httpx2".split()
+MISSING = "fastapi starlette uvicorn websockets h11 prometheus_client httpx2".split()
 
 
 class Without:

@@ -16,6 +16,7 @@ from web_run import Run
 
 TOKEN = "correct-horse-battery"
 HEAD = b"Host: 127.0.0.1\r\n"
+TOO_LONG = (400, 431)  # by whether it came in one piece
 UPGRADE = (
     b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -88,12 +89,12 @@ def status_of(run, sent):
         (b"FOO /api/status HTTP/1.1\r\n" + HEAD + b"\r\n", 405),
         (b"CONNECT evil.example:443 HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"y" * 20_000 + b"\r\n\r\n", 400),
-        (b"GET /" + b"y" * 20_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
-        (b"GET / HTTP/1.1\r\n" + HEAD + b"X: a\r\n" * 4000 + b"\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"y" * 20_000 + b"\r\n\r\n", TOO_LONG),
+        (b"GET /" + b"y" * 20_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", TOO_LONG),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"X: a\r\n" * 4000 + b"\r\n", TOO_LONG),
         (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\x00b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + HEAD + b"X : y\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", 413),
         (b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n", 400),
         (b"POST /api/control HTTP/1.1\r\n" + HEAD + b"Content-Length: 5000\r\n\r\n", 413),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100, 400),
@@ -101,7 +102,7 @@ def status_of(run, sent):
     ],
 )
 def test_odd_requests_are_answered_in_one_line(sent, status, served):
-    assert status_of(served, sent) == status
+    assert status_of(served, sent) in (status if isinstance(status, tuple) else (status,))
 
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HEAD + b"\r\n"
@@ -244,8 +245,26 @@ FRAMES = {
 def upgraded(run):
     with connected(run) as connection:
         connection.sendall(b"GET /ws/video HTTP/1.1\r\n" + HEAD + UPGRADE)
-        assert connection.recv(12) == b"HTTP/1.1 101"
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(1)
+        assert head.startswith(b"HTTP/1.1 101")
         yield connection
+
+
+def farewell(connection):
+    """Why the server ends it: the data of its close frame; empty if it says nothing."""
+    with connection.makefile("rb") as stream, contextlib.suppress(ConnectionError):
+        while head := stream.read(2):
+            length = head[1]
+            if length == 126:
+                length = int.from_bytes(stream.read(2))
+            elif length == 127:
+                length = int.from_bytes(stream.read(8))
+            data = stream.read(length)
+            if head[0] == 0x88:
+                return data
+    return b""
 
 
 @pytest.mark.parametrize("sent", FRAMES.values(), ids=FRAMES)
@@ -255,7 +274,7 @@ def test_odd_frames_close_their_connection_and_no_other(sent, served):
         with upgraded(served) as connection:
             with contextlib.suppress(ConnectionError):
                 connection.sendall(sent)
-            received(connection)  # to its end, which comes
+            assert b"nothing was drawn" not in farewell(connection)  # that is how a silent one ends
         for _ in range(3):
             viewer.send("ok")
             viewer.recv(timeout=30)

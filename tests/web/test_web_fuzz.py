@@ -22,7 +22,7 @@ from scr_live.sinks.web.guard import Guard
 
 TOKEN = "correct-horse-battery"
 CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 STREAMS = ["/api/events", "/video.mjpeg"]
 
 
@@ -82,7 +82,7 @@ def answered(app, scope):
     return sent[0]["status"]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     method=st.sampled_from(["GET", "POST", "HEAD", "TRACE", "CONNECT", "FOO"]),
     path=paths,

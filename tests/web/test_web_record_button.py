@@ -31,14 +31,14 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser):
-    """opened(run) -> its page."""
-    context = browser.new_context()
+def opened(browser, request):
+    """opened(run) -> its page; a test's parameter says whether its policy is off."""
+    context = browser.new_context(bypass_csp=getattr(request, "param", False))
 
     def open_page(run):
         page = context.new_page()
         page.goto(run.url)
-        page.wait_for_function("!document.getElementById('record').disabled", **WAIT)
+        page.wait_for_function("() => !document.getElementById('record').disabled", **WAIT)
         return page
 
     yield open_page
@@ -54,6 +54,12 @@ def shows(page, state, word):
     )
 
 
+def notice_says(page, words):
+    page.wait_for_function(
+        "words => document.getElementById('notice').textContent.includes(words)", arg=words, **WAIT
+    )
+
+
 def test_a_key_begins_a_recording_and_a_button_ends_it(opened, tmp_path):
     with WholeRun(record_later=later_recordings(None, tmp_path)) as run:
         page = opened(run)
@@ -63,7 +69,7 @@ def test_a_key_begins_a_recording_and_a_button_ends_it(opened, tmp_path):
         assert page.get_attribute("#record", "aria-pressed") == "true"
         page.click("#record")
         shows(page, "Not recording", "Start")
-        page.wait_for_function("document.getElementById('notice').textContent.includes('has ended')", **WAIT)
+        notice_says(page, "has ended")
     assert len(run.outcome.recordings) == 1
 
 
@@ -71,16 +77,15 @@ def test_where_none_can_be_started_the_button_says_why(opened):
     with WholeRun() as run:
         page = opened(run)
         assert page.get_attribute("#record", "aria-disabled") == "true"
-        page.click("#record")
-        page.wait_for_function(
-            "document.getElementById('notice').textContent.includes('--record-to')", **WAIT
-        )
+        page.keyboard.press("r")
+        notice_says(page, "--record-to")
 
 
+@pytest.mark.parametrize("opened", [False, True], indirect=True, ids=["its policy", "no policy"])
 def test_a_name_that_would_be_a_script_is_a_text(opened, make_clip, tmp_path):
     clip = make_clip(tmp_path / "<img src=x onerror=window.hit=1><b>.mp4")
     options = SourceOptions(realtime=True, loop=True)
     with WholeRun(str(clip), source_options=options) as run:
         page = opened(run)
-        page.wait_for_function("document.body.textContent.includes('onerror=window.hit')", **WAIT)
+        page.wait_for_function("() => document.body.textContent.includes('onerror=window.hit')", **WAIT)
         assert page.evaluate("window.hit === undefined && !document.querySelector('b, img[src=x]')")

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scr_live.sinks.web.tokens import Guesses, Tokens
 
 MOST_BODY: Final = 4096
+MOST_HEAD: Final = 16_384
 OPEN_PATHS: Final = ("/healthz", "/readyz")
 """For whoever watches the machine: they say nothing of the video."""
 HEADERS: Final = {
@@ -62,6 +63,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
+            _check_size(scope)
             self._check_host(headers)
             self._check_origin(scope, headers)
             entry = self._admit(scope, headers)
@@ -144,6 +146,13 @@ class _Body:
         if self._taken > MOST_BODY:
             return {"type": "http.disconnect"}
         return message
+
+
+def _check_size(scope: Scope) -> None:
+    """What comes in one piece is parsed whatever its size."""
+    lines = sum(len(name) + len(value) for name, value in scope["headers"])
+    if lines + len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_HEAD:
+        raise RefusedError(431, f"The head of a request may have {MOST_HEAD} bytes at most.")
 
 
 def _with_headers(send: Send) -> Send:

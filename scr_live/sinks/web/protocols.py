@@ -23,7 +23,7 @@ So nobody keeps others out by opening many: who asks at once is answered at once
 class PatientLoop(asyncio.SelectorEventLoop):
     """An event loop in which a handshake does not wait for long: uvicorn has no word for it."""
 
-    async def create_server(self, *args: Any, **facts: Any) -> asyncio.Server:  # type: ignore[override]  # noqa: ANN401 - handed on
+    async def create_server(self, *args: Any, **facts: Any) -> asyncio.Server:  # noqa: ANN401 - handed on
         """Listen as usual."""
         if facts.get("ssl") is not None:
             facts["ssl_handshake_timeout"] = HANDSHAKE_S

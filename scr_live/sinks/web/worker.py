@@ -14,7 +14,7 @@ from scr_live.processes.giving_way import connection_of_run, give_way
 from scr_live.processes.wire import Message, receive, send
 from scr_live.sinks.web.app import create_app
 from scr_live.sinks.web.desk import Facts
-from scr_live.sinks.web.guard import Guard
+from scr_live.sinks.web.guard import MOST_HEAD, Guard
 from scr_live.sinks.web.hub import Hub, Told
 from scr_live.sinks.web.jpeg import Camera
 from scr_live.sinks.web.protocols import PatientHttp, PatientLoop, PatientWebSocket
@@ -25,7 +25,6 @@ ALIVE_EVERY_S: Final = 0.5
 _FAREWELL_S: Final = 0.7
 _IDLE_S: Final = 15
 _MOST_CONNECTIONS: Final = 300
-_LONGEST_HEAD: Final = 16_384
 _LONGEST_WORD: Final = 1024  # of a viewer's message
 
 
@@ -70,7 +69,7 @@ async def _serve(connection: socket.socket, listener: socket.socket, facts: Fact
             timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=1,
             limit_concurrency=_MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=_LONGEST_HEAD,
+            h11_max_incomplete_event_size=MOST_HEAD,
             ssl_certfile=facts["certificate"] or None,
             ssl_keyfile=facts["key"] or None,
         )
