@@ -148,6 +148,21 @@ def test_a_start_on_a_full_disk_is_told_and_ends_nothing(tmp_path, film, monkeyp
     assert failed.facts["path"] == str(tmp_path / "take-0.mp4")
 
 
+def test_a_start_on_a_full_disk_goes_to_the_fallback(tmp_path, film, monkeypatch):
+    home, refuge = tmp_path / "home", tmp_path / "refuge"
+    home.mkdir()
+    refuge.mkdir()
+    run = Run(home, film, options=RecorderOptions(fallback=refuge, safety="frame"))
+    monkeypatch.setattr("scr_live.sinks.space.free_bytes", lambda folder: 10**12 * (folder == refuge))
+    with run.recorder:
+        run.switch(on=True)
+        run.write(3)
+        assert "goes to" in run.recorder.state().problem
+    assert run.answers == [""]
+    assert run.recorder.paths == [refuge / "take-0.mp4"]
+    assert run.numbers() == [[0, 1, 2]]
+
+
 def test_a_disk_that_fills_up_ends_the_recording_alone_and_another_can_begin(tmp_path, film, monkeypatch):
     run = Run(tmp_path, film)
     whole = muxing.CrashSafeFile
