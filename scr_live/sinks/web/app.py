@@ -39,6 +39,7 @@ def create_app(hub: Hub) -> FastAPI:
         title="scr-live",
         version=__version__,
         summary="A run of scr-live: research software, not a medical device.",
+        description="Any request may be refused with 400, 401, 403, 413, 421, 429 or 431, and a sentence.",
         docs_url=None,
         redoc_url=None,
     )

@@ -150,7 +150,7 @@ class _Body:
 
 def _check_size(scope: Scope) -> None:
     """What comes in one piece is parsed whatever its size."""
-    lines = sum(len(name) + len(value) for name, value in scope["headers"])
+    lines = sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
     if lines + len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_HEAD:
         raise RefusedError(431, f"The head of a request may have {MOST_HEAD} bytes at most.")
 
