@@ -56,6 +56,7 @@ AT_HOME = {
         "cli/config.py",
         "cli/options.py",
         "cli/signals.py",
+        "cli/recording.py",
         "cli/repair.py",
         "cli/report.py",
         "cli/run.py",

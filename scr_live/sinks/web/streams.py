@@ -80,11 +80,17 @@ class Viewer:
 
     async def _listen(self) -> None:
         while True:
-            if await self._socket.receive_text() != DRAWN:
+            if await self._word() != DRAWN:
                 await self._socket.close(_POLICY, f"a viewer says {DRAWN!r} and nothing else")
                 return
             self._unanswered = max(0, self._unanswered - 1)
             self._drawn.set()
+
+    async def _word(self) -> str:
+        try:
+            return await self._socket.receive_text()
+        except KeyError:  # it is binary, which starlette does not expect
+            return ""
 
 
 async def mjpeg(hub: Hub) -> AsyncIterator[bytes]:

@@ -156,6 +156,7 @@ const KEYS = {
   "=": () => controls.step(0.05),
   "-": () => controls.step(-0.05),
   s: () => controls.snapshot(),
+  r: () => controls.record(),
   w: () => controls.withdrawal(),
   f: toggleFull,
   "?": () => open($("help")),
