@@ -44,7 +44,7 @@ class Predictor:
         threshold: Callable[[], float],
         min_area: float = MIN_AREA,
         follower: Follower | None = None,
-        measure: Callable[[str], AbstractContextManager[None]] = nullcontext,
+        measure: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         """threshold: asked for every frame. follower: None judges each frame by itself.
 

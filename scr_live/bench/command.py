@@ -40,38 +40,21 @@ def measure_engines(
     from scr_live.bench.pictures import pictures  # noqa: PLC0415 - imports cv2
 
     watch = LoadWatch()
-    combinations = config.combinations
+    shown = pictures(*config.frame)
     with contextlib.ExitStack() as stack:
-        shown = pictures(*config.frame)
-        subjects: dict[int, Subject] = {}
-        reasons: dict[int, str] = {}
-        for index, combination in enumerate(combinations):
-            progress("opening", index / len(combinations))
-            try:
-                subject = _open(config, combination, shown, partial(opener, progress=tell))
-                subjects[index] = stack.enter_context(subject)
-                subject.warm_up()
-            except ScrLiveError as error:
-                reasons[index] = str(error)
-                subjects.pop(index, None)
-        limits = LimitProbes(config, {i: one.engine.info for i, one in subjects.items()})
-        contestants: list[Contestant] = [*subjects.values(), *limits.probes]
-        played = play(
-            contestants,
-            Plan(config.seconds, config.rounds, config.seed),
-            progress=lambda share: progress("measuring", share),
-        )
-        for place, reason in played.failures.items():
-            if place < len(subjects):
-                reasons[list(subjects)[place]] = reason
+        field = _Field(config)
+        for index, combination in enumerate(config.combinations):
+            progress("opening", index / len(config.combinations))
+            field.enter(stack, index, _subject(config, combination, shown, partial(opener, progress=tell)))
+        limits = LimitProbes(config, {i: one.engine.info for i, one in field.subjects.items()})
+        rounds = field.play(limits.probes, lambda share: progress("measuring", share))
         load, notes = watch.end()
-        rows = [_row(one, subjects.get(i), reasons.get(i, "")) for i, one in enumerate(combinations)]
-    rows = _with_floors(config, rows, limits, progress)
-    rows = _with_memory(config, rows, progress)
+        rows = field.rows
+    rows = _with_memory(config, _with_floors(config, rows, limits, progress), progress)
     return Report(
         config,
         tuple(rows),
-        played.rounds,
+        rounds,
         limits.found,
         load,
         {**machine_facts(), **processor_facts()},
@@ -79,15 +62,53 @@ def measure_engines(
     )
 
 
-def _open(
+class _Field:
+    """Who takes part, by the place of its combination, and why the others do not."""
+
+    def __init__(self, config: BenchConfig) -> None:
+        self._config = config
+        self.subjects: dict[int, Subject] = {}
+        self._reasons: dict[int, str] = {}
+
+    def enter(self, stack: contextlib.ExitStack, index: int, make: Callable[[], Subject]) -> None:
+        """Open and warm up; what fails has its reason."""
+        try:
+            subject = stack.enter_context(make())
+            subject.warm_up()
+        except ScrLiveError as error:
+            self._reasons[index] = str(error)
+        else:
+            self.subjects[index] = subject
+
+    def play(self, probes: Sequence[Contestant], progress: Callable[[float], None]) -> int:
+        """Play the rounds, and return how many; whoever fails in one has its reason, too."""
+        config, places = self._config, list(self.subjects)
+        if not places:
+            return 0
+        contestants = [*self.subjects.values(), *probes]
+        played = play(contestants, Plan(config.seconds, config.rounds, config.seed), progress=progress)
+        for place, reason in played.failures.items():
+            if place < len(places):
+                self._reasons[places[place]] = reason
+        return played.rounds
+
+    @property
+    def rows(self) -> list[Row]:
+        """One for each combination."""
+        combinations = enumerate(self._config.combinations)
+        return [_row(one, self.subjects.get(i), self._reasons.get(i, "")) for i, one in combinations]
+
+
+def _subject(
     config: BenchConfig, combination: Combination, shown: Sequence[Image], opener: Callable[..., Engine]
-) -> Subject:
+) -> Callable[[], Subject]:
     def open_with(threads: int) -> Engine:
         return opener(combination, threads=threads)
 
     turns = len(config.combinations) * _ROUNDS_WANTED
     turn_s = min(max(_SHARE_OF_TURNS * config.seconds / turns, _SHORTEST_TURN_S), _LONGEST_TURN_S)
-    return Subject(
+    return partial(
+        Subject,
         open_with,
         shown,
         threads=config.threads,

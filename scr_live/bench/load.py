@@ -35,13 +35,11 @@ def load_notes(average: float | None, share: float | None, cores: int) -> list[s
     notes = []
     if average is not None and average > BUSY_BEFORE * cores:
         notes.append(
-            f"The machine was busy before this began (load average {average:.1f} on {cores} cores): ratios may "
-            "stand, times do not. Measure again when it is quiet."
+            f"The machine was busy before this began (load average {average:.1f} on {cores} cores): ratios "
+            "may stand, times do not. Measure again when it is quiet."
         )
     if share is not None and share > BUSY_MEANWHILE:
-        notes.append(
-            f"Others had {share:.0%} of the processor meanwhile: times are longer than when it is quiet."
-        )
+        notes.append(f"Others had {share:.0%} of the processor meanwhile: times are longer than in quiet.")
     return notes
 
 

@@ -20,7 +20,7 @@ from scr_live.bench.load import LoadWatch
 from scr_live.bench.report import SCHEMA
 from scr_live.bench.shares import Share, shares_of
 from scr_live.bench.threads import ThreadWatch, Usage, can_watch
-from scr_live.errors import OptionError, ScrLiveError
+from scr_live.errors import OptionError, ScrLiveError, SourceError
 from scr_live.events import Journal
 from scr_live.machine import machine_facts, processor_facts
 from scr_live.pipeline.stats import Progress as RunProgress
@@ -29,9 +29,10 @@ from scr_live.sources.options import SourceOptions
 
 PROTOCOL: Final = (
     "Each combination carries the clip once, recorded to a temporary file, without a window, with marks and "
-    "tracking as usual. Counting begins when source and engine are open. Wall times are of single frames in each stage; "
-    "stages run at the same time, so they do not add up; live, decoding includes the wait for the next "
-    "picture. Processor time is the system's account of every thread; that of helper threads goes to the stage that started them, and what ended unseen is told apart."
+    "tracking as usual. Counting begins when source and engine are open. Wall times are of single frames in "
+    "each stage; stages run at the same time, so they do not add up; live, decoding includes the wait for "
+    "the next picture. Processor time is the system's account of every thread; that of helper threads goes "
+    "to the stage that started them, and what ended unseen is told apart."
 )
 
 
@@ -103,7 +104,10 @@ def measure_paths(
     progress: Callable[[str, float], None] = lambda _what, _share: None,
     tell: Callable[[str], None] | None = None,
 ) -> PathReport:
-    """Run the clip through each combination of a checked config; one that cannot run has its reason."""
+    """Run the clip through each combination of a checked config; one that cannot run has its reason.
+
+    SourceError: the clip cannot be read.
+    """
     for combination in config.combinations:
         if combination.size is not None:
             raise OptionError("--size is about engines alone; a run takes the size of the model's card.")
@@ -187,6 +191,8 @@ def _measure(  # noqa: PLR0913 - what is run, and who hears of it
             wall_s = time.perf_counter() - began_at
             threads.look()
             usage = threads.usage() if can_watch() else None
+    except SourceError:  # no other combination would fare better
+        raise
     except ScrLiveError as error:
         return PathRun(combination, str(error))
     return PathRun(combination, stats=found[0].stats, wall_s=wall_s, usage=usage)

@@ -127,7 +127,7 @@ def _measure_paths(config: "BenchConfig", clip: str) -> None:
         report = measure_paths(config, clip, progress=view.progress, tell=view.note)
     if config.json is not None:
         write_json(config.json, report.as_dict())
-    console.tell_paths(report)
+    console.tell_paths(report, json=config.json)
     if not any(path.is_measured for path in report.paths):
         raise ScrLiveError("Nothing could be measured: the reasons stand above. See `scr-live doctor`.")
 

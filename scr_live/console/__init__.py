@@ -1,6 +1,7 @@
 """What the command line prints: progress, summaries, errors."""
 
-from scr_live.console.bench import BenchView, tell_bench, tell_paths
+from scr_live.console.bench import BenchView, tell_bench
+from scr_live.console.bench_paths import tell_paths
 from scr_live.console.evaluation import tell_evaluation
 from scr_live.console.export import ExportView, tell_export
 from scr_live.console.json_lines import JsonView
