@@ -32,7 +32,9 @@ class LimitProbes:
     """Probes of the precisions that the engines in use compute in, for the number of threads in use."""
 
     def __init__(self, config: BenchConfig, infos: Mapping[int, EngineInfo]) -> None:
-        self.threads = config.threads or usable_cores()
+        self.asked_threads = config.threads
+        """0: OpenVINO decides, for the probes as for the networks."""
+        self._threads = config.threads or usable_cores()
         self.notes: tuple[str, ...] = ()
         self._peaks: dict[str, PeakProbes] = {}
         self._limits: Limits | None = None
@@ -46,7 +48,7 @@ class LimitProbes:
         except EngineUnavailableError as error:
             self.notes = (f"No floors: {error}",)
             return
-        self._peaks = {name: PeakProbes(name, self.threads) for name in precisions}
+        self._peaks = {name: PeakProbes(name, self.asked_threads) for name in precisions}
 
     @property
     def probes(self) -> list[Contestant]:
@@ -60,7 +62,7 @@ class LimitProbes:
             from scr_live.bench.peaks import measure_bandwidth  # noqa: PLC0415 - see above
 
             peaks = {name: probes.peak for name, probes in self._peaks.items()}
-            self._limits = Limits(self.threads, peaks, measure_bandwidth(self.threads))
+            self._limits = Limits(self._threads, peaks, measure_bandwidth(self._threads))
         return self._limits
 
     @property
@@ -101,7 +103,8 @@ def _with_floor(row: Row, info: EngineInfo, probes: LimitProbes) -> Row:
         if model is None or model.holds_weights:
             return replace(row, no_floor="it has no ONNX file")
         return replace(
-            row, floor=floor_of(profile(model, precision=info.precision, threads=probes.threads), limits)
+            row,
+            floor=floor_of(profile(model, precision=info.precision, threads=probes.asked_threads), limits),
         )
     except (ScrLiveError, ValueError, RuntimeError) as error:
         return replace(row, no_floor=f"its layers cannot be read: {' '.join(str(error).split())[:200]}")
