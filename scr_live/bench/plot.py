@@ -92,6 +92,6 @@ def _describe(axes: "Axes") -> None:
     axes.set_xlabel("milliseconds of one inference; a triangle is the floor")
     axes.set_ylabel("share of the requests answered by then")
     axes.grid(visible=True, which="both", linewidth=0.3)
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
