@@ -89,7 +89,7 @@ def _tell_rows(report: "Report", measured: "Sequence[Row]", first: "Row") -> Non
 
 
 def _tell_all_layers(measured: "Sequence[Row]") -> None:
-    told = []
+    told: list[NetworkFloor | None] = []
     for row in measured:
         if row.floor is None or all(row.floor is not other for other in told):  # engines share that of a file
             _tell_layers(row)
