@@ -218,5 +218,5 @@ def test_the_system_knows_a_stage_by_its_name():
 
     out = Channel("out", 9)
     with Crew() as crew:
-        crew.start("a-name-beyond-fifteen", [0], told, out)
+        crew.start("a-name-beyond-fifteen", Items([0]), told, out)
         assert list(out) == ["a-name-beyond-f"]
