@@ -31,16 +31,24 @@ class LoadWatch:
 
 
 def load_notes(average: float | None, share: float | None, cores: int) -> list[str]:
-    """Say if the machine was busy with something else."""
-    notes = []
+    """Say if the machine was busy with something else.
+
+    A load average lags a minute behind: where it is known what others had meanwhile, that decides.
+    """
+    if share is not None:
+        if share <= BUSY_MEANWHILE:
+            return []
+        before = "" if average is None else f" (load average before: {average:.1f} on {cores} cores)"
+        return [
+            f"Others had {share:.0%} of the processor meanwhile{before}: ratios may stand, times are longer "
+            "than in quiet. Measure again when nothing else runs."
+        ]
     if average is not None and average > BUSY_BEFORE * cores:
-        notes.append(
+        return [
             f"The machine was busy before this began (load average {average:.1f} on {cores} cores): ratios "
             "may stand, times do not. Measure again when it is quiet."
-        )
-    if share is not None and share > BUSY_MEANWHILE:
-        notes.append(f"Others had {share:.0%} of the processor meanwhile: times are longer than in quiet.")
-    return notes
+        ]
+    return []
 
 
 def _short(value: float | None) -> float | None:
