@@ -40,13 +40,17 @@ def load_notes(average: float | None, share: float | None, cores: int) -> list[s
             return []
         before = "" if average is None else f" (load average before: {average:.1f} on {cores} cores)"
         return [
-            f"Others had {share:.0%} of the processor meanwhile{before}: ratios may stand, times are longer "
-            "than in quiet. Measure again when nothing else runs."
+            (
+                f"Others had {share:.0%} of the processor meanwhile{before}: ratios may stand, times are longer "
+                "than in quiet. Measure again when nothing else runs."
+            )
         ]
     if average is not None and average > BUSY_BEFORE * cores:
         return [
-            f"The machine was busy before this began (load average {average:.1f} on {cores} cores): ratios "
-            "may stand, times do not. Measure again when it is quiet."
+            (
+                f"The machine was busy before this began (load average {average:.1f} on {cores} cores): ratios "
+                "may stand, times do not. Measure again when it is quiet."
+            )
         ]
     return []
 
