@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -43,31 +44,41 @@ class Predictor:
         threshold: Callable[[], float],
         min_area: float = MIN_AREA,
         follower: Follower | None = None,
+        measure: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
-        """threshold: asked for every frame. follower: None judges each frame by itself."""
+        """threshold: asked for every frame. follower: None judges each frame by itself.
+
+        measure: is given "prepare", "engine", "follow" and "contours", and is around that part of the work.
+        """
         self.engine = engine
         """May be replaced between two frames."""
         self._threshold = threshold
         self._min_area = min_area
         self._follower = follower
+        self._measure = measure
         self._finder = FieldFinder()
 
     def predict(self, frame: Frame) -> Prediction:
         """Predict one frame. InferenceError: the engine failed, or its answer is no probability."""
-        placement = Placement(self._finder.update(frame.image), self.engine.info.input_size)
-        network_input = placement.to_network(frame.image)
+        with self._measure("prepare"):
+            placement = Placement(self._finder.update(frame.image), self.engine.info.input_size)
+            network_input = placement.to_network(frame.image)
         started = time.perf_counter()
-        probability = self.engine.infer(network_input)
+        with self._measure("engine"):
+            probability = self.engine.infer(network_input)
         infer_ms = 1000 * (time.perf_counter() - started)
         check_probability(probability, placement.size, frame_index=frame.index)
         quality = Quality.GOOD
         if self._follower is not None:
-            probability, quality = self._follower.update(frame, network_input, probability, placement)
-        polyps = polyps_from_probability(
-            probability, placement, threshold=self._threshold(), min_area=self._min_area
-        )
+            with self._measure("follow"):
+                probability, quality = self._follower.update(frame, network_input, probability, placement)
+        with self._measure("contours"):
+            polyps = polyps_from_probability(
+                probability, placement, threshold=self._threshold(), min_area=self._min_area
+            )
         if self._follower is not None:
-            polyps = self._follower.follow(frame, polyps, placement)
+            with self._measure("follow"):
+                polyps = self._follower.follow(frame, polyps, placement)
         return Prediction(frame.index, polyps, probability, placement, infer_ms, frame.captured_at, quality)
 
     def pass_by(self, frame: Frame) -> None:

@@ -8,6 +8,7 @@ import typer
 import scr_live
 from scr_live import console
 from scr_live.cli.ablate import ablate
+from scr_live.cli.bench import bench
 from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
 from scr_live.cli.evaluate_video import evaluate_video, tune
@@ -36,6 +37,7 @@ for command in (
     export,
     train,
     ablate,
+    bench,
     doctor,
     soak,
 ):

@@ -1,5 +1,7 @@
 """What the command line prints: progress, summaries, errors."""
 
+from scr_live.console.bench import BenchView, tell_bench
+from scr_live.console.bench_paths import tell_paths
 from scr_live.console.evaluation import tell_evaluation
 from scr_live.console.export import ExportView, tell_export
 from scr_live.console.json_lines import JsonView
@@ -12,6 +14,7 @@ from scr_live.console.training import TrainView
 from scr_live.console.video import tell_video
 
 __all__ = [
+    "BenchView",
     "CountView",
     "ExportView",
     "JsonView",
@@ -19,11 +22,13 @@ __all__ = [
     "SoakView",
     "TrainView",
     "print_any_name",
+    "tell_bench",
     "tell_checks",
     "tell_error",
     "tell_evaluation",
     "tell_export",
     "tell_outcome",
+    "tell_paths",
     "tell_repaired",
     "tell_report",
     "tell_soak",

@@ -2,6 +2,7 @@
 
 import sys
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -50,19 +51,13 @@ class OpenVinoEngine:
         threads: int = 0,
         reason: str = "",
     ) -> None:
-        core = _core()
+        core = shared_core()
         self._card = model.card
-        remaining = _precision(core, "auto" if precision == "int8" else precision)
-        settings = {
-            properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
-            properties.hint.inference_precision: _HINTS[remaining],
-        }
-        if threads:
-            settings[properties.inference_num_threads] = threads
+        remaining = float_precision(core, "auto" if precision == "int8" else precision)
         try:
-            graph = _read_onnx(model)
-            model.card.check_inputs([_described(entry) for entry in graph.inputs])
-            compiled = core.compile_model(graph, _DEVICE, settings)
+            graph = read_onnx(model.path)
+            model.card.check_inputs(inputs_of(graph))
+            compiled = core.compile_model(graph, _DEVICE, settings_for(remaining, threads))
         except CardError:
             raise
         except Exception as error:  # its exceptions share no public base
@@ -114,7 +109,7 @@ class OpenVinoEngine:
 
 
 @cache
-def _core() -> "openvino.Core":
+def shared_core() -> "openvino.Core":
     """Give the one core of the process.
 
     Each core has a CPU plugin of its own, which exchanges the alternate signal stack of the thread, and puts
@@ -143,18 +138,32 @@ def int8_is_exact() -> bool:
         [0, 0],
         [1, 1],
     )
-    compiled = _core().compile_model(openvino.Model([sums], [image], "probe"), _DEVICE)
+    compiled = shared_core().compile_model(openvino.Model([sums], [image], "probe"), _DEVICE)
     answer = compiled.create_infer_request().infer([ones])[0]
     return bool(np.allclose(answer, _CHANNELS, rtol=0.01))
 
 
-def _read_onnx(model: Model) -> "openvino.Model":
+def read_onnx(path: Path) -> "openvino.Model":
     """Read by the ONNX reader alone: asked for any format, OpenVINO takes a damaged file for others too."""
     reader = FrontEndManager().load_by_framework("onnx")
-    graph = reader.convert(reader.load(str(model.path)))
+    graph = reader.convert(reader.load(str(path)))
     if not graph.inputs or not graph.outputs:  # an empty file is a graph of nothing
         raise ValueError("It holds no network")
     return graph
+
+
+def inputs_of(graph: "openvino.Model") -> list[tuple[tuple[int | None, ...], str]]:
+    """Shape and dtype of each input, as `ModelCard.check_inputs` takes them."""
+    return [_described(entry) for entry in graph.inputs]
+
+
+def settings_for(precision: str, threads: int) -> dict[str, object]:
+    """How a model is compiled for one request at a time; precision is that of what is not quantised."""
+    settings: dict[str, object] = {
+        properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
+        properties.hint.inference_precision: _HINTS[precision],
+    }
+    return {**settings, properties.inference_num_threads: threads} if threads else settings
 
 
 def _described(entry: "openvino.Output") -> tuple[tuple[int | None, ...], str]:
@@ -165,7 +174,7 @@ def _described(entry: "openvino.Output") -> tuple[tuple[int | None, ...], str]:
     return tuple(None if side.is_dynamic else side.get_length() for side in sides), kind
 
 
-def _precision(core: "openvino.Core", wanted: str) -> str:
+def float_precision(core: "openvino.Core", wanted: str) -> str:
     """Take bf16 where the CPU has it: faster, and the model's manifest says how close it stays."""
     able = core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
     if wanted == "auto":

@@ -4,12 +4,14 @@
 end or a failure runs to both ends of the pipeline by itself. Standard library only.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -184,6 +186,7 @@ class Crew:
             raise self._first
 
     def _run(self, stage: "_Stage", body: Callable[[], None]) -> None:
+        _name_for_the_system(stage.name)
         try:
             body()
         except BaseException as error:  # noqa: BLE001  the one place that keeps any error: the caller gets it
@@ -249,6 +252,12 @@ class _Stage:
         if self.watch.activity is Activity.READING:
             return not isinstance(self.inlet, Channel)
         return self.watch.activity is Activity.WORKING
+
+
+def _name_for_the_system(name: str) -> None:
+    """Let top and perf tell the thread from others (Linux); what a library starts in it inherits the name."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name[:15], encoding="utf-8")
 
 
 def _stuck_error(stage: _Stage, grace_s: float) -> StageStuckError:

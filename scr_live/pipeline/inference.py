@@ -89,7 +89,11 @@ class Inference:
         self._reopen_engine = reopen_engine
         self._recovery = reopen_engine if isinstance(reopen_engine, Recovery) else None
         self._predictor = Predictor(
-            engine, threshold=lambda: controls.threshold, min_area=min_area, follower=follower
+            engine,
+            threshold=lambda: controls.threshold,
+            min_area=min_area,
+            follower=follower,
+            measure=timings.measure,
         )
         self._is_broken = False
         self._is_abandoned = False
@@ -183,7 +187,6 @@ class Inference:
     def _predict(self, frame: Frame) -> Prediction:
         with self._timings.measure("infer"):
             prediction = self._predictor.predict(frame)
-        self._timings.record("engine", prediction.infer_ms / 1000)
         self.inferred += 1
         self.polyp_frames += bool(prediction.polyps)
         self._timings.annotation_delay.record(time.perf_counter() - frame.captured_at)

@@ -200,6 +200,7 @@ class _Pipeline:
             video_delay=self._timings.video_delay.latency(),
             annotation_delay=self._timings.annotation_delay.latency(),
             stages=self._timings.stages(),
+            stage_cpu_s=self._timings.cpu_s(),
             channels={channel.name: channel.counts() for channel in self._to.all},
             written=written,
             source_dropped=dropped_of(self._source),

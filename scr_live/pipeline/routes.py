@@ -10,7 +10,16 @@ from scr_live.sources import SourceInfo
 if TYPE_CHECKING:
     from scr_live.frames import Frame, Picture
 
-STAGES: Final = ("capture", "infer", "engine", "await-prediction", "compose")
+STAGES: Final = (
+    "capture",
+    "infer",
+    "prepare",
+    "engine",
+    "follow",
+    "contours",
+    "await-prediction",
+    "compose",
+)
 """What is timed in every run, and so no name for a sink."""
 
 _ROOM_BYTES = 400_000_000  # of pictures waiting in one channel: 64 at 1080p, 4 at 8K

@@ -56,11 +56,12 @@ class Capture:
     def __iter__(self) -> Iterator[Frame]:
         frames = iter(self._source)
         while not self._is_over() and self.captured != self._max_frames:
-            started = time.perf_counter()
+            started, cpu_s = time.perf_counter(), time.thread_time()
             frame = self._next(frames)
             if frame is None:
                 return
-            self._timings.record("capture", time.perf_counter() - started)
+            took_s = time.perf_counter() - started
+            self._timings.record("capture", took_s, cpu_s=time.thread_time() - cpu_s)
             if frame.captured_at < self._began_at:
                 # Read while the source was opened, then kept while the model was loaded: that is no delay.
                 frame = replace(frame, captured_at=started)
@@ -167,14 +168,14 @@ class Output:
 
     def __call__(self, picture: Picture) -> None:
         """Write one picture."""
-        started = time.perf_counter()
+        started, cpu_s = time.perf_counter(), time.thread_time()
         self._sink.write(picture)
         if self._switch is None or self._switch.is_on:
-            self._count(time.perf_counter() - started)
+            self._count(time.perf_counter() - started, time.thread_time() - cpu_s)
         if self._ends_video_delay:
             self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)
 
-    def _count(self, took_s: float) -> None:
-        self._timings.record(self.name, took_s)
+    def _count(self, took_s: float, cpu_s: float) -> None:
+        self._timings.record(self.name, took_s, cpu_s=cpu_s)
         self.pace_s += (_LATELY if self._taken else 1.0) * (took_s - self.pace_s)
         self._taken += 1

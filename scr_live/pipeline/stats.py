@@ -105,6 +105,8 @@ class RunStats:
     """Frames that a live source dropped before the pipeline saw them; None if it does not say."""
     model: str = ""
     model_sha256: str = ""
+    stage_cpu_s: Mapping[str, float] = field(default_factory=dict)
+    """Processor time of each stage in its own thread, in all; helper threads of libraries are not in it."""
 
     @property
     def fps(self) -> float:
@@ -160,6 +162,7 @@ class RunStats:
                 "annotation_delay": self.annotation_delay.as_dict(),
                 "stages": {name: latency.as_dict() for name, latency in self.stages.items()},
             },
+            "stage_cpu_s": {name: round(cpu_s, 3) for name, cpu_s in self.stage_cpu_s.items()},
             "channels": {name: _waits(counts) for name, counts in self.channels.items()},
             "polyp_frames": self.polyp_frames,
             "marked_frames": self.marked,

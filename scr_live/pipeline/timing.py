@@ -110,21 +110,27 @@ class Timings:
         self.annotation_delay = Histogram()
         """From the capture of a frame until the contours of that very frame were there."""
         self._stages = {stage: Histogram() for stage in stages}
+        self._cpu_s = dict.fromkeys(stages, 0.0)
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Record how long the block takes, if it succeeds."""
-        started = time.perf_counter()
+        """Record how long the block takes, and how long it has the processor, if it succeeds."""
+        started, cpu_s = time.perf_counter(), time.thread_time()
         yield
-        self.record(stage, time.perf_counter() - started)
+        self.record(stage, time.perf_counter() - started, cpu_s=time.thread_time() - cpu_s)
 
-    def record(self, stage: str, duration_s: float) -> None:
-        """Count one duration of a stage."""
+    def record(self, stage: str, duration_s: float, *, cpu_s: float = 0.0) -> None:
+        """Count one duration of a stage, and for how much of it its thread had the processor."""
         self._stages[stage].record(duration_s)
+        self._cpu_s[stage] += cpu_s
 
     def stages(self) -> dict[str, Latency]:
         """Summarise every stage."""
         return {name: histogram.latency() for name, histogram in self._stages.items()}
+
+    def cpu_s(self) -> dict[str, float]:
+        """Processor time of every stage in its own thread; what it lets others do is not in it."""
+        return dict(self._cpu_s)
 
 
 def _quantile_s(bins: Sequence[int], share: float, *, count: int, highest_s: float) -> float:

@@ -26,6 +26,7 @@ from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, Inference
+from scr_live.pipeline.routes import STAGES
 from scr_live.pipeline.timing import Timings
 from scr_live.processes import child
 
@@ -234,7 +235,7 @@ def test_a_stage_that_lost_its_engine_goes_on_with_a_new_one():
         stage = Inference(
             first,
             Board(4),
-            Timings("infer", "engine"),
+            Timings(*STAGES),
             controls=Controls(),
             min_area=0.0,
             backoff=Backoff(0.0, 0.0),

@@ -29,6 +29,7 @@ from scr_live.errors import (
 from scr_live.frames import Frame
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, Inference
+from scr_live.pipeline.routes import STAGES
 from scr_live.pipeline.timing import Timings
 from scr_live.processes import child
 
@@ -99,7 +100,7 @@ def test_a_stage_whose_engine_hangs_while_it_is_opened_goes_on_with_the_one_belo
     stage = Inference(
         first,
         Board(4),
-        Timings("infer", "engine"),
+        Timings(*STAGES),
         controls=Controls(),
         min_area=0.0,
         backoff=Backoff(0.0, 0.0),

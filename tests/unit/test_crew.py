@@ -1,6 +1,8 @@
 """Stages end by themselves in both directions, errors reach the caller, stuck stages are named."""
 
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -207,3 +209,14 @@ def test_an_error_before_a_stuck_stage_stays_the_first():
     assert "Then pipeline stage stuck: StageStuckError" in notes(caught.value)
     release.set()
     crew._stages[1].thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the names of threads are looked up in /proc")
+def test_the_system_knows_a_stage_by_its_name():
+    def told(_):
+        return Path(f"/proc/self/task/{threading.get_native_id()}/comm").read_text().strip()
+
+    out = Channel("out", 9)
+    with Crew() as crew:
+        crew.start("a-name-beyond-fifteen", Items([0]), told, out)
+        assert list(out) == ["a-name-beyond-f"]

@@ -14,6 +14,7 @@ from scr_live.events import Journal
 from scr_live.frames import Frame, Quality, Signal
 from scr_live.pipeline.board import Board
 from scr_live.pipeline.inference import Backoff, Inference
+from scr_live.pipeline.routes import STAGES
 from scr_live.pipeline.timing import Timings
 
 
@@ -60,7 +61,7 @@ def inference(engine, *, clock=lambda: 0.0, wait_s=0.0, board=None, **options):
     return Inference(
         engine,
         Board(8) if board is None else board,  # an empty one is false
-        Timings("infer", "engine"),
+        Timings(*STAGES),
         controls=Controls(),
         min_area=0.0,
         backoff=Backoff(wait_s, wait_s, clock=clock),
@@ -223,7 +224,7 @@ def test_an_engine_that_cannot_be_abandoned_is_left_alone():
 
 
 def test_without_a_back_off_the_failure_is_raised():
-    stage = Inference(Failing(), Board(8), Timings("infer", "engine"), controls=Controls(), min_area=0.0)
+    stage = Inference(Failing(), Board(8), Timings(*STAGES), controls=Controls(), min_area=0.0)
     with pytest.raises(InferenceError, match="out of memory"):
         stage(frame(0))
 

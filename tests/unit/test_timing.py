@@ -1,5 +1,8 @@
 """Percentiles in fixed memory are as near to the true ones as promised."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,3 +70,17 @@ def test_a_block_is_measured_under_its_name_and_only_if_it_succeeds():
         ("decode", 1),
         ("draw", 0),
     ]
+
+
+def test_the_processor_time_of_a_stage_is_that_of_its_own_thread():
+    timings = Timings("spin", "wait")
+    with timings.measure("wait"):
+        threading.Event().wait(0.02)
+    began = time.thread_time()
+    with timings.measure("spin"):
+        while time.thread_time() - began < 0.03:
+            pass
+    cpu_s = timings.cpu_s()
+    assert cpu_s["spin"] >= 0.03
+    assert cpu_s["wait"] < 0.01
+    assert timings.stages()["wait"].max >= 20

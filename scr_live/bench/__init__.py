@@ -1,0 +1,1 @@
+"""Speed, measured side by side in interleaved rounds, and how far it is from the machine's limit; `bench`."""
