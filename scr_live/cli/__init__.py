@@ -8,6 +8,7 @@ import typer
 import scr_live
 from scr_live import console
 from scr_live.cli.ablate import ablate
+from scr_live.cli.archive import archive
 from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
 from scr_live.cli.evaluate_video import evaluate_video, tune
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (
     run,
+    archive,
     repair,
     report,
     evaluate,

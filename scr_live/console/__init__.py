@@ -1,5 +1,6 @@
 """What the command line prints: progress, summaries, errors."""
 
+from scr_live.console.archive import ArchiveView, tell_archive
 from scr_live.console.evaluation import tell_evaluation
 from scr_live.console.export import ExportView, tell_export
 from scr_live.console.json_lines import JsonView
@@ -12,6 +13,7 @@ from scr_live.console.training import TrainView
 from scr_live.console.video import tell_video
 
 __all__ = [
+    "ArchiveView",
     "CountView",
     "ExportView",
     "JsonView",
@@ -19,6 +21,7 @@ __all__ = [
     "SoakView",
     "TrainView",
     "print_any_name",
+    "tell_archive",
     "tell_checks",
     "tell_error",
     "tell_evaluation",
