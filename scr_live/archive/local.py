@@ -34,10 +34,11 @@ class LocalWorkers:
 
     workers: int
     still_s: float = STILL_S
+    opening_s: float = OPENING_S
 
     def __call__(self, jobs: Sequence[Job], hearer: Hearer, stop: threading.Event) -> None:
         """See Workplace."""
-        shared = _Shared(deque(jobs), still_s=self.still_s)
+        shared = _Shared(deque(jobs), self.still_s, self.opening_s)
         left = len(jobs)
         with ExitStack() as stack:
             for _ in range(min(self.workers, len(jobs))):
@@ -73,6 +74,7 @@ class _Shared:
 
     jobs: deque[Job]
     still_s: float
+    opening_s: float
     told: "queue.SimpleQueue[Callable[[Hearer], None]]" = field(default_factory=queue.SimpleQueue)
     """For the thread that waits for the work."""
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -120,7 +122,9 @@ class _Slot:
         tell = self._shared.told.put
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                results = self._ready().do(job, self._moved(job), still_s=self._shared.still_s)
+                results = self._ready().do(
+                    job, self._moved(job), still_s=self._shared.still_s, opening_s=self._shared.opening_s
+                )
             except _LostError as error:
                 self._drop()
                 if self._shared.stopping.is_set():
@@ -160,11 +164,13 @@ class _Worker:
         self._connection, its = socket.socketpair()
         self._process = ChildProcess(its, module=_MODULE, name="archive")
 
-    def do(self, job: Job, moved: Callable[[int, int | None], None], *, still_s: float) -> Facts:
+    def do(
+        self, job: Job, moved: Callable[[int, int | None], None], *, still_s: float, opening_s: float
+    ) -> Facts:
         """Have a video done. _LostError: the process is gone or hangs. ScrLiveError: no video's fault."""
         try:
             send(self._connection, "job", job=job.as_facts())
-            seen, deadline = 0, time.monotonic() + OPENING_S
+            seen, deadline = 0, time.monotonic() + opening_s
             while True:
                 message = receive(self._connection, deadline=deadline)
                 match message.kind:

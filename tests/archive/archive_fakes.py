@@ -1,0 +1,66 @@
+"""What the tests of the archive share: clips of the phantom, tables without timings, worker processes."""
+
+import json
+import os
+from pathlib import Path
+
+from pyarrow import parquet
+
+from scr_live.archive.kept import TABLES
+from scr_live.archive.tables import TIMINGS
+from scr_live.sources.phantom import parse_phantom, render
+
+WORKER = "scr_live.archive.worker"
+
+
+def phantom_clip(make_clip, path, *, seed=0, frames=30):
+    """A clip of a synthetic colon, 128x96, at 25 frames a second."""
+    options = parse_phantom(f"phantom:seed={seed},size=128x96,duration={frames / 25}")
+    return make_clip(path, [render(options, index)[0] for index in range(frames)], width=128, height=96)
+
+
+def rows_of(out, name):
+    """The rows of a table as dicts, but for the timings."""
+    rows = parquet.read_table(Path(out) / f"{name}.parquet").to_pylist()
+    return [{key: value for key, value in row.items() if key not in TIMINGS} for row in rows]
+
+
+def tables_of(out):
+    """All tables, but for the timings."""
+    return {name: rows_of(out, name.removesuffix(".parquet")) for name in TABLES}
+
+
+def results_in(out):
+    """The result files by the id of their video, each with when it was written."""
+    return {
+        json.loads(path.read_text())["id"]: path.stat().st_mtime_ns
+        for path in (Path(out) / "results").glob("*.json")
+    }
+
+
+def processes_with(word, *, mark=None):
+    """Numbers of the processes with this word in their command line, and a mark in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and word in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                environment = b"" if mark is None else (entry / "environ").read_bytes()
+                is_zombie = "State:\tZ" in (entry / "status").read_text()
+                if not is_zombie and (mark is None or mark.encode() in environment):
+                    found.append(int(entry.name))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def workers_of(parent=None):
+    """Numbers of the worker processes that a process has started."""
+    parent = parent or os.getpid()
+    return [pid for pid in processes_with(WORKER) if f"PPid:\t{parent}\n" in _status(pid)]
+
+
+def _status(pid):
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
