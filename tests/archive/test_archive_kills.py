@@ -148,7 +148,7 @@ def config(make_clip, tmp_path):
     return ArchiveConfig(videos, tmp_path / "out", settings, workers=1)
 
 
-def killed_run(config, name, *, count, when):
+def killed_run(config, name, count, when):
     """Run the command, killed with a call of a function; return what it left in its results."""
     arguments = ["archive", config.source, "--out", config.out, "--workers", "1", "--record"]
     arguments += ["--model", config.settings.model, "--engine", "openvino", "--alert-after", "0.2"]
@@ -166,19 +166,19 @@ def killed_run(config, name, *, count, when):
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "when", "finished"),
+    ("place", "finished"),
     [
-        ("scr_live.archive.local:LocalWorkers.__call__", 1, "before", 0),
-        ("scr_live.archive.kept:write_json", 1, "before", 0),  # the settings
-        ("scr_live.archive.kept:OutFolder.write", 2, "before", 1),
-        ("scr_live.archive.kept:write_json", 3, "before", 1),  # its recording has its name already
-        ("scr_live.archive.kept:write_json", 3, "after", 2),
-        ("scr_live.archive.tables:write_bytes", 2, "before", 3),
-        ("scr_live.archive.tables:write_bytes", 3, "after", 3),
+        (("scr_live.archive.local:LocalWorkers.__call__", 1, "before"), 0),
+        (("scr_live.archive.kept:write_json", 1, "before"), 0),  # the settings
+        (("scr_live.archive.kept:OutFolder.write", 2, "before"), 1),
+        (("scr_live.archive.kept:write_json", 3, "before"), 1),  # its recording has its name already
+        (("scr_live.archive.kept:write_json", 3, "after"), 2),
+        (("scr_live.archive.tables:write_bytes", 2, "before"), 3),
+        (("scr_live.archive.tables:write_bytes", 3, "after"), 3),
     ],
 )
-def test_a_killed_archive_goes_on_where_it_was(config, tmp_path, name, count, when, finished):
-    before = killed_run(config, name, count=count, when=when)
+def test_a_killed_archive_goes_on_where_it_was(config, tmp_path, place, finished):
+    before = killed_run(config, *place)
     assert len(before) == finished
     report = archive(config)
     assert (report.is_complete, report.done_now) == (True, 3 - finished)
@@ -212,7 +212,7 @@ def test_a_first_signal_ends_it_soon_and_the_command_goes_on_after(config, make_
             break
     workers = workers_of(process.pid)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=40)
+    _, err = process.communicate(timeout=40)
     assert process.returncode == 1
     done = len(results_in(config.out))
     assert 1 <= done < 40
