@@ -2,7 +2,7 @@
 
     python scripts/measure_archive.py
 
-Twenty clips of the phantom, each of another seed, are rendered first (minutes; --clips keeps them). Then the same
+Twenty clips of the phantom, each of another seed, are rendered first (--clips keeps them). Then the same
 archive is done with one worker, with two, and with two that are killed twice by SIGKILL and go on: all tables
 but for the timings must be alike. Run it on a quiet machine: it times.
 """

@@ -1,5 +1,6 @@
 """One video from its first frame to its last, through the run of a file; what is left is plain facts."""
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -79,9 +80,9 @@ def judge(job: Job, *, moved: Moved | None = None, stop: threading.Event | None 
             raise
         return failed(_words(error))
     return {
-        "video": _video_facts(outcome),
+        "video": _finite(_video_facts(outcome)),
         "sightings": [
-            {name: event.facts.get(name) for name in SIGHTING_FACTS}
+            _finite({name: event.facts.get(name) for name in SIGHTING_FACTS})
             for event in sorted(events, key=_number)
             if event.kind is EventKind.SIGHTING_CLOSED
         ],
@@ -110,6 +111,7 @@ def _run_config(job: Job) -> RunConfig:
         display=False,
         tracking=settings.tracking,
         alert_after_s=settings.alert_after_s,
+        faint=False,  # nobody looks on: what counts, and what a recording shows, is what was announced
     )
 
 
@@ -141,6 +143,14 @@ def _number(event: Event) -> int:
 def _words(error: Exception) -> str:
     text = " ".join([str(error), *getattr(error, "__notes__", ())])
     return text if isinstance(error, ScrLiveError) else f"{type(error).__name__}: {text}"
+
+
+def _finite(facts: Facts) -> Facts:
+    """JSON has no word for other numbers."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in facts.items()
+    }
 
 
 def _video_facts(outcome: Outcome) -> Facts:

@@ -5,6 +5,7 @@ All nodes see videos, model and out folder under the same paths, and have the sa
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +37,6 @@ class RayCluster:
     def __call__(self, jobs: Sequence[Job], hearer: Hearer, stop: threading.Event) -> None:
         """See Workplace. What a worker died of counts for its video; Ray itself tries nothing again."""
         with _connected(self.address, self.workers * self.threads or usable_cores()):
-            # A worker of its own for each video keeps nothing of the one before, as Ray would let it.
             task = ray.remote(num_cpus=self.threads, max_retries=0)(judged_on_ray)
             waiting = {task.remote(job.as_facts(), __version__): (job, 1) for job in jobs}
             while waiting and not stop.is_set():
@@ -83,6 +83,7 @@ def _connected(address: str, cores: int) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # GPUs stay visible
     extra: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False} if is_local else {}
+    at_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **extra)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -90,6 +91,8 @@ def _connected(address: str, cores: int) -> Iterator[None]:
             f"--ray {address} cannot be reached: {_first_line(error)}. Give the address of a cluster that "
             "runs, as `ray start` prints it, or local."
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, at_sigterm)  # Ray has taken it, and would exit at once
     try:
         yield
     finally:

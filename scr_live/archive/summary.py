@@ -62,12 +62,12 @@ def totals(report: "ArchiveReport") -> list[str]:
     """The whole archive in a few lines, for the page and the terminal."""
     good = [kept.facts["video"] for kept in report.kept if kept.error is None]
     frames = sum(facts["frames"] for facts in good)
-    hours = sum(facts["duration_s"] or 0.0 for facts in good) / 3600
+    length_s = sum(facts["duration_s"] or 0.0 for facts in good)
     sightings = sum(facts["sightings"] or 0 for facts in good)
     engines = sorted({facts["engine"] for facts in good})
     lines = [
         f"{counted(len(report.kept), 'video')}: {len(good)} done, {len(report.failed)} failed",
-        f"{counted(frames, 'frame')}, {hours:.2f} hours of video",
+        f"{counted(frames, 'frame')}, {clock(length_s)} of video",
         f"{counted(sightings, 'sighting')} in {counted(sum(bool(f['sightings']) for f in good), 'video')}",
         f"engine: {'; '.join(engines) or 'none'}",
     ]

@@ -69,7 +69,10 @@ def _of_folder(folder: Path, out: Path, problems: dict[str, list[str]]) -> list[
     """Each name with its path; of several ways to one file the one without links, then the first."""
     found = sorted(_files_below(folder, out, problems), key=natural_key)
     firsts: dict[tuple[int, int] | str, Path] = {}
-    for path in sorted(found, key=_is_linked(folder)):
+    root = Path(os.path.realpath(folder))
+    for path in sorted(
+        found, key=lambda path: Path(os.path.realpath(path)) != root / path.relative_to(folder)
+    ):
         firsts.setdefault(_identity(path), path)
     kept = set(firsts.values())
     return [(path.relative_to(folder).as_posix(), path) for path in found if path in kept]
@@ -94,21 +97,6 @@ def _files_below(folder: Path, out: Path, problems: dict[str, list[str]]) -> Ite
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES:
                 yield Path(place, name)
-
-
-def _is_linked(folder: Path) -> "_Linked":
-    return _Linked(os.path.realpath(folder))
-
-
-@dataclass(frozen=True, slots=True)
-class _Linked:
-    """Sort key: what lies in the folder itself before what a link leads to."""
-
-    root: str
-
-    def __call__(self, path: Path) -> bool:
-        real = os.path.realpath(path)
-        return path.is_symlink() or not real.startswith(self.root + os.sep)
 
 
 def _of_manifest(path: Path) -> list[tuple[str, Path]]:

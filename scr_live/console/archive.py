@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from scr_live.archive.kept import Kept
     from scr_live.archive.running import ArchiveReport, Progress, Started
 
-_NAMED = 5
-
 
 class ArchiveView:
     """The listeners of an archive, all called in the thread that waits for it."""
@@ -27,12 +25,7 @@ class ArchiveView:
     def started(self, facts: "Started") -> None:
         """Say what is to be done."""
         self._videos = facts.videos
-        workers = counted(facts.workers, "worker") if facts.workers else "workers by Ray"
-        kept = f", {facts.kept} done before" if facts.kept else ""
-        say(
-            f"archive  {counted(facts.videos, 'video')}{kept}; {workers}, "
-            f"{counted(facts.threads, 'engine thread')} each"
-        )
+        say(f"archive  {counted(facts.videos, 'video')}{_what_is_left(facts)}")
         if facts.failed_before:
             say(
                 f"note     {facts.failed_before} failed before and are not tried again without --retry-failed"
@@ -69,6 +62,14 @@ class ArchiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+def _what_is_left(facts: "Started") -> str:
+    if facts.kept == facts.videos:
+        return ", all done before"
+    kept = f", {facts.kept} done before" if facts.kept else ""
+    workers = counted(facts.workers, "worker") if facts.workers else "workers by Ray"
+    return f"{kept}; {workers}, {counted(facts.threads, 'engine thread')} each"
 
 
 def tell_archive(report: "ArchiveReport") -> None:

@@ -8,7 +8,7 @@ from archive_fakes import phantom_clip, results_in, rows_of, tables_of
 from tiny_models import write_model
 
 from scr_live.app import RunConfig, run_video
-from scr_live.archive.config import ArchiveConfig, Settings
+from scr_live.archive.config import ArchiveConfig, Settings, shared_out
 from scr_live.archive.running import Listeners, archive
 from scr_live.errors import DataError, ModelError, OutputExistsError
 from scr_live.events import EventKind, Journal
@@ -49,6 +49,7 @@ def test_the_tables_hold_what_a_run_of_each_file_finds(config):
         )
         assert (row["frames"], row["sightings"]) == (outcome.stats.captured, outcome.sightings)
         assert row["polyp_frames"] == outcome.stats.polyp_frames == row["frames"]
+        assert 0 < row["marked_frames"] < row["frames"], "before it is announced, nothing is marked"
         assert row["good_share"] == pytest.approx(outcome.qualities["good"] / row["frames"])
         assert (row["width"], row["height"], row["fps"]) == (128, 96, 25.0)
         assert row["model_sha256"] == outcome.stats.model_sha256
@@ -167,3 +168,18 @@ def test_what_fails_every_video_ends_the_archive_and_is_no_row(config):
         archive(asked)
     assert results_in(config.out) == {}
     assert not (config.out / "videos.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "videos", "shared"),
+    [
+        ((0, 0), 20, (8, 1)),
+        ((0, 0), 3, (3, 2)),
+        ((2, 0), 20, (2, 4)),
+        ((5, 3), 20, (5, 3)),
+        ((0, 0), 0, (1, 8)),
+    ],
+)
+def test_workers_and_their_threads_take_no_more_than_the_cores(monkeypatch, asked, videos, shared):
+    monkeypatch.setattr("scr_live.archive.config.usable_cores", lambda: 8)
+    assert shared_out(*asked, videos=videos) == shared
