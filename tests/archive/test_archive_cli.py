@@ -1,25 +1,13 @@
 """`scr-live archive` as a user meets it."""
 
-import importlib.util
-import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from archive_fakes import phantom_clip, processes_with, tables_of
-from tiny_models import write_model
 
-import scr_live
-from scr_live.archive.config import ArchiveConfig, Settings
-from scr_live.archive.running import archive
 from scr_live.cli import main
 
 pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `archive`")
-
-ROOT = Path(scr_live.__file__).parents[1]
-NO_RAY = importlib.util.find_spec("ray") is None
 
 
 @pytest.fixture
@@ -111,45 +99,3 @@ sys.exit(main())
     assert done.returncode == 2
     assert f"scr-live[{extra}]" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(NO_RAY, reason="needs ray, of the extra `ray`")
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
-@pytest.mark.timeout(180)
-def test_on_ray_a_killed_worker_costs_one_more_attempt_and_the_tables_are_the_same(make_clip, tmp_path):
-    videos = tmp_path / "videos"
-    videos.mkdir()
-    for seed in range(2):
-        phantom_clip(make_clip, videos / f"clip{seed}.mp4", seed=seed, frames=100)
-    model = str(write_model(tmp_path, fill=0.9))
-    archive(
-        ArchiveConfig(videos, tmp_path / "here", Settings(model=model, engine="openvino", alert_after_s=0.2))
-    )
-    command = ["archive", videos, "--out", tmp_path / "out", "--model", model, "--engine", "openvino"]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "scr_live",
-            *map(str, command),
-            "--alert-after",
-            "0.2",
-            "--ray",
-            "local",
-            "--workers",
-            "1",
-        ],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OF_THIS_TEST": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not (working := processes_with("ray::judged_on_ray", mark=str(tmp_path))):
-        assert process.poll() is None, process.stderr.read()
-    os.kill(working[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=150)
-    assert process.returncode == 0, err
-    assert out.count("is tried again") == 1
-    assert "1 worker lost" in out
-    assert tables_of(tmp_path / "out") == tables_of(tmp_path / "here")
-    assert processes_with("ray::", mark=str(tmp_path)) == []
