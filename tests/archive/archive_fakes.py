@@ -8,15 +8,23 @@ from pyarrow import parquet
 
 from scr_live.archive.kept import TABLES
 from scr_live.archive.tables import TIMINGS
+from scr_live.frames import Frame, Picture
+from scr_live.sinks.options import RecorderOptions
+from scr_live.sinks.recorder import Recorder
 from scr_live.sources.phantom import parse_phantom, render
 
 WORKER = "scr_live.archive.worker"
 
 
-def phantom_clip(make_clip, path, *, seed=0, frames=30):
-    """A clip of a synthetic colon, 128x96, at 25 frames a second."""
-    options = parse_phantom(f"phantom:seed={seed},size=128x96,duration={frames / 25}")
-    return make_clip(path, [render(options, index)[0] for index in range(frames)], width=128, height=96)
+def phantom_clip(path, *, start=0, frames=20):
+    """A clip of a synthetic colon, 128x96, 25 frames a second, that begins somewhere in one flight."""
+    options = parse_phantom("phantom:seed=0,size=128x96,duration=20")
+    with Recorder(path, RecorderOptions(nominal_fps=options.fps, force=True)) as recorder:
+        for index in range(frames):
+            image = render(options, start + index)[0]
+            frame = Frame(image, index, index / options.fps, captured_at=0.0)
+            recorder.write(Picture(frame, None, frame.image))
+    return path
 
 
 def rows_of(out, name):

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from archive_fakes import phantom_clip, results_in, tables_of, workers_of
+from archive_fakes import WORKER, phantom_clip, processes_with, results_in, tables_of, workers_of
 from tiny_models import write_model
 
 import scr_live
@@ -27,8 +28,9 @@ ROOT = Path(scr_live.__file__).parents[1]
 DYING = """
 import importlib, os, signal, sys
 name, count, when = {name!r}, {count}, {when!r}
-place = importlib.import_module(name.rpartition(".")[0].partition(":")[0])
-owner, _, attribute = name.partition(":")[2].rpartition(".")
+module, _, target = name.partition(":")
+owner, _, attribute = target.rpartition(".")
+place = importlib.import_module(module)
 place = getattr(place, owner) if owner else place
 inner, calls = getattr(place, attribute), []
 
@@ -136,16 +138,25 @@ def test_a_listener_that_fails_leaves_no_worker_behind(jobs):
     assert workers_of() == []
 
 
-@pytest.fixture
-def config(make_clip, tmp_path):
-    videos = tmp_path / "videos"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An archive that nobody interrupts: what all others must come to."""
+    folder = tmp_path_factory.mktemp("whole")
+    videos = folder / "videos"
     videos.mkdir()
-    for seed in range(3):
-        phantom_clip(make_clip, videos / f"clip{seed}.mp4", seed=seed, frames=20)
+    for number in range(3):
+        phantom_clip(videos / f"clip{number}.mp4", start=40 * number)
     settings = Settings(
-        model=str(write_model(tmp_path, fill=0.9)), engine="openvino", alert_after_s=0.2, record=True
+        model=str(write_model(folder, fill=0.9)), engine="openvino", alert_after_s=0.2, record=True
     )
-    return ArchiveConfig(videos, tmp_path / "out", settings, workers=1)
+    config = ArchiveConfig(videos, folder / "out", settings, workers=2)
+    archive(config)
+    return config
+
+
+@pytest.fixture
+def config(whole, tmp_path):
+    return replace(whole, out=tmp_path / "out", workers=1)
 
 
 def killed_run(config, name, count, when):
@@ -177,15 +188,13 @@ def killed_run(config, name, count, when):
         (("scr_live.archive.tables:write_bytes", 3, "after"), 3),
     ],
 )
-def test_a_killed_archive_goes_on_where_it_was(config, tmp_path, place, finished):
+def test_a_killed_archive_goes_on_where_it_was(config, whole, place, finished):
     before = killed_run(config, *place)
     assert len(before) == finished
     report = archive(config)
     assert (report.is_complete, report.done_now) == (True, 3 - finished)
     assert before.items() <= results_in(config.out).items()
     assert len(list((config.out / "recordings").iterdir())) == 3
-    whole = ArchiveConfig(config.source, tmp_path / "whole", config.settings, workers=2)
-    archive(whole)
     assert tables_of(config.out) == tables_of(whole.out)
 
 
@@ -196,10 +205,12 @@ def test_a_result_that_is_only_half_there_counts_for_nothing(config):
     assert archive(config).done_now == 1
 
 
-def test_a_first_signal_ends_it_soon_and_the_command_goes_on_after(config, make_clip, tmp_path):
-    for number in range(3, 40):
-        make_clip(config.source / f"clip{number}.mp4", 40)
-    command = ["archive", config.source, "--out", config.out, "--engine", "constant", "--workers", "1"]
+def test_a_first_signal_ends_it_soon(make_clip, tmp_path):
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    videos.mkdir()
+    for number in range(40):
+        make_clip(videos / f"clip{number}.mp4", 40)
+    command = ["archive", videos, "--out", out, "--engine", "constant", "--workers", "1"]
     process = subprocess.Popen(
         [sys.executable, "-m", "scr_live", *map(str, command)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -214,10 +225,10 @@ def test_a_first_signal_ends_it_soon_and_the_command_goes_on_after(config, make_
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=40)
     assert process.returncode == 1
-    done = len(results_in(config.out))
+    done = len(results_in(out))
     assert 1 <= done < 40
     assert f"Stopped as asked, with {done} of 40 videos done." in " ".join(err.split())
     assert "Traceback" not in err
     assert len(workers) == 1
-    assert workers_of(process.pid) == []
-    assert not (config.out / "videos.parquet").exists()
+    assert set(workers).isdisjoint(processes_with(WORKER))
+    assert not (out / "videos.parquet").exists()

@@ -27,11 +27,11 @@ TASK = "ray::judged_on_ray"
 
 
 @pytest.fixture
-def config(make_clip, tmp_path):
+def config(tmp_path):
     videos = tmp_path / "videos"
     videos.mkdir()
-    for seed in range(2):
-        phantom_clip(make_clip, videos / f"clip{seed}.mp4", seed=seed, frames=100)
+    for number in range(2):
+        phantom_clip(videos / f"clip{number}.mp4", start=150 * number, frames=100)
     settings = Settings(model=str(write_model(tmp_path, fill=0.9)), engine="openvino", alert_after_s=0.2)
     return ArchiveConfig(videos, tmp_path / "out", settings)
 

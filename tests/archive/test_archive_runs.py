@@ -17,12 +17,12 @@ pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `archive`")
 
 
 @pytest.fixture
-def config(make_clip, tmp_path):
+def config(tmp_path):
     """Three clips in which the model sees something everywhere."""
     videos = tmp_path / "videos"
     videos.mkdir()
-    for seed in range(3):
-        phantom_clip(make_clip, videos / f"clip{seed}.mp4", seed=seed, frames=20 + 5 * seed)
+    for number in range(3):
+        phantom_clip(videos / f"clip{number}.mp4", start=40 * number, frames=20 + 5 * number)
     settings = Settings(model=str(write_model(tmp_path, fill=0.9)), engine="openvino", alert_after_s=0.2)
     return ArchiveConfig(videos, tmp_path / "out", settings, workers=2)
 
@@ -76,20 +76,20 @@ def test_the_number_of_workers_and_an_interruption_change_nothing(config):
     assert tables_of(alone.out) == tables_of(config.out)
 
 
-def test_what_is_done_is_not_done_again_unless_the_file_has_changed(config, make_clip):
+def test_what_is_done_is_not_done_again_unless_the_file_has_changed(config):
     archive(config)
     before = results_in(config.out)
     assert archive(config).done_now == 0
-    phantom_clip(make_clip, config.source / "clip1.mp4", seed=7, frames=12)
+    phantom_clip(config.source / "clip1.mp4", frames=12)
     assert archive(config).done_now == 1
     after = results_in(config.out)
     assert {name for name in after if after[name] != before[name]} == {"clip1.mp4"}
     assert [row["frames"] for row in rows_of(config.out, "videos")] == [20, 12, 30]
 
 
-def test_a_video_that_is_new_is_added_and_one_that_is_gone_is_left_out(config, make_clip):
+def test_a_video_that_is_new_is_added_and_one_that_is_gone_is_left_out(config):
     archive(config)
-    phantom_clip(make_clip, config.source / "clip10.mp4", frames=10)
+    phantom_clip(config.source / "clip10.mp4", frames=10)
     (config.source / "clip0.mp4").unlink()
     assert archive(config).done_now == 1
     assert [row["id"] for row in rows_of(config.out, "videos")] == ["clip1.mp4", "clip2.mp4", "clip10.mp4"]
