@@ -6,6 +6,7 @@ All nodes see videos, model and out folder under the same paths, and have the sa
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ LOCAL: Final = "local"
 """Instead of an address: a cluster of this machine, for as long as the archive lasts."""
 
 _LOOK_EVERY_S: Final = 0.25
+_REACHED_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +84,37 @@ def _connected(address: str, cores: int) -> Iterator[None]:
     is_local = address == LOCAL
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # GPUs stay visible
+    if not is_local:
+        _check_reachable(address)
     extra: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False} if is_local else {}
     at_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **extra)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise OptionError(
-            f"--ray {address} cannot be reached: {_first_line(error)}. Give the address of a cluster that "
-            "runs, as `ray start` prints it, or local."
-        ) from error
+        raise _unreachable(address, error) from error
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, at_sigterm)  # Ray has taken it, and would exit at once
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=_REACHED_S).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: BaseException) -> OptionError:
+    return OptionError(
+        f"--ray {address} cannot be reached: {_first_line(error)}. Give the address of a cluster that runs, as "
+        "`ray start` prints it, or local."
+    )
 
 
 def _first_line(error: BaseException) -> str:

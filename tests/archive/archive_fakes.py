@@ -46,29 +46,36 @@ def results_in(out):
     }
 
 
-def processes_with(word, *, mark=None):
-    """Numbers of the processes with this word in their command line, and a mark in their environment."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdecimal() and word in (entry / "cmdline").read_bytes().decode(errors="replace"):
-                environment = b"" if mark is None else (entry / "environ").read_bytes()
-                is_zombie = "State:\tZ" in (entry / "status").read_text()
-                if not is_zombie and (mark is None or mark.encode() in environment):
-                    found.append(int(entry.name))
-        except OSError:  # it has ended
-            continue
-    return found
+def processes_with(word):
+    """Numbers of the processes with this word in their command line."""
+    found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [
+        pid
+        for pid in found
+        if word.encode() in _about(pid, "cmdline") and b"State:\tZ" not in _about(pid, "status")
+    ]
+
+
+def descend_from(pids, ancestor):
+    """Those of the processes that have this one among their parents."""
+    return [pid for pid in pids if ancestor in _parents(pid)]
 
 
 def workers_of(parent=None):
     """Numbers of the worker processes that a process has started."""
-    parent = parent or os.getpid()
-    return [pid for pid in processes_with(WORKER) if f"PPid:\t{parent}\n" in _status(pid)]
+    return [pid for pid in processes_with(WORKER) if _parents(pid)[:1] == [parent or os.getpid()]]
 
 
-def _status(pid):
+def _parents(pid):
+    found = []
+    while pid > 1 and (status := _about(pid, "status")):
+        pid = int(status.partition(b"PPid:\t")[2].split()[0])
+        found.append(pid)
+    return found
+
+
+def _about(pid, name):
     try:
-        return Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return ""
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:  # it has ended
+        return b""

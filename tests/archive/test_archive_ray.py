@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from archive_fakes import phantom_clip, processes_with, results_in, tables_of
+from archive_fakes import descend_from, phantom_clip, processes_with, results_in, tables_of
 from tiny_models import write_model
 
 import scr_live
@@ -41,18 +41,19 @@ def in_work(config):
     """The command on a cluster of its own, and the number of the process that works on a video."""
     options = ["--model", config.settings.model, "--engine", "openvino", "--alert-after", "0.2"]
     command = ["archive", config.source, "--out", config.out, *options, "--ray", "local", "--workers", "1"]
-    mark = str(config.out)
     process = subprocess.Popen(
         [sys.executable, "-m", "scr_live", *map(str, command)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OF_THIS_TEST": mark},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        while not (working := processes_with(TASK, mark=mark)):
+        while not (working := descend_from(processes_with(TASK), process.pid)):
             assert process.poll() is None, process.stderr.read()
+        cluster = descend_from(processes_with("ray"), process.pid)
         yield process, working[0]
+        assert set(cluster).isdisjoint(processes_with("ray"))
     finally:
         process.kill()
         process.wait()
@@ -70,7 +71,6 @@ def test_a_killed_worker_costs_one_more_attempt_and_the_tables_are_those_without
     here = ArchiveConfig(config.source, tmp_path / "here", config.settings)
     archive(here)
     assert tables_of(config.out) == tables_of(here.out)
-    assert processes_with("ray::", mark=str(config.out)) == []
 
 
 def test_a_first_signal_ends_it_soon_and_leaves_no_process_behind(config, in_work):
@@ -80,7 +80,6 @@ def test_a_first_signal_ends_it_soon_and_leaves_no_process_behind(config, in_wor
     assert process.returncode == 1
     assert f"Stopped as asked, with {len(results_in(config.out))} of 2 videos done." in " ".join(err.split())
     assert "Traceback" not in err
-    assert processes_with("ray::", mark=str(config.out)) == []
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence(config):
