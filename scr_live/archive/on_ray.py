@@ -112,8 +112,8 @@ def _check_reachable(address: str) -> None:
 
 def _unreachable(address: str, error: BaseException) -> OptionError:
     return OptionError(
-        f"--ray {address} cannot be reached: {_first_line(error)}. Give the address of a cluster that runs, as "
-        "`ray start` prints it, or local."
+        f"--ray {address} cannot be reached: {_first_line(error)}. Give the address of a cluster that runs, "
+        "as `ray start` prints it, or local."
     )
 
 
