@@ -10,6 +10,7 @@ but for the timings must be alike. Run it on a quiet machine: it times.
 import argparse
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def main() -> None:
         **runs,
         "two_workers_to_one": round(two / one, 3),
         "frames_per_s_per_core": round(two / 2, 2),
+        "largest_process_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000),
         "machine": machine_facts(),
     }
     write_json(options.out, figures)
