@@ -32,7 +32,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, help="folder that keeps the clips; without: a temporary one")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each clip")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each clip")
     parser.add_argument("--model", default="scr-net-lite0")
     parser.add_argument("--only-render", action="store_true", help="make the clips, and measure nothing")
     parser.add_argument("--out", type=Path, default=Path("figures/archive.json"))
@@ -42,9 +42,12 @@ def main() -> None:
         render_clips(clips, seconds=options.seconds)
         if options.only_render:
             return
-        runs = dict(measured(clips, Path(folder), options.model))
+        runs = {}
+        for name, figures in measured(clips, Path(folder), options.model):
+            print(name, figures, flush=True)
+            runs[name] = figures
     one, two = (runs[name]["frames_per_s"] for name in ("one_worker", "two_workers"))
-    figures = {
+    report = {
         "clips": CLIP.format(seed="0..19", seconds=options.seconds),
         "model": options.model,
         **runs,
@@ -53,8 +56,8 @@ def main() -> None:
         "largest_process_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000),
         "machine": machine_facts(),
     }
-    write_json(options.out, figures)
-    print(figures)
+    write_json(options.out, report)
+    print(report)
 
 
 def render_clips(folder: Path, *, seconds: float) -> None:
