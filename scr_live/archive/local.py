@@ -19,7 +19,7 @@ from scr_live.processes.wire import Message, receive, send
 STILL_S: Final = 300.0
 """A worker whose video does not move for so long is ended, as if it had crashed."""
 OPENING_S: Final = 3600.0
-"""The same before its first frame: on a GPU an engine may have to be built, one worker after another."""
+"""The same until it begins: on a GPU an engine may have to be built, one worker after another."""
 
 _MODULE: Final = "scr_live.archive.worker"
 _LOOK_EVERY_S: Final = 0.2
@@ -170,7 +170,7 @@ class _Worker:
         """Have a video done. _LostError: the process is gone or hangs. ScrLiveError: no video's fault."""
         try:
             send(self._connection, "job", job=job.as_facts())
-            seen, deadline = 0, time.monotonic() + opening_s
+            seen, deadline = -1, time.monotonic() + opening_s
             while True:
                 message = receive(self._connection, deadline=deadline)
                 match message.kind:

@@ -69,8 +69,10 @@ class Heard:
 
 @pytest.fixture
 def jobs(make_clip, tmp_path):
-    clips = [make_clip(tmp_path / f"{number}.mp4", 40) for number in range(3)]
-    return [Job(clip.name, str(clip), Settings(engine="constant"), 1) for clip in clips]
+    """The first takes more than a second, so that something can happen to it."""
+    clips = [make_clip(tmp_path / f"{number}.mp4", 40) for number in (1, 2)]
+    paths = {"0.mp4": "phantom:seed=0,size=128x96,duration=2"} | {clip.name: str(clip) for clip in clips}
+    return [Job(name, path, Settings(engine="constant"), 1) for name, path in paths.items()]
 
 
 def test_a_killed_worker_costs_its_video_one_more_attempt_and_no_other(jobs):
@@ -90,7 +92,8 @@ def test_a_killed_worker_costs_its_video_one_more_attempt_and_no_other(jobs):
         "1.mp4": 1,
         "2.mp4": 1,
     }
-    assert {ended.results["video"]["frames"] for ended in heard.results.values()} == {40}
+    frames = {name: ended.results["video"]["frames"] for name, ended in heard.results.items()}
+    assert frames == {"0.mp4": 50, "1.mp4": 40, "2.mp4": 40}
     assert workers_of() == []
 
 
@@ -123,8 +126,8 @@ def test_a_worker_that_hangs_is_ended_and_its_video_tried_again(jobs):
             os.kill(stopped[0], signal.SIGSTOP)
 
     heard = Heard(stop_once)
-    work = LocalWorkers(1, still_s=1.0, opening_s=1.0)
-    work(jobs[:1], heard, threading.Event())
+    LocalWorkers(1, still_s=1.0)(jobs[:1], heard, threading.Event())
+    assert len(stopped) == 1
     assert heard.lost_of == [("0.mp4", "the worker process did not get on, and was ended")]
     assert workers_of() == []
 
