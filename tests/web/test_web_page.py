@@ -1,5 +1,6 @@
 """What the page shows and asks, in a real browser, of a run that the test tells what to be."""
 
+import contextlib
 import socket
 import time
 
@@ -26,15 +27,22 @@ def told():
         yield telling
 
 
+@contextlib.contextmanager
+def opened(browser, told):
+    """The page, once it shows a living picture."""
+    context = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.add_init_script(LOOK)
+    page.goto(told.url)
+    page.wait_for_function(f"{TITLE} == 'Live'", timeout=60_000)
+    yield page
+    context.close()
+
+
 @pytest.fixture
 def page(browser, told):
-    context = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 720})
-    opened = context.new_page()
-    opened.add_init_script(LOOK)
-    opened.goto(told.url)
-    opened.wait_for_function(f"{TITLE} == 'Live'", timeout=60_000)
-    yield opened
-    context.close()
+    with opened(browser, told) as shown:
+        yield shown
     told.tell(signal="ok", ai="on", run="going")
 
 
@@ -128,23 +136,23 @@ def test_the_page_tells_how_many_pixels_it_shows(page, told):
     wide = fitting()
     becomes(page, "document.querySelector('#picture').width == 320")
     until(page, lambda: asked_for(wide))
-    page.set_viewport_size({"width": 700, "height": 900})
+    page.set_viewport_size({"width": 500, "height": 900})
     narrow = fitting()
     assert narrow < wide
     until(page, lambda: asked_for(narrow))
 
 
-def test_viewers_who_take_nothing_leave_every_picture_to_the_page(page, told):
-    told.beat.set()
-    host, port = told.url.split("/")[2].split(":")
-    address = f"ws://{host}:{port}/ws/video"
-    with connect(address, compression=None, proxy=None), socket.create_connection((host, port)) as deaf:
-        deaf.sendall(
-            f"GET /video.mjpeg HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
-        )  # and reads nothing of the answer
-        for number in range(5001, 5031):
-            told.show(number)
-            becomes(page, f"document.querySelector('#picture').dataset.frame == {number}")
+def test_viewers_who_take_nothing_leave_every_picture_to_the_page(browser):
+    with ToldPage() as told, opened(browser, told) as page:
+        told.stop_beating()
+        host, port = told.url.split("/")[2].split(":")
+        address = f"ws://{host}:{port}/ws/video"
+        with connect(address, compression=None, proxy=None), socket.create_connection((host, port)) as deaf:
+            deaf.sendall(f"GET /video.mjpeg HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            until(page, lambda: told.hub.viewers == 3)
+            for number in range(5001, 5031):
+                told.show(number)
+                becomes(page, f"document.querySelector('#picture').dataset.frame == {number}")
 
 
 def test_where_no_websocket_gets_through_the_page_shows_motion_jpeg(browser):
@@ -161,15 +169,10 @@ def test_where_no_websocket_gets_through_the_page_shows_motion_jpeg(browser):
 
 @pytest.mark.parametrize("is_status_lost", [False, True])
 def test_the_end_of_a_run_is_its_end_whatever_of_it_arrives(browser, is_status_lost):
-    with ToldPage() as told:
-        context = browser.new_context(bypass_csp=True)
-        page = context.new_page()
-        page.goto(told.url)
-        becomes(page, f"{TITLE} == 'Live'")
+    with ToldPage() as told, opened(browser, told) as page:
         if is_status_lost:
             told.do(lambda hub: hub.tell_event(*event("run-ended", cause="stopped")))
         else:
             told.tell(run="ended")
         told.do(lambda hub: hub.end("gone"))
         becomes(page, f"{TITLE} == 'The run has ended' && !{BAND}.hidden")
-        context.close()

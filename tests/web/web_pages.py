@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import uvicorn
-from web_fakes import METRICS, STATUS, AnsweringHub
+from web_fakes import METRICS, AnsweringHub
 
 from scr_live.controls import Controls
 from scr_live.engines.constant import ConstantEngine
@@ -47,14 +47,13 @@ class ToldPage:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
         self._thread.start()
-        self.beat = threading.Event()
+        self._is_still = threading.Event()
         self._beating = threading.Thread(target=self._beat)
         self._beating.start()
         return self
 
     def __exit__(self, *_):
-        self.beat.set()
-        self._beating.join()
+        self.stop_beating()
         self._server.should_exit = True
         self._thread.join()
         self._listener.close()
@@ -70,6 +69,11 @@ class ToldPage:
         write_counter(image, number)
         self._in_loop(lambda: self.hub.show(Shown(number, number, 0.0, encoded(image))))
 
+    def stop_beating(self):
+        """From now on there are no pictures but those that are shown."""
+        self._is_still.set()
+        self._beating.join()
+
     def do(self, deed):
         """Have something done where the hub is used."""
         self._in_loop(lambda: deed(self.hub))
@@ -80,7 +84,7 @@ class ToldPage:
 
     def _beat(self):
         """A living picture, four times a second: what is older than a second is told to be old."""
-        while not self.beat.wait(0.25):
+        while not self._is_still.wait(0.25):
             self.count += 1
             self.show(self.count)
 
@@ -132,6 +136,3 @@ def pipeline_with_marks(folder):
             finally:
                 stop.set()
                 thread.join()
-
-
-__all__ = ["LOOK", "METRICS", "SIZE", "STATUS", "ToldPage", "pipeline_with_marks"]
