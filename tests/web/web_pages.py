@@ -117,6 +117,12 @@ def pipeline_with_marks(folder):
             listener, {**facts, "port": port}, About(source.info, engine.info, ""), controls,
             journal=journal, margins=None, snapshot_dir=folder,
         )  # fmt: skip
+        begun = threading.Event()
+
+        def hear(now):
+            server.progress(now)
+            begun.set()
+
         thread = threading.Thread(
             target=run,
             args=(source, engine),
@@ -124,7 +130,7 @@ def pipeline_with_marks(folder):
                 "sinks": [NamedSink("web", server)],
                 "overlays": (ContourOverlay(), ScoreLabel()),
                 "controls": controls,
-                "progress": server.progress,
+                "progress": hear,
                 "stop": stop,
                 "journal": journal,
             },
@@ -132,6 +138,7 @@ def pipeline_with_marks(folder):
         with server:
             thread.start()
             try:
+                assert begun.wait(60)
                 yield f"http://127.0.0.1:{port}/"
             finally:
                 stop.set()
