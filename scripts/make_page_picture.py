@@ -1,4 +1,4 @@
-"""Take the README's picture of the page: a run of the phantom in Chromium, once something is marked.
+"""Take the README's picture of the page: the phantom's clip in Chromium, once something is marked.
 
 python scripts/make_page_picture.py [--size 1280x800] [--out assets/readme/page.jpg]
 """
@@ -14,9 +14,11 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SOURCE = "phantom:live=1,duration=endless,scenario=pan"
+CLIP = "assets/sample_videos/phantom.mp4"
 PAGE = re.compile(r"http://127\.0\.0\.1:\d+/")
-MARKED = "document.querySelector('#now-list .card img')?.naturalWidth > 0"
+MARKED = """document.querySelector('#now-list .card img')?.naturalWidth > 0
+    && document.querySelector('#state-ai p').textContent.startsWith('Marks')
+    && document.querySelector('#bar-title').textContent === 'Live'"""
 SETTLES_MS = 6000
 
 
@@ -24,16 +26,15 @@ def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="1280x800", help="of the window, in pixels")
-    parser.add_argument("--source", default=SOURCE)
     parser.add_argument("--out", type=Path, default=Path("assets/readme/page.jpg"))
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     out = arguments.out.resolve()
-    command = [sys.executable, "-u", "-m", "scr_live", "run", "--source", arguments.source, "--no-display"]
+    command = [sys.executable, "-u", "-m", "scr_live", "run", "--source", CLIP, "--realtime", "--loop"]
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--record", f"{folder}/procedure.mp4", "--serve", "127.0.0.1:0"],
+            [*command, "--no-display", "--record", f"{folder}/procedure.mp4", "--serve", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
