@@ -129,7 +129,7 @@ class _Reader:
         facts, hub = message.facts, self._hub
         match message.kind:
             case "picture":
-                shown, cuts = self._camera.take(message)
+                shown, cuts = self._camera.take(message, hub.widths)
                 self._in_loop(hub.show, shown)
                 for number, jpeg in cuts:
                     self._in_loop(hub.sightings.keep_picture, number, jpeg)

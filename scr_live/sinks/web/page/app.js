@@ -64,7 +64,7 @@ function heard(body) {
 }
 
 function happened(kind, facts) {
-  if (kind === "run-ended") hasEnded = true;
+  if (kind === "run-ended") heard({ ...status, run: "ended" }); // its last status may not get through
   if (kind.startsWith("sighting-")) refreshSightings();
   const sentence = TOLD[kind]?.(facts);
   if (sentence) controls.say(sentence);
