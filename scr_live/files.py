@@ -8,12 +8,16 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, ScrLiveError
 
 PARTIAL = ".partial"
+
+TIME: Final = "{time}"
+"""Stands in the name of a file for the time at which it is begun."""
 
 TEXT_MARK: Final = "<!-- made by scr-live -->"
 """First line of a text result (Markdown, SVG): by it a later run knows that it may replace the file."""
@@ -25,6 +29,18 @@ _PICTURE_MARK = b"made by scr-live evaluate"
 _PNG = b"\x89PNG"
 _PNG_HEADER = 33  # bytes: signature and IHDR, which comes first
 _JPEG = b"\xff\xd8"
+
+
+def dated(path: Path) -> Path:
+    """Put the time of the clock for {time}, to the second."""
+    if TIME not in path.name:
+        return path
+    return path.with_name(path.name.replace(TIME, f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
+
+
+def named_later(path: Path) -> Path:
+    """Return the name of what is begun later than `path`, with {time} in it: out.mp4 -> out-{time}.mp4."""
+    return path if TIME in path.name else path.with_name(f"{path.stem}-{TIME}{path.suffix}")
 
 
 def check_results(paths: Mapping[str, Path | None]) -> None:

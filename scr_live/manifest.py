@@ -48,6 +48,16 @@ class Artifact:
     builder: Mapping[str, str] = field(default_factory=dict)
     """Of an engine: the versions, GPU and compute capability that it was built for. Else empty."""
 
+    @property
+    def dice_loss(self) -> float | None:
+        """By how much its Dice is lower than PyTorch's, by what computes it worst; None: not measured."""
+        losses = [
+            figures["reference_dice"] - figures["dice"]
+            for figures in self.parity.values()
+            if {"dice", "reference_dice"} <= figures.keys()
+        ]
+        return max(losses, default=None)
+
     def as_dict(self) -> dict[str, object]:
         """The artifact as it stands in manifest.json."""
         batch = self.batch or "batch"

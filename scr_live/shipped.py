@@ -28,6 +28,8 @@ class Model:
     """Of the file, as its manifest says; fp32 where none says anything."""
     form: str = "native"
     """native, which every runtime reads; or plugin, which TensorRT alone does."""
+    dice_loss: float | None = None
+    """By how much its Dice is lower than that of PyTorch, as its manifest says; None where none does."""
 
     @property
     def holds_weights(self) -> bool:
@@ -140,7 +142,7 @@ def _checked(folder: Path, artifact: Artifact, card: ModelCard) -> Model:
             f"file has {found[:16]}... It was damaged or exchanged; restore it, or export it again."
         )
     own = replace(card, sha256=found, input_size=artifact.input_size)
-    return Model(path, own, found, artifact.precision, artifact.form)
+    return Model(path, own, found, artifact.precision, artifact.form, artifact.dice_loss)
 
 
 def _missing(model: Model, precision: str, form: str, artifact: Artifact | None) -> str:

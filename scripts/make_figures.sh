@@ -40,10 +40,6 @@ for name in scr-net-lite0 scr-net-plain; do
     --calibration "$DATA/kvasir-seg" --verify "$DATA/kvasir-seg" --out "out/export/$name"
   cp "out/export/$name/manifest.json" "figures/export-$name.json"
 done
-run sample-int8 --source assets/sample_videos/phantom.mp4 --precision int8 \
-  --model out/export/scr-net-lite0/scr-net-lite0.onnx
-"$SCR_LIVE" evaluate "${sets[@]}" --model out/export/scr-net-lite0/scr-net-lite0.onnx --precision int8 \
-  --json figures/accuracy-int8.json
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_shortcuts.py --data "$DATA/kvasir-seg" --data "$DATA/negatives"
 "$PYTHON" scripts/measure_parts.py

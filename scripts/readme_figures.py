@@ -18,7 +18,6 @@ HELP = Path("scr_live/cli/alert_rules.py")
 RUNS = (
     ("sample", "sample clip, 640x512"),
     ("sample-fp32", "the same, `--precision fp32`"),
-    ("sample-int8", "the same, `--precision int8`"),
     ("sample-onnxruntime", "the same, `--engine onnxruntime`"),
     ("polyp-clip", "a real clip with a polyp, 560x480"),
     ("polyp-clip-realtime", "the same, `--realtime`: as if live"),
@@ -98,7 +97,6 @@ def accuracy() -> str:
                 for source, part in named[name]["by_source"].items()
             ]
     rows.append(accuracy_row("all, `--precision fp32`", other))
-    rows.append(accuracy_row("all, `--precision int8`", load("accuracy-int8")))
     rows += [
         accuracy_row(f"all, {size} polyps", report["by_size"][size]) for size in ("small", "medium", "large")
     ]

@@ -45,12 +45,6 @@ def _no_thread_is_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def int8_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of what surrounds int8: OpenVINO runs it although its sums may overflow here."""
-    monkeypatch.setattr("scr_live.engines.openvino.int8_is_exact", lambda: True)
-
-
-@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)
 

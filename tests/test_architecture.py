@@ -14,7 +14,7 @@ PACKAGE = Path(scr_live.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "frames", "controls", "events", "heap", "machine", "service"),
+    ("errors", "frames", "controls", "events", "heap", "machine", "natural", "service"),
     ("files", "file_lock", "gpu", "image_files", "card", "geometry", "processes"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
@@ -23,7 +23,7 @@ LAYERS = (
     ("predictor",),
     ("pipeline", "evaluation", "faults", "repair", "report"),
     ("app", "convert", "training", "soak"),
-    ("bench",),
+    ("archive", "bench"),
     ("console", "diagnosis"),
     ("cli",),
     ("__main__",),
@@ -54,10 +54,12 @@ AT_HOME = {
     "av": ("sources/", "sinks/", "repair/", "soak/parts.py"),
     "typer": (
         "cli/__init__.py",
+        "cli/archive.py",
         "cli/bench.py",
         "cli/config.py",
         "cli/options.py",
         "cli/signals.py",
+        "cli/recording.py",
         "cli/repair.py",
         "cli/report.py",
         "cli/run.py",
@@ -72,6 +74,8 @@ AT_HOME = {
     ),
     "matplotlib": ("report/plots.py", "evaluation/video/plot.py", "bench/plot.py"),
     "rich": ("console/",),
+    "pyarrow": ("archive/tables.py",),
+    "ray": ("archive/on_ray.py",),
     "fastapi": ("sinks/web/app.py",),
     "starlette": ("sinks/web/",),
     "pydantic": ("sinks/web/schemas.py",),
@@ -86,6 +90,7 @@ STANDARD_LIBRARY_ONLY = (
     "controls.py",
     "events.py",
     "heap.py",
+    "natural.py",
     "service.py",
     "faults/schedule.py",
     "pipeline/channel.py",
@@ -181,7 +186,7 @@ def test_a_package_and_its_command_line_load_nothing_heavy():
 import importlib, sys
 for name in ["scr_live.cli", "scr_live.app", *{packages!r}]:
     importlib.import_module(name)
-heavy = ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx", "matplotlib")
+heavy = ("torch", "cv2", "av", "openvino", "onnxruntime", "onnx", "matplotlib", "pyarrow", "ray")
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run(

@@ -22,6 +22,8 @@ class RunConfig:
     source: str
     source_options: SourceOptions = field(default_factory=SourceOptions)
     record: Path | None = None
+    record_later: Path | None = None
+    """Name, with {time} in it, of recordings that a person starts in a live run; None: nobody can."""
     record_raw: Path | None = None
     """What came in, without marks, beside it."""
     keep_margins: bool = False
@@ -88,13 +90,19 @@ def _outputs(config: RunConfig) -> dict[str, Path | None]:
         "--events": config.events,
         "--record": config.record,
         "--record-raw": config.record_raw,
+        "the recordings that a person starts": config.record_later,
         "the track of sightings beside --record": None if tracked is None else track_path(tracked),
     }
 
 
 def _check_recording(config: RunConfig) -> None:
     """Refuse what would be heeded by nobody: whoever asks for a safe recording must not have none."""
-    if config.record is not None or config.record_raw is not None:
+    if config.record is None and config.record_later is not None and not (config.serve or config.display):
+        raise OptionError(
+            "--record-to is for recordings that a person starts, and nobody could: give --serve, or leave "
+            "--no-display out. To record from the start, name the file with --record."
+        )
+    if config.record is not None or config.record_later is not None or config.record_raw is not None:
         return
     asked = {
         "--segment": config.recording.segment is not None,
@@ -104,7 +112,8 @@ def _check_recording(config: RunConfig) -> None:
     for option, is_asked in asked.items():
         if is_asked:
             raise OptionError(
-                f"{option} is about a recording, and none is made. Name its file with --record."
+                f"{option} is about a recording, and none is made. Name its file with --record, or a folder "
+                "for those that are started later with --record-to."
             )
 
 

@@ -1,5 +1,6 @@
 """A sink that keeps the margins of pictures, with names and dates in them, from another one."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -16,9 +17,21 @@ class Deidentified(Sink):
     Pictures of sightings do not come by here: see `sighting_pictures`.
     """
 
-    def __init__(self, sink: Sink, plates: Plates | None = None, *, raw: bool = False) -> None:
-        """raw: the sink takes the frames instead of what is shown, so these are what is cleaned."""
+    def __init__(
+        self,
+        sink: Sink,
+        plates: Plates | None = None,
+        *,
+        raw: bool = False,
+        is_idle: Callable[[], bool] | None = None,
+    ) -> None:
+        """raw: the sink takes the frames instead of what is shown, so these are what is cleaned.
+
+        is_idle: says when the sink needs no picture: the field is followed all the same, so that a recording
+        that begins later knows it.
+        """
         self._sink = sink
+        self._is_idle = is_idle or _never
         self._margins = Deidentifier(plates)
         self._raw = raw
         self._pictures = 0
@@ -42,6 +55,8 @@ class Deidentified(Sink):
     def write(self, picture: Picture) -> None:
         """Hand on what may be kept of the picture."""
         self._margins.follow(picture)
+        if self._is_idle():
+            return
         self._sink.write(self._frame_of(picture) if self._raw else self._margins.picture(picture))
         self._pictures += 1
         self._hidden += self._margins.hides_all
@@ -61,3 +76,7 @@ class Deidentified(Sink):
 
 
 _USUALLY_HIDDEN: Final = 0.1
+
+
+def _never() -> bool:
+    return False

@@ -65,9 +65,9 @@ def run_video(  # noqa: PLR0913  a run and whoever wants to hear of it
         following = Following(config, info, journal, controls)
         report.about(Parts(source, recordings, ladder, following, config.model if model else ""))
         about = About(info, engine.info, config.model if model else "")
-        sinks = [*recordings.begin(info), *serving.begin(about, controls)]
+        sinks = [*recordings.begin(info), *serving.begin(about, controls, recordings)]
         stack.enter_context(following)
-        screen, notes = open_screen(config, controls, info, stack, journal)
+        screen, notes = open_screen(config, controls, info, stack, journal=journal, switch=recordings.switch)
         facts = Started(
             info, engine.info, about.model, threshold, _expected_frames(config, info), serving.notes + notes
         )

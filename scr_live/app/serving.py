@@ -15,6 +15,7 @@ from scr_live.events import Journal
 from scr_live.sinks.web.options import listen, url_of, with_token
 
 if TYPE_CHECKING:
+    from scr_live.app.outputs import Recordings
     from scr_live.pipeline.live import NamedSink
     from scr_live.pipeline.stats import Progress
     from scr_live.sinks.web.server import WebServer
@@ -64,7 +65,7 @@ class Serving:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def begin(self, about: "About", controls: Controls) -> "list[NamedSink]":
+    def begin(self, about: "About", controls: Controls, recordings: "Recordings") -> "list[NamedSink]":
         """Start the server, and return the sink that shows the pictures."""
         options = self._config.serve
         if options is None:
@@ -73,6 +74,7 @@ class Serving:
         from scr_live.overlays import ScoreLabel  # noqa: PLC0415 - imports cv2
         from scr_live.pipeline.live import NamedSink  # noqa: PLC0415 - imports cv2
         from scr_live.sinks.web.server import WebServer  # noqa: PLC0415 - imports cv2
+        from scr_live.sinks.web.steering import Steering  # noqa: PLC0415 - beside the others
 
         facts = {
             "host": options.host,
@@ -86,7 +88,7 @@ class Serving:
             self._listener,
             facts,
             about,
-            controls,
+            Steering(controls, self._journal, recordings.switch, recordings.fixed_because),
             journal=self._journal,
             margins=None if self._config.keep_margins else Deidentifier(ScoreLabel().plates),
             snapshot_dir=Path.cwd(),

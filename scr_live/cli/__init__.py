@@ -8,6 +8,7 @@ import typer
 import scr_live
 from scr_live import console
 from scr_live.cli.ablate import ablate
+from scr_live.cli.archive import archive
 from scr_live.cli.bench import bench
 from scr_live.cli.doctor import doctor
 from scr_live.cli.evaluate import evaluate
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (
     run,
+    archive,
     repair,
     report,
     evaluate,

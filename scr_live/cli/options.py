@@ -1,10 +1,11 @@
 """Options that several commands have."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from scr_live import files
 
 Model = Annotated[
     str,
@@ -40,6 +41,4 @@ Json = Annotated[Path | None, typer.Option(help="Write all figures to this JSON 
 
 def dated(path: Path | None) -> Path | None:
     """Put the time of the start for {time}: a service that is started anew records to a new file."""
-    if path is None or "{time}" not in path.name:
-        return path
-    return path.with_name(path.name.replace("{time}", f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
+    return None if path is None else files.dated(path)

@@ -11,6 +11,19 @@ from scr_live import console
 from scr_live.cli.alert_rules import MEASURED
 from scr_live.cli.config import Config
 from scr_live.cli.options import EngineName, Model, Precision, Threads, Threshold, dated
+from scr_live.cli.recording import (
+    Encoder,
+    Force,
+    KeepMargins,
+    Quality,
+    Record,
+    RecordFallback,
+    RecordRaw,
+    RecordSafety,
+    RecordTo,
+    SegmentLength,
+    later_recordings,
+)
 from scr_live.cli.serving import Serve, ServeTokenFile, TlsCert, TlsKey, served
 from scr_live.cli.signals import FORCE_AFTER_S, stop_on_signals
 from scr_live.errors import OptionError
@@ -25,7 +38,6 @@ if TYPE_CHECKING:
 
 _SOURCE = "The source"
 _LOSS = "When something fails"
-_RECORDING = "The recording"
 _SIGHTINGS = "Sightings"
 _SERVICE = "As a service"
 
@@ -49,59 +61,16 @@ def run(  # noqa: PLR0913 - the options of the command
         Path | None, typer.Option(help="Write figures of the run to this JSON file; {time} as for --record.")
     ] = None,
     max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the annotated video to this .mp4 file; {time} in its name becomes date and time.",
-            rich_help_panel=_RECORDING,
-        ),
-    ] = None,
-    record_raw: Annotated[
-        Path | None,
-        typer.Option(
-            help="What came in, without marks: a camera's or stream's packets as they are.",
-            rich_help_panel=_RECORDING,
-        ),
-    ] = None,
-    keep_margins: Annotated[
-        bool,
-        typer.Option(
-            "--keep-margins",
-            help="Record and save what lies around the field, too: names, dates, a second picture. Without, "
-            "it is black.",
-            rich_help_panel=_RECORDING,
-        ),
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace existing recordings.", rich_help_panel=_RECORDING)
-    ] = False,
-    segment: Annotated[
-        str | None,
-        typer.Option(help="Begin a new file after 10min, 1h, 500MB ...", rich_help_panel=_RECORDING),
-    ] = None,
-    record_safety: Annotated[
-        str,
-        typer.Option(
-            help="What a killed process may cost: at most a second, or a frame (which costs "
-            "more processor and bytes).",
-            rich_help_panel=_RECORDING,
-        ),
-    ] = "second",
-    record_fallback: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder to go on in when the disk is full or gone, and to begin in if that of the recording "
-            "cannot be used.",
-            rich_help_panel=_RECORDING,
-        ),
-    ] = None,
-    encoder: Annotated[
-        str, typer.Option(help="H.264 encoder of the recording.", rich_help_panel=_RECORDING)
-    ] = "auto",
-    quality: Annotated[
-        int,
-        typer.Option(help="Constant quality of the recording, 0 (best) to 51.", rich_help_panel=_RECORDING),
-    ] = 20,
+    record: Record = None,
+    record_to: RecordTo = None,
+    record_raw: RecordRaw = None,
+    keep_margins: KeepMargins = False,
+    force: Force = False,
+    segment: SegmentLength = None,
+    record_safety: RecordSafety = "second",
+    record_fallback: RecordFallback = None,
+    encoder: Encoder = "auto",
+    quality: Quality = 20,
     tracking: Annotated[
         bool,
         typer.Option(
@@ -225,6 +194,7 @@ def run(  # noqa: PLR0913 - the options of the command
             on_loss=cast("Literal['wait', 'exit']", on_loss),
         ),
         record=dated(record),
+        record_later=later_recordings(record, record_to),
         record_raw=dated(record_raw),
         keep_margins=keep_margins,
         recording=RecorderOptions(

@@ -1,5 +1,6 @@
 """What the command line prints: progress, summaries, errors."""
 
+from scr_live.console.archive import ArchiveView, tell_archive
 from scr_live.console.bench import BenchView, tell_bench
 from scr_live.console.bench_paths import tell_paths
 from scr_live.console.evaluation import tell_evaluation
@@ -14,6 +15,7 @@ from scr_live.console.training import TrainView
 from scr_live.console.video import tell_video
 
 __all__ = [
+    "ArchiveView",
     "BenchView",
     "CountView",
     "ExportView",
@@ -22,6 +24,7 @@ __all__ = [
     "SoakView",
     "TrainView",
     "print_any_name",
+    "tell_archive",
     "tell_bench",
     "tell_checks",
     "tell_error",

@@ -32,6 +32,9 @@ NAMED: Final = "named by --engine"
 THREADS_PER_CORE: Final = 4
 """More only take turns; with some hundred, ONNX Runtime needs seconds for a frame."""
 
+INT8_MAY_COST: Final = 0.005
+"""Dice: with more, or where nobody measured it, `auto` leaves an export's int8 file alone."""
+
 _FILE_PRECISIONS = ("fp32", "fp16", "int8")
 _NO_GPU = "no NVIDIA GPU was found"
 _LONGEST_CAUSE = 110
@@ -160,6 +163,12 @@ class _Opener:
     def _openvino(self, reason: str) -> Engine:
         from scr_live.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - heavy
 
+        if self.precision == "auto" and (quantised := self._quantised()) is not None:
+            try:
+                return OpenVinoEngine(quantised, precision="int8", threads=self.threads, reason=reason)
+            except EngineUnavailableError as error:
+                log.info("int8 by openvino: %s", error)
+                reason = f"{reason}; int8 skipped: {short(str(error))}"
         # It rounds an fp32 file to bf16 or fp16 itself; int8 needs the ranges that a quantised file holds.
         kind = {"auto": "auto", "int8": "int8"}.get(self.precision, "fp32")
         return OpenVinoEngine(self._file(kind), precision=self.precision, threads=self.threads, reason=reason)
@@ -218,6 +227,18 @@ class _Opener:
         if (wanted, "native") == (model.precision, model.form):
             return model
         return model.variant(precision=wanted)
+
+    def _quantised(self) -> Model | None:
+        """The int8 file of an fp32 export, if the export measured that it costs next to no Dice."""
+        model = self._needed()
+        if (model.precision, model.form) != ("fp32", "native"):
+            return None
+        try:
+            quantised = model.variant(precision="int8")
+        except ModelNotFoundError:
+            return None
+        loss = quantised.dice_loss
+        return quantised if loss is not None and loss <= INT8_MAY_COST else None
 
     def _needed(self) -> Model:
         if self.model is None:

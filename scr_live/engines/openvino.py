@@ -32,6 +32,7 @@ except (ImportError, OSError) as missing:  # OSError: a shared library that it n
 _DEVICE = "CPU"
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _CHANNELS = 16  # enough for OpenVINO to take its 8-bit path
+_NARROW = 64  # 2 x 255 x 64 < 2 ** 15
 _HEAVY_LAYERS = {"Convolution", "FullyConnected", "MatMul", "Deconvolution"}
 
 
@@ -70,11 +71,11 @@ class OpenVinoEngine:
                 f"OpenVINO computes no layer of {model.path} in int8 on this {_DEVICE}: the file is not "
                 "quantised, or the processor cannot. Use --precision auto."
             )
-        if has_int8 and not int8_is_exact():
+        if has_int8 and not (_has_narrow_weights(graph) or int8_is_exact()):
             raise EngineUnavailableError(
-                f"OpenVINO would compute {model.path} wrongly on this {_DEVICE}: its 8-bit products "
-                "overflow, as they do on processors without VNNI. Use --engine onnxruntime for it, or the "
-                "fp32 file."
+                f"OpenVINO's 8-bit products overflow on this {_DEVICE}, as they do without VNNI, so that "
+                f"{model.path} would be computed wrongly. Export it again, which now leaves room for "
+                "them; or use --engine onnxruntime, or the fp32 file."
             )
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
         self.info = EngineInfo(
@@ -198,6 +199,16 @@ def _has_int8_layers(graph: "openvino.Model", compiled: "openvino.CompiledModel"
         and str(facts["runtimePrecision"].value) in ("u8", "i8")
         for facts in executed
     )
+
+
+def _has_narrow_weights(graph: "openvino.Model") -> bool:
+    """Whether two products of any 8-bit weights with a byte fit into 16 bits: then no processor overflows."""
+    weights = (
+        node.get_data()
+        for node in graph.get_ops()
+        if node.get_type_name() == "Constant" and node.get_element_type() == openvino.Type.i8
+    )
+    return all(np.abs(values.astype(np.int16)).max(initial=0) <= _NARROW for values in weights)
 
 
 def _last_line(error: BaseException) -> str:

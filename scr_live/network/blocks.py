@@ -23,6 +23,27 @@ def resize_like(features: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
+def enlarge(features: Tensor, like: Tensor) -> Tensor:
+    """resize_like as two products with constant matrices, for maps of one channel that grow.
+
+    Engines on CPUs share the channels of a resize among the cores, and take one pixel after another: one
+    channel of 352x352 cost a tenth of the whole network there.
+    """
+    if features.shape[-2:] == like.shape[-2:]:
+        return features
+    rows = _bilinear_matrix(features.shape[-2], like.shape[-2], like=features)
+    columns = _bilinear_matrix(features.shape[-1], like.shape[-1], like=features)
+    return rows @ features @ columns.T
+
+
+def _bilinear_matrix(size: int, larger: int, *, like: Tensor) -> Tensor:
+    """(larger, size); each row has the shares of the two samples beside it, or all of the outermost."""
+    places = torch.arange(larger, device=like.device, dtype=torch.float32)
+    places = ((places + 0.5) * (size / larger) - 0.5).clamp(0, size - 1)
+    samples = torch.arange(size, device=like.device, dtype=torch.float32)
+    return (1 - (places[:, None] - samples).abs()).clamp(min=0).to(like)
+
+
 def warp(features: Tensor, flow: Tensor) -> Tensor:
     """Map(X, S) of equation 3: out(p) = X(p + S(p)), bilinear, zero outside.
 

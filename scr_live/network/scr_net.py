@@ -8,6 +8,7 @@ from scr_live.network.blocks import (
     SemanticCalibration,
     SemanticRefinement,
     conv_bn_relu,
+    enlarge,
     resize_like,
 )
 from scr_live.network.config import LITE0, NetworkConfig
@@ -46,7 +47,7 @@ class ScrNet(nn.Module):
         total = sides[-1]
         for side in reversed(sides[:-1]):
             total = side + resize_like(total, side)
-        return resize_like(total, image)
+        return enlarge(total, image)
 
     def side_outputs(self, image: Tensor) -> list[Tensor]:
         """One (b, 1, h_i, w_i) map of logits a level, finest first."""

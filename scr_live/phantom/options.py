@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from scr_live.errors import OptionError
+from scr_live.phantom.counter import SMALLEST_HEIGHT_PX
 from scr_live.phantom.scenarios import SCENARIOS
 
 SMALLEST_SIDE_PX = 32
@@ -30,6 +31,8 @@ class PhantomOptions:
     """What happens on the way, by its name in SCENARIOS."""
     has_patient_text: bool = False
     """True: the margins name a patient that does not exist."""
+    has_counter: bool = False
+    """True: each picture bears the number of its frame, for programs: see `counter.py`."""
 
     def __post_init__(self) -> None:
         for side, name in ((self.width, "width"), (self.height, "height")):
@@ -49,6 +52,11 @@ class PhantomOptions:
             raise OptionError(f"The phantom's polyps must lie between 0 and 10, not {self.polyps}.")
         if self.seed < 0:
             raise OptionError(f"The phantom's seed must be 0 or more, not {self.seed}.")
+        if self.has_counter and self.height < SMALLEST_HEIGHT_PX:
+            raise OptionError(
+                f"The phantom's counter needs a height of at least {SMALLEST_HEIGHT_PX} pixels to be read, "
+                f"not {self.height}. Choose a larger size, or leave counter=1 out."
+            )
         if self.scenario is not None:
             self._check_scenario(self.scenario)
 
@@ -113,11 +121,11 @@ def _duration(options: PhantomOptions, value: str) -> PhantomOptions:
     return replace(options, duration_s=None if value == "endless" else _number("duration", value))
 
 
-def _live(options: PhantomOptions, value: str) -> PhantomOptions:
+def _switch(key: str, value: str) -> bool:
     choices = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if value.lower() not in choices:
-        raise OptionError(f"The phantom's live must be 1 or 0, not {value!r}.")
-    return replace(options, is_live=choices[value.lower()])
+        raise OptionError(f"The phantom's {key} must be 1 or 0, not {value!r}.")
+    return choices[value.lower()]
 
 
 def _margins(options: PhantomOptions, value: str) -> PhantomOptions:
@@ -132,7 +140,8 @@ _READERS: dict[str, Callable[[PhantomOptions, str], PhantomOptions]] = {
     "size": _size,
     "duration": _duration,
     "fps": lambda options, value: replace(options, fps=_number("fps", value)),
-    "live": _live,
+    "live": lambda options, value: replace(options, is_live=_switch("live", value)),
     "scenario": lambda options, value: replace(options, scenario=value),
     "margins": _margins,
+    "counter": lambda options, value: replace(options, has_counter=_switch("counter", value)),
 }

@@ -11,6 +11,7 @@ from scr_live.frames import Image, Quality
 from scr_live.phantom import lens
 from scr_live.phantom.anatomy import RING_LENGTH, Tube, build_tube
 from scr_live.phantom.bodies import add_growth
+from scr_live.phantom.counter import write_counter
 from scr_live.phantom.direct import Shot, direct
 from scr_live.phantom.flight import LAP_S, Flight, Pose, plan_flight
 from scr_live.phantom.folds import clear_view, contract
@@ -76,6 +77,8 @@ def render(options: PhantomOptions, index: int) -> tuple[Image, PhantomTruth]:
     lens.write_caption(image, _caption(options, shot.index))
     if options.has_patient_text:
         write_patient(image)
+    if options.has_counter:
+        write_counter(image, index)
     return image, _truth(surface, options, index, shot)
 
 

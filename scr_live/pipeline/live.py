@@ -23,12 +23,12 @@ from scr_live.pipeline.board import Board
 from scr_live.pipeline.channel import FanOut
 from scr_live.pipeline.compose import Compose
 from scr_live.pipeline.crew import Crew
-from scr_live.pipeline.ending import Ending
 from scr_live.pipeline.inference import Backoff, Inference
 from scr_live.pipeline.options import PipelineOptions
+from scr_live.pipeline.outputs import Outputs
 from scr_live.pipeline.presenting import TICK_S, Presenter
 from scr_live.pipeline.routes import STAGES, Routes
-from scr_live.pipeline.stages import Capture, NamedSink, Output
+from scr_live.pipeline.stages import Capture, NamedSink
 from scr_live.pipeline.stalls import StallWatch
 from scr_live.pipeline.stats import Progress, Reporter, RunStats
 from scr_live.pipeline.timing import Timings
@@ -154,11 +154,7 @@ class _Pipeline:
             draws_unannounced=options.draws_unannounced,
             troubles=self._troubles,
         )
-        self._outputs = [
-            Output(named, self._timings, ends_video_delay=screen is None and index == 0)
-            for index, named in enumerate(sinks)
-        ]
-        self._ending = Ending([(self._to.sinks[output.name], output) for output in self._outputs])
+        self._outputs = Outputs(sinks, self._to.sinks, self._timings, are_all=screen is None)
 
     def run(self, reporter: Reporter) -> None:
         """Start all stages, attend to them or to the screen, and wait for the end."""
@@ -178,7 +174,7 @@ class _Pipeline:
 
     def stats(self) -> RunStats:
         """Return the figures as they stand."""
-        written = {output.name: output.written for output in self._outputs}
+        written = self._outputs.written
         return RunStats(
             source=self._info,
             engine=self._engine_info,
@@ -217,7 +213,7 @@ class _Pipeline:
             inferred=self._inference.inferred,
             composed=self._compose.composed,
             shown=self._shown,
-            recorded=sum(output.written for output in self._outputs if output.name == RECORDER),
+            recorded=self._outputs.written.get(RECORDER, 0),
             elapsed_s=time.perf_counter() - self._started_at,
             fps=fps,
             frame_count=self._info.frame_count,
@@ -240,8 +236,7 @@ class _Pipeline:
         crew.start(
             "compose", to.compose, self._compose, FanOut(*to.pictures, needed=min(1, len(to.pictures)))
         )
-        for output in self._outputs:
-            crew.start(output.name, to.sinks[output.name], output)
+        self._outputs.start(crew)
 
     def _attend(self, reporter: Reporter) -> None:
         """Without a screen: report until the run ends (seen at once) or has to end (seen within a tick)."""
@@ -251,7 +246,7 @@ class _Pipeline:
     def _end(self, reporter: Reporter) -> None:
         """Nobody who ends a live run waits for a long backlog; a file's run, or its own end, gets it all."""
         if self._info.is_live and self._ended_by() in {"closed window", "stop"}:
-            self._ending.hasten()
+            self._outputs.hasten()
         reporter.tick()
 
     def _present(self, presenter: Presenter, reporter: Reporter) -> None:
@@ -279,7 +274,7 @@ class _Pipeline:
 
     def _troubles(self) -> list[str]:
         """Say what is amiss besides the model and the signal, in short phrases."""
-        failed = [f"{name} failed" for name, channel in self._to.sinks.items() if channel.abandoned]
+        failed = [f"{name} failed" for name in self._outputs.failed]
         stalled = [name for name in self._stalls.stalled if name != "infer"]  # that is "AI off" already
         return [*failed, *(f"{name} stalled" for name in stalled)]
 
@@ -297,7 +292,8 @@ class _Pipeline:
 
     def _has_to_end(self) -> bool:
         """Pass a stop on to the crew; stop if nobody takes pictures, too: a silent source may not notice."""
-        nobody_reads = bool(self._to.pictures) and all(channel.abandoned for channel in self._to.pictures)
+        has_screen = self._presenter is not None and not self._to.screen.abandoned
+        nobody_reads = bool(self._to.pictures) and not has_screen and self._outputs.have_all_failed
         if self._stop.is_set() or self._to.compose.abandoned or nobody_reads:
             self._crew.stop.set()
         return self._crew.winding_down

@@ -103,6 +103,20 @@ class Capture:
         return frame if signal is frame.signal else replace(frame, signal=signal)
 
 
+class Switch(Protocol):
+    """Whether a sink takes its pictures, where a person decides that."""
+
+    @property
+    def is_on(self) -> bool:
+        """False: it lets them pass, which is neither timed nor counted."""
+        ...
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it went off by itself, and nobody has switched it since."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class NamedSink:
     """A sink under the name of its thread, its timing and its channel (to-<name> unless given)."""
@@ -110,6 +124,8 @@ class NamedSink:
     name: str
     sink: Sink
     channel: str = ""
+    switch: Switch | None = None
+    """None: it takes every picture."""
 
     @property
     def channel_name(self) -> str:
@@ -133,11 +149,17 @@ class Output:
     def __init__(self, named: NamedSink, timings: Timings, *, ends_video_delay: bool) -> None:
         self.name = named.name
         self._sink = named.sink
+        self._switch = named.switch
         self._timings = timings
         self._ends_video_delay = ends_video_delay
         self._taken = 0
         self.pace_s = 0.0
         """What a picture took lately."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the sink takes no pictures although it should."""
+        return self._switch is not None and self._switch.has_failed
 
     @property
     def written(self) -> int:
@@ -148,9 +170,12 @@ class Output:
         """Write one picture."""
         started, cpu_s = time.perf_counter(), time.thread_time()
         self._sink.write(picture)
-        took_s = time.perf_counter() - started
-        self._timings.record(self.name, took_s, cpu_s=time.thread_time() - cpu_s)
-        self.pace_s += (_LATELY if self._taken else 1.0) * (took_s - self.pace_s)
-        self._taken += 1
+        if self._switch is None or self._switch.is_on:
+            self._count(time.perf_counter() - started, time.thread_time() - cpu_s)
         if self._ends_video_delay:
             self._timings.video_delay.record(time.perf_counter() - picture.frame.captured_at)
+
+    def _count(self, took_s: float, cpu_s: float) -> None:
+        self._timings.record(self.name, took_s, cpu_s=cpu_s)
+        self.pace_s += (_LATELY if self._taken else 1.0) * (took_s - self.pace_s)
+        self._taken += 1

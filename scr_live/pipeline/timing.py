@@ -43,6 +43,14 @@ class Latency:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a histogram stood at some moment."""
+
+    bins: tuple[int, ...]
+    sum_s: float
+
+
 class Histogram:
     """Counts durations; one thread records, any thread may look."""
 
@@ -60,31 +68,34 @@ class Histogram:
         self._sum_s += duration_s
         self._max_s = max(self._max_s, duration_s)
 
+    @property
+    def count(self) -> int:
+        """How many were recorded."""
+        return self._count
+
     def quantile_s(self, share: float) -> float:
         """Return the smallest duration that at least this share of all do not exceed, within 1 %."""
-        rank = math.ceil(share * self._count)
-        seen = 0
-        for index, number in enumerate(self._bins):
-            seen += number
-            if number and seen >= rank:
-                return min(_middle_s(index), self._max_s)
-        return self._max_s
+        return _quantile_s(self._bins, share, count=self._count, highest_s=self._max_s)
 
     def counts_up_to(self, edges_s: Sequence[float]) -> list[int]:
         """Return how many durations did not exceed each of the edges, within 2 %."""
         bins = [_bin(edge_s) for edge_s in edges_s]
         return [sum(self._bins[: last + 1]) for last in bins]
 
+    def stand(self) -> Stand:
+        """Return what `since` can be asked about later."""
+        return Stand(tuple(self._bins), self._sum_s)
+
+    def since(self, stand: Stand) -> Latency:
+        """Summarise what was recorded since then; the maximum within 2 %, the mean as of about now."""
+        bins = [now - before for now, before in zip(self._bins, stand.bins, strict=True)]
+        filled = [index for index, number in enumerate(bins) if number]
+        highest_s = min(self._max_s, _highest_s(filled[-1])) if filled else 0.0
+        return _latency(bins, sum(bins), sum_s=self._sum_s - stand.sum_s, highest_s=highest_s)
+
     def latency(self) -> Latency:
         """Summarise what was recorded so far."""
-        return Latency(
-            count=self._count,
-            mean=1000 * self._sum_s / max(self._count, 1),
-            p50=1000 * self.quantile_s(0.50),
-            p95=1000 * self.quantile_s(0.95),
-            p99=1000 * self.quantile_s(0.99),
-            max=1000 * self._max_s,
-        )
+        return _latency(self._bins, self._count, sum_s=self._sum_s, highest_s=self._max_s)
 
 
 class Timings:
@@ -122,6 +133,23 @@ class Timings:
         return dict(self._cpu_s)
 
 
+def _quantile_s(bins: Sequence[int], share: float, *, count: int, highest_s: float) -> float:
+    rank = math.ceil(share * count)
+    seen = 0
+    for index, number in enumerate(bins):
+        seen += number
+        if number and seen >= rank:
+            return min(_middle_s(index), highest_s)
+    return highest_s
+
+
+def _latency(bins: Sequence[int], count: int, *, sum_s: float, highest_s: float) -> Latency:
+    p50, p95, p99 = (
+        1000 * _quantile_s(bins, share, count=count, highest_s=highest_s) for share in (0.50, 0.95, 0.99)
+    )
+    return Latency(count, 1000 * sum_s / max(count, 1), p50, p95, p99, 1000 * highest_s)
+
+
 def _bin(duration_s: float) -> int:
     if duration_s < _LOWEST_S:
         return 0
@@ -131,3 +159,8 @@ def _bin(duration_s: float) -> int:
 def _middle_s(index: int) -> float:
     """Return the geometric middle of a bin; the first one holds everything below the lowest edge."""
     return 0.0 if index == 0 else _LOWEST_S * math.exp((index - 0.5) * _LOG_WIDTH)
+
+
+def _highest_s(index: int) -> float:
+    """Return the upper edge of a bin."""
+    return _LOWEST_S * math.exp(index * _LOG_WIDTH)

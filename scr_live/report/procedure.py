@@ -103,9 +103,16 @@ def procedure(reading: Reading) -> Procedure:
         ai=until(EventKind.AI_BACK, EventKind.AI_FAILED),
         withdrawals=until(EventKind.WITHDRAWAL_ENDED, EventKind.WITHDRAWAL_STARTED),
         recordings=stretches(
-            (Path(told.text("path")), told.stream_s, told.text("cause"))
-            for told in reading.of(EventKind.RECORDING_STARTED)
-            if told.stream_s is not None
+            (
+                (Path(told.text("path")), told.stream_s, told.text("cause"))
+                for told in reading.of(EventKind.RECORDING_STARTED)
+                if told.stream_s is not None
+            ),
+            {
+                Path(told.text("path")): told.stream_s
+                for told in reading.of(EventKind.RECORDING_ENDED)
+                if told.stream_s is not None
+            },
         ),
     )
 

@@ -15,6 +15,7 @@ HELP: Final = (
     "+/- threshold",
     "s snapshot",
     "w withdrawal",
+    "r recording",
     "f full screen",
     "h help",
 )
@@ -34,6 +35,8 @@ class Action(Enum):
     SNAPSHOT = auto()
     WITHDRAWAL = auto()
     """It begins, or ends."""
+    RECORDING = auto()
+    """One begins, or ends."""
     FULL_SCREEN = auto()
     HELP = auto()
 
@@ -50,6 +53,7 @@ _LETTERS: Final = {
     "-": Action.LOWER_THRESHOLD,
     "s": Action.SNAPSHOT,
     "w": Action.WITHDRAWAL,
+    "r": Action.RECORDING,
     "f": Action.FULL_SCREEN,
     "h": Action.HELP,
     "?": Action.HELP,

@@ -37,6 +37,8 @@ class RecordingState:
     """Of all files."""
     bytes: int
     """Of all files."""
+    elapsed_s: float
+    """How long it lasts, over all files; a pause of the source counts."""
     free_bytes: int | None
     """On the disk that is written to; None: not known."""
     hours_left: float | None
@@ -75,6 +77,7 @@ class Recorder:
         self._reel = Reel(encoder, self._options, names=names, start=start, journal=self._journal)
         self._disk = disk or DiskWatch()
         self._ended = False
+        self._lasts_s = 0.0
         self.frames_written = 0
 
     @property
@@ -103,6 +106,7 @@ class Recorder:
             self._ended = True
             raise
         self.frames_written += 1
+        self._lasts_s = (shot.ticks + shot.interval) / TICKS_PER_S
         self._disk.watch(self._reel.folder, self._reel.bytes, journal=self._journal, stream_s=shot.stream_s)
 
     def state(self) -> RecordingState:
@@ -112,6 +116,7 @@ class Recorder:
             path=self._reel.path,
             frames=self.frames_written,
             bytes=self._reel.bytes,
+            elapsed_s=self._lasts_s,
             free_bytes=self._disk.free_bytes,
             hours_left=self._disk.hours_left,
             problem=problems[-1] if problems else "",

@@ -36,6 +36,8 @@ class _Track:
     cause: str
     is_ours: bool
     """False: another's lies there, and is left as it is."""
+    ended_s: float | None = None
+    """Of its last picture; None: it goes on, or did not say."""
     last_s: float = inf
     is_stale: bool = True
     """What it holds is not in the file yet."""
@@ -63,7 +65,11 @@ class Sidecar:
 
     def heard(self, event: Event) -> None:
         """Let it be written, if it is a sighting that closed or a recording that began."""
-        is_ours = event.kind in (EventKind.SIGHTING_CLOSED, EventKind.RECORDING_STARTED)
+        is_ours = event.kind in (
+            EventKind.SIGHTING_CLOSED,
+            EventKind.RECORDING_STARTED,
+            EventKind.RECORDING_ENDED,
+        )
         if is_ours and not self._hearing.put(event):
             self._problem = self._problem or "Tracks of sightings are incomplete: the disk is too slow."
 
@@ -80,6 +86,8 @@ class Sidecar:
     def _work(self, event: Event) -> None:
         if event.kind == EventKind.RECORDING_STARTED:
             self._begin(event)
+        elif event.kind == EventKind.RECORDING_ENDED:
+            self._end(event)
         elif self._tracks and (cue := cue_of(event)) is not None:
             self._cues.append(cue)
             for track in self._tracks:
@@ -92,11 +100,23 @@ class Sidecar:
         recording, cause = Path(str(event.facts.get("path"))), str(event.facts.get("cause"))
         self._tracks.append(_Track(recording, event.stream_s, cause, is_ours=self._may_have(recording)))
         self._tracks.sort(key=lambda track: track.first_s)
-        found = stretches((track.recording, track.first_s, track.cause) for track in self._tracks)
-        for track, stretch in zip(self._tracks, found, strict=True):
+        self._place()
+        self._forget()
+
+    def _end(self, event: Event) -> None:
+        """What is seen after it is in no file, until a recording begins again."""
+        recording = Path(str(event.facts.get("path")))
+        for track in self._tracks:
+            if track.recording == recording:
+                track.ended_s = event.stream_s
+        self._place()
+
+    def _place(self) -> None:
+        begun = ((track.recording, track.first_s, track.cause) for track in self._tracks)
+        ended = {track.recording: track.ended_s for track in self._tracks if track.ended_s is not None}
+        for track, stretch in zip(self._tracks, stretches(begun, ended), strict=True):
             track.is_stale = track.is_stale or track.last_s != stretch.last_s
             track.last_s = stretch.last_s
-        self._forget()
 
     def _may_have(self, recording: Path) -> bool:
         try:

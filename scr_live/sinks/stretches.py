@@ -1,7 +1,7 @@
 """Which stretch of the video each file of a recording holds."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -28,17 +28,20 @@ class Stretch:
         return last_s >= self.first_s and first_s < self.last_s
 
 
-def stretches(begun: Iterable[Begun]) -> list[Stretch]:
+def stretches(begun: Iterable[Begun], ended: Mapping[Path, float] | None = None) -> list[Stretch]:
     """By their beginning, each until a further file of the same recording begins: two may run at once.
 
-    begun: in the order in which they were told. What is rescued of a file is told late.
+    begun: in the order in which they were told. What is rescued of a file is told late. ended: where the last
+    picture is of those that have ended, as events tell it: the video may go on without a recording.
     """
+    ended = ended or {}
     ends: dict[str, float] = {}
     found = []
     ordered = sorted(begun, key=lambda one: one[1])
     for path, first_s, cause in reversed(ordered):  # the later told first, where two begin at once
         plain = _NUMBER.sub("", path.stem)
-        found.append(Stretch(path, first_s, min(ends.get(plain, inf), ends.get(path.stem, inf))))
+        last_s = min(ends.get(plain, inf), ends.get(path.stem, inf))
+        found.append(Stretch(path, first_s, ended.get(path, inf) if last_s == inf else last_s))
         if cause != "start":
             ends[plain] = first_s
     return found[::-1]

@@ -1,6 +1,8 @@
 """Where a recording goes: what may be written to, and how its further files are named."""
 
 import errno
+import glob
+import itertools
 import os
 import threading
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from weakref import WeakValueDictionary
 import av
 
 from scr_live.errors import OptionError, OutputExistsError, OutputUnwritableError, SinkError
+from scr_live.files import dated
 from scr_live.sinks.encoding import BITS_A_PIXEL
 from scr_live.sinks.muxing import MUXERS
 from scr_live.sinks.options import RecorderOptions
@@ -84,6 +87,16 @@ class Names:
 _reserved: WeakValueDictionary[Path, Names] = WeakValueDictionary()
 """Names that are not in use yet, and whose they will be."""
 _reserving = threading.Lock()
+
+
+def fresh(pattern: Path) -> Path:
+    """Put the time of now for {time}; two of one second get a number. No file begins with that name."""
+    path = dated(pattern)
+    for number in itertools.count(1):
+        stem = path.stem if number == 1 else f"{path.stem}-{number}"
+        if not any(path.parent.glob(f"{glob.escape(stem)}*")):
+            return path.with_name(f"{stem}{path.suffix}")
+    raise AssertionError  # itertools.count never ends
 
 
 @dataclass(frozen=True, slots=True)

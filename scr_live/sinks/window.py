@@ -5,7 +5,7 @@ import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import cv2
 import numpy as np
@@ -20,6 +20,9 @@ from scr_live.sinks.keys import HELP, Action, change_controls, handle_key
 from scr_live.sinks.snapshot import save_snapshot
 from scr_live.sinks.strip import Strip, compose
 from scr_live.sinks.withdrawal import mark_withdrawal
+
+if TYPE_CHECKING:
+    from scr_live.sinks.switched import SwitchedRecorder
 
 _FIRST_VIEW: Final = (960, 540)
 _LARGEST_VIEW: Final = (1280, 680)
@@ -45,6 +48,7 @@ class Window:
         is_live: bool,
         margins: Deidentifier | None = None,
         journal: Journal | None = None,
+        switch: "SwitchedRecorder | None" = None,
     ) -> None:
         require_display()
         self._title = title
@@ -53,6 +57,7 @@ class Window:
         self._is_live = is_live
         self._margins = margins
         self._journal = journal or Journal()
+        self._switch = switch
         self._picture: Picture | None = None
         self._drawn: tuple[object, ...] = ()
         self._times: deque[float] = deque(maxlen=30)
@@ -123,6 +128,8 @@ class Window:
             f"threshold {self._controls.threshold:.2f}",
             f"marks {'on' if self._controls.overlay else 'off'}",
         ]
+        if self._switch is not None:
+            items.append("recording" if self._switch.is_on else "not recording")
         withdrawing_since = self._controls.withdrawing_since
         if withdrawing_since is not None:
             minutes, seconds = divmod(int(now - withdrawing_since), 60)
@@ -151,6 +158,8 @@ class Window:
                 self._snapshot()
             case Action.WITHDRAWAL:
                 self._mark_withdrawal()
+            case Action.RECORDING:
+                self._switch_recording()
             case Action.FULL_SCREEN:
                 self._toggle_full_screen()
             case Action.HELP:
@@ -163,6 +172,16 @@ class Window:
         stream_s = None if self._picture is None else self._picture.frame.pts_s
         begins = mark_withdrawal(self._controls, self._journal, stream_s)
         self._say("the withdrawal begins" if begins else "the withdrawal ends")
+
+    def _switch_recording(self) -> None:
+        """Begin a recording, or end the one that is on; what comes of it is told from another thread."""
+        switch = self._switch
+        if switch is None:
+            self._say("no recording can be started here: see --record-to, of live runs")
+            return
+        begins = not switch.is_on
+        done = "the recording begins" if begins else "the recording ends"
+        switch.switch(on=begins, answer=lambda problem: self._say(problem or done))
 
     def _snapshot(self) -> None:
         """Save the picture; a failure is told in the window and ends nothing: the examination goes on."""

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -11,9 +10,8 @@ from time import perf_counter
 from scr_live.errors import SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame, Image
 from scr_live.image_files import IMAGE_SUFFIXES, read_rgb
+from scr_live.natural import natural_key
 from scr_live.sources import SourceInfo, VideoSource
-
-_NUMBERS = re.compile(r"(\d+)")
 
 
 class ImagesSource(VideoSource):
@@ -85,7 +83,7 @@ def find_pictures(spec: str) -> list[Path]:
                 f"Expected pictures at {spec}, found none. Check the path; quote a pattern so that the shell "
                 "leaves it alone."
             )
-    return sorted(found, key=_natural)
+    return sorted(found, key=natural_key)
 
 
 def read_picture(path: Path) -> Image:
@@ -102,9 +100,3 @@ def read_picture(path: Path) -> Image:
             "copy it again."
         )
     return image
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Sort key: runs of digits count as numbers; img1 and img01 stand in alphabetical order."""
-    parts = _NUMBERS.split(str(path).casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)

@@ -82,6 +82,8 @@ def _spec(options: PhantomOptions) -> str:
         parts.append(f"scenario={options.scenario}")
     if options.has_patient_text:
         parts.append("margins=text")
+    if options.has_counter:
+        parts.append("counter=1")
     return f"phantom:{','.join(parts)}"
 
 

@@ -139,7 +139,6 @@ def test_another_engine_is_named_in_the_figures(engine, cli, make_clip, tmp_path
     assert json.loads(stats.read_text())["engine"]["backend"] == engine
 
 
-@pytest.mark.usefixtures("int8_on_any_processor")
 @pytest.mark.parametrize("command", ["run", "evaluate"])
 def test_the_figures_name_the_file_that_was_run_and_why(command, cli, make_clip, image_set, tmp_path):
     model, figures = read_model(write_export(tmp_path)), tmp_path / "figures.json"

@@ -75,20 +75,11 @@ def write_weights(folder):
     return path
 
 
-def overflows(name, precision):
-    """OpenVINO's int8 is refused where the processor has no VNNI."""
-    if (name, precision) != ("openvino", "int8"):
-        return False
-    from scr_live.engines.openvino import int8_is_exact  # noqa: PLC0415 - heavy
-
-    return not int8_is_exact()
-
-
 def opened(name, precision, folder, *, opener=open_engine):
     try:
         return opener(name, model_for(name, folder), precision=precision, threads=1)
     except EngineUnavailableError as error:
-        if precision != "bf16" and not overflows(name, precision):  # those depend on the processor
+        if precision != "bf16":  # which depends on the processor
             raise
         pytest.skip(str(error))
 
@@ -234,8 +225,6 @@ print(open_and_close(25) - settled)
 )
 def test_opening_and_closing_often_leaves_no_memory_behind(name, precision, most_mib, tmp_path):
     """most_mib: half or less of what is seen if nothing is closed (5.8, 3.1 and 123 MiB)."""
-    if overflows(name, precision):
-        pytest.skip("OpenVINO refuses int8 on this processor")
     path = model_for(name, tmp_path).path
     done = subprocess.run(
         [sys.executable, "-c", OPENED_OFTEN, name, precision, str(path)],
@@ -370,6 +359,49 @@ def test_auto_takes_the_fastest_and_says_so(tmp_path):
     with open_engine("auto", read_model(write_model(tmp_path))) as engine:
         assert engine.info.backend == "openvino"
         assert "fastest" in engine.info.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [
+        ({"int8_loss": 0.004}, True),
+        ({"int8_loss": -0.001}, True),
+        ({"int8_loss": 0.006}, False),
+        ({"int8_loss": None}, False),
+        ({"int8_loss": 0.0, "precisions": ("fp32", "fp16")}, False),
+    ],
+    ids=["little lost", "nothing lost", "too much lost", "never measured", "no such file"],
+)
+def test_auto_takes_int8_where_the_export_measured_that_it_costs_next_to_nothing(tmp_path, options, taken):
+    model = read_model(write_export(tmp_path, **options))
+    with open_engine("openvino", model, threads=1) as engine:
+        assert (engine.info.precision == "int8") is taken
+        assert (engine.info.model_sha256 == model.sha256) is not taken
+
+
+def test_auto_passes_int8_over_with_the_reason_where_it_would_be_wrong(tmp_path, monkeypatch):
+    monkeypatch.setattr(openvino_engine(), "int8_is_exact", lambda: False)
+    model = read_model(write_export(tmp_path, int8_loss=0.0, int8_limit=127))
+    with open_engine("openvino", model, threads=1) as engine:
+        assert engine.info.precision != "int8"
+        assert "int8 skipped" in engine.info.reason
+        assert "overflow" in engine.info.reason
+
+
+def test_weights_that_leave_room_run_in_int8_on_any_processor(tmp_path, monkeypatch):
+    monkeypatch.setattr(openvino_engine(), "int8_is_exact", lambda: False)
+    model = read_model(write_export(tmp_path))
+    image = np.full((SIZE, SIZE, 3), 255, np.uint8)  # the largest products there are
+    with open_engine("openvino", model, precision="int8", threads=1) as engine:
+        assert engine.info.precision == "int8"
+        assert (
+            np.abs(engine.infer(image) - expected(image, ModelCard("tiny", SIZE))).max()
+            < MASK_TOLERANCE["int8"]
+        )
+
+
+def openvino_engine():
+    return pytest.importorskip("scr_live.engines.openvino")
 
 
 def test_a_named_engine_says_who_named_it(tmp_path):

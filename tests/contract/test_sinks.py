@@ -10,6 +10,7 @@ from scr_live.frames import Frame, Picture
 from scr_live.sinks.options import RecorderOptions, Segment
 from scr_live.sinks.raw import raw_recording_for
 from scr_live.sinks.recorder import Recorder
+from scr_live.sinks.switched import SwitchedRecorder
 
 
 def recorder(folder):
@@ -22,6 +23,10 @@ def frame_by_frame(folder):
 
 def in_segments(folder):
     return Recorder(folder / "out.mp4", RecorderOptions(segment=Segment(duration_s=0.5)))
+
+
+def switched(folder):
+    return SwitchedRecorder(Recorder, lambda: folder / "out-2.mp4", first=Recorder(folder / "out.mp4"))
 
 
 def raw(folder):
@@ -40,6 +45,7 @@ SINKS = {
     "recorder": (recorder, recorded),
     "recorder, to the frame": (frame_by_frame, recorded),
     "recorder, in segments": (in_segments, recorded),
+    "recorder, switched": (switched, recorded),
     "raw": (raw, recorded),
 }
 """name: how it is opened in an empty folder, and how many pictures are found there afterwards"""

@@ -17,6 +17,7 @@ from scr_live.network.blocks import (
     SemanticCalibration,
     SemanticRefinement,
     adaptive_average,
+    enlarge,
     resize_like,
     warp,
 )
@@ -102,6 +103,14 @@ def test_half_precision_features_keep_float32_coordinates():
 def test_resize_aligns_pixel_centres(rng, old, new):
     image = rng.standard_normal((2, *old))
     assert_close(resize_like(as_tensor(image), torch.zeros(1, 1, *new)), reference.resize(image, *new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [((3, 4), (12, 16)), ((3, 4), (5, 7)), ((1, 1), (4, 3)), ((3, 4), (3, 4))]
+)
+def test_enlarging_is_resizing(rng, old, new):
+    image = rng.standard_normal((1, *old))
+    assert_close(enlarge(as_tensor(image), torch.zeros(1, 1, *new)), reference.resize(image, *new))
 
 
 @pytest.mark.parametrize("size", SIZES)

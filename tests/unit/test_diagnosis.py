@@ -35,7 +35,6 @@ def checks():
     return {check.name: check for check in diagnose()}
 
 
-@pytest.mark.usefixtures("int8_on_any_processor")
 def test_int8_is_tried_where_it_is_shipped(ship):
     ship("fp32", "int8")
     check = checks()["engine openvino int8"]

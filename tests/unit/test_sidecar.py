@@ -183,3 +183,22 @@ def test_a_track_is_read_by_ffmpeg(tmp_path):
     with av.open(str(path)) as container:
         packets = [bytes(packet) for packet in container.demux() if packet.size]
     assert packets == [b"sighting 1: score 0.93", b"sighting 2"]
+
+
+def ended(path, stream_s):
+    facts = {"path": str(path), "frames": 1, "bytes": 1}
+    return Event(EventKind.RECORDING_ENDED, datetime.now(UTC), stream_s, facts)
+
+
+def test_what_is_seen_between_two_recordings_is_in_neither(tmp_path):
+    with Sidecar() as sidecar:
+        sidecar.heard(begun(tmp_path / "a.mp4"))
+        sidecar.heard(closed(1, 8.0, 12.0))
+        sidecar.heard(ended(tmp_path / "a.mp4", 10.0))
+        sidecar.heard(closed(2, 15.0, 16.0))
+        sidecar.heard(begun(tmp_path / "b.mp4", 20.0))
+        sidecar.heard(closed(3, 21.0, 22.0))
+    assert "00:00:08.000 --> 00:00:10.000\nsighting 1" in (tmp_path / "a.vtt").read_text()
+    assert "sighting 2" not in (tmp_path / "a.vtt").read_text()
+    assert "sighting 3" not in (tmp_path / "a.vtt").read_text()
+    assert "00:00:01.000 --> 00:00:02.000\nsighting 3" in (tmp_path / "b.vtt").read_text()

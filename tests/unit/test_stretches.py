@@ -58,3 +58,16 @@ def test_a_stretch_holds_what_it_shows_any_of():
         True,
         False,
     ]
+
+
+def test_a_file_that_nothing_follows_ends_with_its_last_picture():
+    begun = [(Path("a-20260102-120000.mp4"), 0.0, "start"), (Path("a-20260102-120100.mp4"), 60.0, "start")]
+    first, second = stretches(begun, {begun[0][0]: 30.0})
+    assert (first.last_s, second.last_s) == (30.0, inf)
+    assert not first.holds(40.0, 45.0)
+
+
+def test_a_file_that_is_followed_ends_where_the_next_begins():
+    begun = [(Path("out.mp4"), 0.0, "start"), (Path("out-0002.mp4"), 10.0, "segment")]
+    first, second = stretches(begun, {Path("out.mp4"): 9.96, Path("out-0002.mp4"): 20.0})
+    assert (first.last_s, second.last_s) == (10.0, 20.0)

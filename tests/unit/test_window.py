@@ -51,6 +51,7 @@ def picture(index=0, size=(48, 64)):
         (0x280000, Action.LOWER_THRESHOLD),
         (ord("s"), Action.SNAPSHOT),
         (ord("w"), Action.WITHDRAWAL),
+        (ord("r"), Action.RECORDING),
         (ord("f"), Action.FULL_SCREEN),
         (ord("h"), Action.HELP),
         (ord("x"), Action.NOTHING),
@@ -244,7 +245,16 @@ image = np.full((240, 320, 3), (200, 60, 20), np.uint8)
 picture = Picture(Frame(image, 12, 0.0, 0.0), None, image)
 folder, controls, said = Path(sys.argv[1]), Controls(), None
 journal = Journal(lambda event: print(event.kind, event.stream_s, flush=True))
-with Window("scr-live-test", controls, snapshot_dir=folder, is_live=False, journal=journal) as window:
+
+class Switch:
+    is_on = False
+    def switch(self, *, on, answer):
+        self.is_on = on
+        answer("")
+        print("recording", on, flush=True)
+
+options = {"is_live": False, "journal": journal, "switch": Switch()}
+with Window("scr-live-test", controls, snapshot_dir=folder, **options) as window:
     going = window.refresh(picture)
     while going:
         files = len(list(folder.iterdir())) if folder.is_dir() else 0
@@ -308,6 +318,12 @@ def test_the_keys_work_in_a_real_window(shown):
 def test_a_key_marks_the_withdrawal(shown):
     assert shown.press("w") == "withdrawal-started 0.0"
     assert shown.press("w") == "withdrawal-ended 0.0"
+
+
+@ON_LINUX
+def test_a_key_starts_and_ends_a_recording(shown):
+    assert shown.press("r") == "recording True"
+    assert shown.press("r") == "recording False"
 
 
 @ON_LINUX

@@ -121,6 +121,21 @@ def test_without_following_there_is_no_alert_rule(hub, client):
     assert "no alert rule" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_where_no_recording_can_be_switched_the_reason_is_the_answer(wanted, hub, client):
+    controls = {**STATUS["controls"], "recording": None}
+    hub.tell_status({**STATUS, "controls": controls, "recording_fixed": "A file is whole."}, METRICS)
+    answer = client.post("/api/control", json={"recording": wanted})
+    assert (answer.status_code, answer.json()["detail"]) == (409, "A file is whole.")
+    assert hub.sent == []
+
+
+def test_a_recording_that_does_not_begin_is_told_why(hub, client):
+    hub.answers = {"error": "1 MB is free there."}
+    answer = client.post("/api/control", json={"recording": True})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "1 MB is free there.")
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -1,22 +1,16 @@
 """A run in a real browser: the picture moves, controls reach the run, tokens are needed."""
 
-import re
-import shutil
-import subprocess
-import sys
-import threading
 import time
 import urllib.request
 
 import pytest
 
 pytest.importorskip("fastapi", reason="needs fastapi, of the extra `web`")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra `dev`")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install it (Debian: apt install chromium)"),
-    pytest.mark.timeout(180),
-]
+pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra `dev`")
+
+from web_runs import Run
+
+pytestmark = pytest.mark.timeout(180)
 
 WATCH = """
 window.seen = [];
@@ -33,54 +27,6 @@ window.watch = drawn => {
 };
 """
 """What any page does that shows the video; in place of ours, which other tests are about."""
-
-LINE = re.compile(r"http://(\S+):(\d+)/(?:\?token=(\S+))?")
-
-
-class Run:
-    """`scr-live run --serve` of the phantom, small enough for any machine."""
-
-    def __init__(self, folder, *options, host="127.0.0.1"):
-        command = [sys.executable, "-u", "-m", "scr_live", "run", "--no-display", "--engine", "constant"]
-        source = "phantom:live=1,size=64x48,duration=endless"
-        self._process = subprocess.Popen(
-            [*command, "--source", source, "--serve", f"{host}:0", *options],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.said = []
-        self._heard = threading.Event()
-        self._reader = threading.Thread(target=self._read)
-
-    def __enter__(self):
-        self._reader.start()
-        assert self._heard.wait(60), "".join(self.said)
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._reader.join(60)
-        assert self._process.wait(30) == 0, "".join(self.said)
-        self._process.stdout.close()
-
-    def _read(self):
-        for line in self._process.stdout:
-            self.said.append(line)
-            found = LINE.search(line)
-            if found:
-                _, self.port, self.token = found.groups()
-                self.url = f"http://127.0.0.1:{self.port}/"
-                self._heard.set()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,14 @@ from scr_live.sinks.web.changes import checked
 
 
 def test_what_can_be_meant():
-    body = {"overlay": False, "threshold": 0.4, "alert_after_s": 2, "snapshot": True, "withdrawal": True}
+    body = {
+        "recording": True,
+        "overlay": False,
+        "threshold": 0.4,
+        "alert_after_s": 2,
+        "snapshot": True,
+        "withdrawal": True,
+    }
     assert checked(body) == body
 
 
@@ -20,6 +27,7 @@ def test_what_can_be_meant():
         ({}, "Send a JSON object"),
         ({"volume": 1}, "'volume' cannot be changed"),
         ({"overlay": 1}, "overlay must be true or false; found 1"),
+        ({"recording": "/etc/passwd"}, "recording must be true or false; found '/etc/passwd'"),
         ({"overlay": None}, "overlay must be true or false; found None"),
         ({"threshold": 0}, "threshold must be a number from 0.01 to 0.99; found 0"),
         ({"threshold": 1.0}, "threshold must be a number"),

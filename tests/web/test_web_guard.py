@@ -263,10 +263,19 @@ def test_a_large_body_without_a_length_is_cut_off():
     assert hub.sent == []
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", "x", "99999999999999999999"])
+@pytest.mark.parametrize("length", [b"-1", b"1e3", b"x", b"99999999999999999999", b"\xb2", b"9" * 5000])
 def test_a_length_that_is_none_is_refused(length):
-    answer = client().post("/api/control", content=b"{}", headers={**JSON, "Content-Length": length})
-    assert answer.status_code == 413
+    headers = [(b"Content-Type", b"application/json"), (b"Content-Length", length)]
+    assert client().post("/api/control", content=b"{}", headers=headers).status_code == 413
+
+
+def test_a_body_of_two_lengths_is_refused():
+    headers = {**JSON, "Content-Length": "2", "Transfer-Encoding": "chunked"}
+    hub = AnsweringHub()
+    answer = client(guarded(hub=hub)).post("/api/control", content=b"{}", headers=headers)
+    assert answer.status_code == 400
+    assert answer.headers["connection"] == "close"
+    assert hub.sent == []
 
 
 # --- what is answered -----------------------------------------------------------------------------------

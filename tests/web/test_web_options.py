@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -141,3 +142,9 @@ def test_a_certificate_is_tried_before_anything_is_opened(certificate):
     assert options(certificate=cert, key=key).is_secure
     with pytest.raises(OptionError, match="do not go together"):
         options(certificate=cert, key=cert)
+
+
+def test_no_start_of_the_command_line_loads_what_only_tls_needs():
+    code = "import sys, scr_live.app.config, scr_live.cli.run; print('ssl' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -109,5 +109,5 @@ def test_in_a_network_the_token_is_printed_once_and_missing_tls_is_said():
 
 def test_a_run_without_a_page_has_no_sink_of_it():
     with Serving(RunConfig("phantom"), Journal()) as serving:
-        assert serving.begin(None, None) == []
+        assert serving.begin(None, None, None) == []
         assert serving.hearing(None) is None

@@ -11,12 +11,9 @@ import pytest
 pytest.importorskip("fastapi", reason="needs fastapi, of the extra `web`")
 
 from starlette.websockets import WebSocketDisconnect
-from web_fakes import PLACE, STATUS, AnsweringHub, event, image, shown
+from web_fakes import STATUS, AnsweringHub, event, shown
 
-from scr_live.processes.wire import Message
 from scr_live.sinks.web import streams
-from scr_live.sinks.web.jpeg import Camera
-from scr_live.sinks.web.sightings import MOST, MOST_BYTES, SightingList
 from scr_live.sinks.web.streams import BOUNDARY, Viewer, framed, mjpeg, server_sent
 
 
@@ -114,13 +111,47 @@ def test_a_viewer_who_draws_nothing_is_cut(monkeypatch):
     asyncio.run(go())
 
 
-def test_a_viewer_who_says_anything_else_is_cut():
+@pytest.mark.parametrize(
+    "said", ["give me more", "width", "width -1", "width 123456", "width 9\n", "width ٣"]
+)
+def test_a_viewer_who_says_anything_else_is_cut(said):
     async def go():
         hub = AnsweringHub()
         browser = Browser()
-        browser.says.put_nowait("give me more")
+        browser.says.put_nowait(said)
         await Viewer(browser, hub).serve()
         assert browser.closed == 1008
+
+    asyncio.run(go())
+
+
+def test_pictures_are_made_for_those_who_watch_now():
+    async def go():
+        hub = AnsweringHub()
+        assert hub.widths == frozenset()
+        async with watching(hub) as large, watching(hub) as small:
+            small.says.put_nowait("width 640")
+            await settled()
+            assert hub.widths == {0, 640}
+            large.says.put_nowait("width 700")
+            await settled()
+            assert hub.widths == {640, 700}
+        assert hub.widths == frozenset()
+
+    asyncio.run(go())
+
+
+def test_a_still_is_of_the_whole_picture_whatever_is_watched():
+    async def go():
+        hub = AnsweringHub()
+        hub.answers, widths = None, []
+        send = hub._send
+        hub._send = lambda kind, **facts: (widths.append((kind, hub.widths)), send(kind, **facts))
+        with hub.watching() as watcher:
+            watcher.show_at(640)
+            await hub.still()
+            assert ("look", frozenset({0, 640})) in widths
+            assert hub.widths == {640}
 
     asyncio.run(go())
 
@@ -147,6 +178,15 @@ def test_the_end_of_the_run_ends_the_video():
         assert browser.closed == 1001
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("heard", [("run-ended",), ()])
+def test_a_run_that_said_that_it_ends_has_not_gone(heard):
+    hub = AnsweringHub()
+    for kind in heard:
+        hub.tell_event(*event(kind, cause="stopped"))
+    hub.end("gone")
+    assert hub.state == ("ended" if heard else "gone")
 
 
 def test_an_endless_picture_is_complete_as_soon_as_it_is_sent():
@@ -229,47 +269,3 @@ def test_the_status_comes_again_and_again(monkeypatch):
         return found
 
     assert [kind for _, kind, _ in asyncio.run(go())] == ["status"] * 3
-
-
-# --- pictures of sightings ------------------------------------------------------------------------------
-
-
-def taken(camera, number=0, scale=1.0):
-    picture = image(number)
-    facts = {"shape": picture.shape, "dtype": "|u1", "index": number, "captured_at": 0.0, "scale": scale}
-    return camera.take(Message("picture", facts, bytearray(picture.tobytes())))
-
-
-def opened(number, score, kind="sighting-opened"):
-    return event(kind, sighting=number, score=score, **PLACE)[1]
-
-
-def test_a_sighting_is_cut_out_of_the_next_picture_and_again_when_it_is_better():
-    camera = Camera()
-    assert taken(camera)[1] == []
-    camera.hear(opened(1, 0.6))
-    assert [number for number, _ in taken(camera)[1]] == [1]
-    assert taken(camera)[1] == []
-    camera.hear(opened(1, 0.5, "sighting-updated"))
-    assert taken(camera)[1] == []
-    camera.hear(opened(1, 0.7, "sighting-updated"))
-    assert [number for number, _ in taken(camera, scale=0.5)[1]] == [1]
-
-
-def test_a_box_outside_a_picture_that_became_smaller_is_the_whole_picture():
-    camera = Camera()
-    camera.hear({**opened(1, 0.6), "x": 5000, "y": 5000})
-    ((_, jpeg),) = taken(camera)[1]
-    assert jpeg.startswith(b"\xff\xd8")
-
-
-def test_sightings_of_a_long_run_fill_no_memory():
-    sightings = SightingList()
-    large = b"x" * 1_000_000
-    for number in range(1, 1001):
-        sightings.hear("sighting-opened", opened(number, 0.5))
-        sightings.keep_picture(number, large)
-    assert len(sightings.as_list()) == MOST
-    kept = [number for number in range(1, 1001) if sightings.picture(number)]
-    assert sum(len(sightings.picture(number)) for number in kept) <= MOST_BYTES
-    assert kept[-1] == 1000

@@ -9,10 +9,11 @@ from run_figures import run_progress
 
 from scr_live.controls import Controls
 from scr_live.engines import EngineInfo
-from scr_live.events import Event, EventKind
+from scr_live.events import Event, EventKind, Journal
 from scr_live.frames import Ai, Signal
 from scr_live.pipeline.timing import Histogram
 from scr_live.sinks.recorder import RecordingState
+from scr_live.sinks.web.steering import Steering
 from scr_live.sinks.web.told import BUCKETS_S, About, event_facts, metrics_of, status_of, without_folders
 from scr_live.sources import SourceInfo
 
@@ -24,7 +25,8 @@ def about(name="clip.mp4", kind="file"):
 
 
 def told(now, controls=None, *, signal=Signal.OK, has_ended=False):
-    return status_of(about(), now, controls or Controls(), signal=signal, has_ended=has_ended)
+    steering = Steering(controls or Controls(), Journal(), None, "A file is recorded as a whole.").status()
+    return status_of(about(), now, steering=steering, delays_ms=None, signal=signal, has_ended=has_ended)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +86,14 @@ def test_signal_withdrawal_and_end_are_told():
 
 
 def test_a_recording_is_told_with_its_room():
-    state = RecordingState(Path("/rec/out.mp4"), 10, 2000, 5000, 1.5, "The disk of /rec/out.mp4 is full.")
+    state = RecordingState(
+        Path("/rec/out.mp4"), 10, 2000, 0.4, 5000, 1.5, "The disk of /rec/out.mp4 is full."
+    )
     assert told(run_progress(recording=state))["recording"] == {
         "file": "out.mp4",
         "frames": 10,
         "bytes": 2000,
+        "elapsed_s": 0.4,
         "free_bytes": 5000,
         "hours_left": 1.5,
         "problem": "The disk of out.mp4 is full.",
@@ -96,13 +101,10 @@ def test_a_recording_is_told_with_its_room():
     assert told(run_progress())["recording"] is None
 
 
-def test_delays_are_told_once_there_are_any():
-    assert told(run_progress())["delays_ms"] is None
-    delays = Histogram()
-    for _ in range(100):
-        delays.record(0.04)
-    status = told(run_progress(video_delay=delays))
-    assert status["delays_ms"]["video_p50"] == pytest.approx(40, rel=0.02)
+def test_why_a_recording_cannot_be_switched_is_told():
+    status = told(run_progress())
+    assert status["controls"]["recording"] is None
+    assert status["recording_fixed"] == "A file is recorded as a whole."
 
 
 def test_histograms_grow_from_edge_to_edge():

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import FastAPI, Header, HTTPException, Path, Request, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -21,10 +21,16 @@ _BODY_S: Final = 10.0
 _DIGITS: Final = 15  # of an event's number
 _FULL = f"{MOST_VIEWERS} watch already, which is the most that can. Close a page and try again."
 _NO_PICTURE = "There is no picture yet."
-_JPEG: Final[dict[int | str, dict[str, Any]]] = {
+_Answers: TypeAlias = dict[int | str, dict[str, Any]]
+_JPEG: Final[_Answers] = {
     200: {"content": {"image/jpeg": {}}, "description": "A JPEG."},
     404: {"model": schemas.Problem},
 }
+_NOT_READY: Final[_Answers] = {503: {"content": {"text/plain": {}}, "description": "The reason."}}
+
+
+def _stream(kind: str) -> _Answers:
+    return {200: {"content": {kind: {}}, "description": "It has no end."}, 503: {"model": schemas.Problem}}
 
 
 def create_app(hub: Hub) -> FastAPI:
@@ -33,6 +39,7 @@ def create_app(hub: Hub) -> FastAPI:
         title="scr-live",
         version=__version__,
         summary="A run of scr-live: research software, not a medical device.",
+        description="Any request may be refused with 400, 401, 403, 413, 421, 429 or 431, and a sentence.",
         docs_url=None,
         redoc_url=None,
     )
@@ -66,7 +73,7 @@ def _add_health(app: FastAPI, hub: Hub) -> None:
         """Whether the server lives."""
         return "ok\n"
 
-    @app.get("/readyz", response_class=PlainTextResponse, responses={503: {"description": "The reason."}})
+    @app.get("/readyz", response_class=PlainTextResponse, responses=_NOT_READY)
     async def readyz() -> Response:
         """Whether pictures come in."""
         reason = hub.why_not_ready()
@@ -113,9 +120,7 @@ def _add_facts(app: FastAPI, hub: Hub) -> None:
 
 
 def _add_control(app: FastAPI, hub: Hub) -> None:
-    problems: dict[int | str, dict[str, Any]] = {
-        code: {"model": schemas.Problem} for code in (408, 409, 413, 415, 422, 503)
-    }
+    problems: _Answers = {code: {"model": schemas.Problem} for code in (408, 409, 413, 415, 422, 503)}
 
     @app.post(
         "/api/control",
@@ -127,6 +132,8 @@ def _add_control(app: FastAPI, hub: Hub) -> None:
     async def control(request: Request) -> Response:
         """Change what a person may change while a run goes on."""
         changes = _meant(await _body(request), hub)
+        if "recording" in changes and (reason := hub.status.get("recording_fixed")):
+            raise HTTPException(409, reason)
         if hub.state != "going":
             raise HTTPException(409, "The run has ended: nothing can be changed any more.")
         try:
@@ -138,7 +145,7 @@ def _add_control(app: FastAPI, hub: Hub) -> None:
 
 
 def _add_streams(app: FastAPI, hub: Hub) -> None:
-    @app.get("/api/events", response_class=StreamingResponse, responses={503: {"model": schemas.Problem}})
+    @app.get("/api/events", response_class=StreamingResponse, responses=_stream("text/event-stream"))
     async def events(last_event_id: Annotated[str, Header()] = "") -> Response:
         """Events of the run as they happen, and its status twice a second (text/event-stream).
 
@@ -150,7 +157,7 @@ def _add_streams(app: FastAPI, hub: Hub) -> None:
         last_seen = int(last_event_id) if known else None
         return StreamingResponse(server_sent(hub, last_seen), media_type="text/event-stream")
 
-    @app.get("/video.mjpeg", response_class=StreamingResponse, responses={503: {"model": schemas.Problem}})
+    @app.get("/video.mjpeg", response_class=StreamingResponse, responses=_stream("multipart/x-mixed-replace"))
     async def video_mjpeg() -> Response:
         """Return the video as an endless picture, for whatever takes no WebSocket."""
         if hub.viewers >= MOST_VIEWERS:

@@ -7,7 +7,7 @@ from scr_live.controls import LONGEST_ALERT_AFTER_S
 
 NUMBERS: Final = {"threshold": (0.01, 0.99), "alert_after_s": (0.0, LONGEST_ALERT_AFTER_S)}
 """From and to; 0 and 1 would mark everything and nothing."""
-SWITCHES: Final = ("overlay",)
+SWITCHES: Final = ("overlay", "recording")
 DEEDS: Final = ("snapshot", "withdrawal")
 
 SCHEMA: Final[dict[str, object]] = {
@@ -18,6 +18,10 @@ SCHEMA: Final[dict[str, object]] = {
         "overlay": {"type": "boolean", "description": "Whether marks are drawn."},
         **{
             name: {"type": "number", "minimum": low, "maximum": high} for name, (low, high) in NUMBERS.items()
+        },
+        "recording": {
+            "type": "boolean",
+            "description": "Start a recording, or end the one that is on; the run's own options say where.",
         },
         "snapshot": {"const": True, "description": "Save the picture on the machine of the run."},
         "withdrawal": {"const": True, "description": "Begin the clock of the withdrawal, or end it."},

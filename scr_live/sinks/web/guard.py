@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scr_live.sinks.web.tokens import Guesses, Tokens
 
 MOST_BODY: Final = 4096
+MOST_HEAD: Final = 16_384
 OPEN_PATHS: Final = ("/healthz", "/readyz")
 """For whoever watches the machine: they say nothing of the video."""
 HEADERS: Final = {
@@ -26,6 +27,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+_DIGITS: Final = 15  # of a length
 _WHERE_FROM = "Open the address that scr-live printed when it started; it ends with ?token=..."
 
 
@@ -61,6 +63,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
+            _check_size(scope)
             self._check_host(headers)
             self._check_origin(scope, headers)
             entry = self._admit(scope, headers)
@@ -131,7 +134,10 @@ class _Body:
         self._receive = receive
         self._taken = 0
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BODY:
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise RefusedError(400, "A request has a length or comes in chunks, and not both.")
+        is_number = length.isascii() and length.isdigit() and len(length) <= _DIGITS
+        if not is_number or int(length) > MOST_BODY:
             raise RefusedError(413, f"A request may bring {MOST_BODY} bytes at most.")
 
     async def __call__(self) -> Message:
@@ -140,6 +146,13 @@ class _Body:
         if self._taken > MOST_BODY:
             return {"type": "http.disconnect"}
         return message
+
+
+def _check_size(scope: Scope) -> None:
+    """What comes in one piece is parsed whatever its size."""
+    lines = sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
+    if lines + len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_HEAD:
+        raise RefusedError(431, f"The head of a request may have {MOST_HEAD} bytes at most.")
 
 
 def _with_headers(send: Send) -> Send:

@@ -9,13 +9,16 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from scr_live.events import EventKind
 from scr_live.sinks.web.sightings import SightingList
 
 KEPT_EVENTS: Final = 1000
 MOST_VIEWERS: Final = 64
+ENOUGH: Final = 0.95
+"""Of the pixels that are shown: what a picture has to have, so that nobody sees that it is smaller."""
 _ANSWER_S: Final = 5.0
 _MOVES_S: Final = 2.0
 """Without a new picture for so long a run is not ready."""
@@ -32,6 +35,27 @@ class Shown:
     captured_at: float
     """In time.perf_counter(), which all processes of a machine share."""
     jpeg: bytes
+    """In the largest size that somebody wanted."""
+    smaller: Mapping[int, bytes] = field(default_factory=dict)
+    """By their width in pixels."""
+
+    def fitting(self, width: int) -> bytes:
+        """Return the smallest one that fills a place of so many pixels; 0: the largest."""
+        enough = [known for known in self.smaller if 0 < ENOUGH * width <= known]
+        return self.smaller[min(enough)] if enough else self.jpeg
+
+
+class Watcher:
+    """One who watches, and how wide the place is where the video is shown."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self.width = 0
+
+    def show_at(self, width: int) -> None:
+        """Be content with a picture for so many pixels; 0: the largest."""
+        self.width = width
+        self._changed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +109,16 @@ class Hub:
         self.sightings = SightingList()
         self.new_picture, self.news = Signal(), Signal()
         self.state = "going"
-        self.viewers = self.listeners = 0
+        self.widths: frozenset[int] = frozenset()
+        """That somebody wants, 0 for the largest; replaced as a whole, for another thread reads it."""
+        self.listeners = 0
+        self._watchers: list[Watcher] = []
         self.sent_pictures = 0
         self._composed, self._moved_at = 0, -math.inf
         self._asked: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self._asked_count = 0
+        self._stills = 0
+        self._said_goodbye = False
 
     # --- what the run tells ---------------------------------------------------------------------------
 
@@ -110,6 +139,7 @@ class Hub:
     def tell_event(self, event: Told, facts: Mapping[str, Any]) -> None:
         """Take an event."""
         self.events.append(event)
+        self._said_goodbye |= event.kind == EventKind.RUN_ENDED
         self.sightings.hear(event.kind, facts)
         self.news.set()
 
@@ -120,26 +150,32 @@ class Hub:
             waiting.set_result(facts)
 
     def end(self, state: str) -> None:
-        """Nothing more will come."""
+        """Nothing more will come. A run that said that it ends has not gone, whatever got lost."""
         if self.state == "going":
-            self.state = state
+            self.state = "ended" if self._said_goodbye else state
         self.new_picture.set()
         self.news.set()
 
     # --- what viewers ask -----------------------------------------------------------------------------
 
+    @property
+    def viewers(self) -> int:
+        """How many watch the video."""
+        return len(self._watchers)
+
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> Iterator[Watcher]:
         """Count one who watches the video; while nobody does the run sends no pictures. May be FullError."""
         if self.viewers >= MOST_VIEWERS:
             raise FullError
-        self.viewers += 1
-        self._send("watching", viewers=self.viewers)
+        watcher = Watcher(self._note_widths)
+        self._watchers.append(watcher)
+        self._note_watchers()
         try:
-            yield
+            yield watcher
         finally:
-            self.viewers -= 1
-            self._send("watching", viewers=self.viewers)
+            self._watchers.remove(watcher)
+            self._note_watchers()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -162,9 +198,15 @@ class Hub:
     async def still(self) -> Shown | None:
         """Return a picture of now, whether somebody watches or not. None: the run sends none."""
         number = 0 if self.picture is None else self.picture.number
+        self._stills += 1
+        self._note_widths()
         if self.state == "going":
             self._send("look")
-        return await self.newer(number, _MOVES_S) or self.picture
+        try:
+            return await self.newer(number, _MOVES_S) or self.picture
+        finally:
+            self._stills -= 1
+            self._note_widths()
 
     async def ask(self, changes: Mapping[str, float | bool]) -> Mapping[str, Any]:
         """Have the run carry them out. NoAnswerError: it does not say that it did."""
@@ -197,3 +239,11 @@ class Hub:
         if self.status["signal"] == "lost":
             return "no signal"
         return ""
+
+    def _note_watchers(self) -> None:
+        self._note_widths()
+        self._send("watching", viewers=self.viewers)
+
+    def _note_widths(self) -> None:
+        widths = {watcher.width for watcher in self._watchers}
+        self.widths = frozenset(widths | {0} if self._stills else widths)

@@ -1,6 +1,6 @@
-"""Pictures of the run as JPEG: each as a whole, and what the sightings are of."""
+"""Pictures of the run as JPEG: as a whole, in the sizes that somebody shows, and what sightings are of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import cv2
@@ -8,9 +8,11 @@ import numpy as np
 
 from scr_live.frames import Image
 from scr_live.processes.wire import Message
-from scr_live.sinks.web.hub import Shown
+from scr_live.sinks.web.hub import ENOUGH, Shown
 
 QUALITY: Final = 80
+HALVED: Final = (2, 1, 0)
+"""How often a picture is halved, for any number of viewers. Other shares take ten times as long to make."""
 _AROUND: Final = 0.5
 """Of a sighting's longer side, that is shown on each side of it."""
 _SMALLEST: Final = 96
@@ -35,12 +37,17 @@ class Camera:
                 self._best[number] = score
                 self._wanted[number] = facts
 
-    def take(self, message: Message) -> tuple[Shown, list[tuple[int, bytes]]]:
-        """Return the picture as viewers get it, and those of sightings that are cut out of it."""
+    def take(self, message: Message, widths: Iterable[int] = ()) -> tuple[Shown, list[tuple[int, bytes]]]:
+        """Return the picture as viewers get it, and those of sightings that are cut out of it.
+
+        widths: of the places where it is shown; 0, or none at all: the whole size.
+        """
         image = message.array()
         facts = message.facts
         self._count += 1
-        shown = Shown(self._count, facts["index"], facts["captured_at"], encoded(image))
+        *smaller, largest = (halved(image, times) for times in _times(image.shape[1], widths))
+        sizes = {one.shape[1]: encoded(one) for one in smaller}
+        shown = Shown(self._count, facts["index"], facts["captured_at"], encoded(largest), sizes)
         wanted, self._wanted = self._wanted, {}
         return shown, [(number, encoded(_cut(image, of, facts["scale"]))) for number, of in wanted.items()]
 
@@ -49,6 +56,23 @@ def encoded(image: Image) -> bytes:
     """Return an RGB image as JPEG."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+def halved(image: Image, times: int) -> Image:
+    """Return the picture with half its width and height, and so on."""
+    for _ in range(times):
+        height, width = image.shape[:2]
+        size = (max(1, width // 2), max(1, height // 2))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return image
+
+
+def _times(width: int, wanted: Iterable[int]) -> list[int]:
+    """Return how often to halve for all who want so many pixels, the smallest picture first."""
+    found = {
+        next((times for times in HALVED if 0 < ENOUGH * pixels <= width >> times), 0) for pixels in wanted
+    }
+    return sorted(found or {0}, reverse=True)
 
 
 def _cut(image: Image, facts: Mapping[str, Any], scale: float) -> Image:

@@ -50,11 +50,18 @@ def _of_status(status: Mapping[str, Any]) -> Iterator[Any]:
     if status["marks_age_s"] is not None:
         yield _gauge("marks_age_seconds", "Of the marks on the latest picture.", status["marks_age_s"])
     recording = status["recording"]
+    yield _gauge("recording", "1 while pictures are recorded.", _is_recording(status))
     if recording is not None:
         yield _gauge("recording_bytes", "Of all files of the recording.", recording["bytes"])
         yield _gauge("recording_has_problem", "1 if the recording has had one.", bool(recording["problem"]))
+        yield _gauge("recording_seconds", "How long the recording lasts.", recording["elapsed_s"])
         if recording["free_bytes"] is not None:
             yield _gauge("disk_free_bytes", "On the disk of the recording.", recording["free_bytes"])
+
+
+def _is_recording(status: Mapping[str, Any]) -> bool:
+    switched = status["controls"]["recording"]
+    return status["recording"] is not None if switched is None else bool(switched)
 
 
 def _of_metrics(metrics: Mapping[str, Any]) -> Iterator[Any]:

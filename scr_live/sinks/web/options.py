@@ -3,7 +3,6 @@
 import ipaddress
 import secrets
 import socket
-import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -136,6 +135,8 @@ def _check_certificate(certificate: Path, key: Path) -> None:
     for option, path in (("--tls-cert", certificate), ("--tls-key", key)):
         if not path.is_file():
             raise OptionError(f"{option}: there is no file {path}.")
+    import ssl  # noqa: PLC0415 - not at every start
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:

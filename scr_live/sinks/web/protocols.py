@@ -1,7 +1,7 @@
 """HTTP and WebSocket connections that nobody can hold for ever by sending or taking nothing."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -11,6 +11,23 @@ HEAD_S: Final = 10.0
 """For a whole request's head, from the connection or from its first byte on."""
 STILL_S: Final = 10.0
 """What waits to be taken may wait without any being taken."""
+HANDSHAKE_S: Final = 10.0
+"""For that of TLS."""
+MOST_IDLE: Final = 128
+"""Connections that have asked for nothing, or for nothing more: of more than these the oldest is cut.
+
+So nobody keeps others out by opening many: who asks at once is answered at once.
+"""
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """An event loop in which a handshake does not wait for long: uvicorn has no word for it."""
+
+    async def create_server(self, *args: Any, **facts: Any) -> asyncio.Server:  # noqa: ANN401 - handed on
+        """Listen as usual."""
+        if facts.get("ssl") is not None:
+            facts["ssl_handshake_timeout"] = HANDSHAKE_S
+        return await super().create_server(*args, **facts)
 
 
 class _Timer:
@@ -53,14 +70,38 @@ class _CutWhenNotTaken(asyncio.Protocol):
         super().connection_lost(exc)
 
 
+class _Idle:
+    """The connections of this process that nobody is answered on, the oldest first; of one event loop."""
+
+    def __init__(self) -> None:
+        self._all: dict[PatientHttp, None] = {}
+
+    def add(self, connection: "PatientHttp") -> None:
+        """Note one, as the newest."""
+        self._all.pop(connection, None)
+        self._all[connection] = None
+        if len(self._all) > MOST_IDLE:
+            oldest = next(iter(self._all))
+            del self._all[oldest]
+            oldest.transport.abort()
+
+    def remove(self, connection: "PatientHttp") -> None:
+        """It asks for something, or has left."""
+        self._all.pop(connection, None)
+
+
+_idle = _Idle()
+
+
 class PatientHttp(_CutWhenNotTaken, H11Protocol):
-    """Cut when a request's head does not come, or the answer is not taken."""
+    """Cut when a request's head does not come, or the answer is not taken, or too many others are idle."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._head = _Timer()
         self._head.start(HEAD_S, transport)
+        _idle.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer once the head of a request is there."""
@@ -69,15 +110,27 @@ class PatientHttp(_CutWhenNotTaken, H11Protocol):
             self._head.start(HEAD_S, self.transport)
         else:
             self._head.stop()
+            _idle.remove(self)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; a body that comes only now is of no use, and could come for ever."""
+        is_late = self.conn.their_state is h11.SEND_BODY
+        super().on_response_complete()
+        if is_late:
+            self.transport.close()
+        elif self.conn.their_state is h11.IDLE:
+            _idle.add(self)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand over: another protocol watches from here on."""
         self._head.stop()
+        _idle.remove(self)
         super().handle_websocket_upgrade(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing."""
         self._head.stop()
+        _idle.remove(self)
         super().connection_lost(exc)
 
 

@@ -34,23 +34,24 @@ class Frames(BaseModel):
 
 
 class Recording(BaseModel):
-    """How the annotated recording does."""
+    """How the annotated recording does that is on, or that failed last."""
 
     file: str
     frames: int
     bytes: int
-    free_bytes: int | None
-    hours_left: float | None
-    problem: str
+    elapsed_s: float = Field(description="How long it lasts, over all its files.")
+    free_bytes: int | None = Field(description="On its disk; null: not known yet.")
+    hours_left: float | None = Field(description="At the rate of the last minute; null: not known yet.")
+    problem: str = Field(description="What it survived, or what ended it; empty: nothing.")
 
 
 class Delays(BaseModel):
-    """In milliseconds, over the whole run."""
+    """In milliseconds, over the last five seconds. null: nothing was measured in them."""
 
-    video_p50: float
-    video_p99: float
-    annotation_p50: float
-    annotation_p99: float
+    video_p50: float | None
+    video_p99: float | None
+    annotation_p50: float | None
+    annotation_p99: float | None
 
 
 class ControlsNow(BaseModel):
@@ -59,6 +60,9 @@ class ControlsNow(BaseModel):
     overlay: bool
     threshold: float
     alert_after_s: float | None = Field(description="null: this run does not follow regions.")
+    recording: bool | None = Field(
+        description="Whether one is on; null: it cannot be started or ended from here, see `recording_fixed`."
+    )
     saved: str | None = Field(default=None, description="Name of the snapshot that was asked for.")
 
 
@@ -78,6 +82,9 @@ class Status(BaseModel):
     fps: float
     frames: Frames
     recording: Recording | None
+    recording_fixed: str = Field(
+        description="Why no recording can be started or ended from here; empty: it can."
+    )
     delays_ms: Delays | None
     controls: ControlsNow
     withdrawal_s: float | None

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from scr_live.controls import Controls
 from scr_live.errors import OutputUnwritableError
 from scr_live.events import Event, EventKind, Journal
 from scr_live.frames import Picture, Signal
@@ -22,15 +21,9 @@ from scr_live.sinks.snapshot import save_snapshot
 from scr_live.sinks.web.changes import checked
 from scr_live.sinks.web.desk import Desk
 from scr_live.sinks.web.link import Link
-from scr_live.sinks.web.told import (
-    About,
-    controls_of,
-    event_facts,
-    metrics_of,
-    status_of,
-    without_folders,
-)
-from scr_live.sinks.withdrawal import mark_withdrawal
+from scr_live.sinks.web.recent import RecentDelays
+from scr_live.sinks.web.steering import Steering
+from scr_live.sinks.web.told import About, event_facts, metrics_of, status_of, without_folders
 
 if TYPE_CHECKING:
     from scr_live.pipeline.stats import Progress
@@ -58,7 +51,7 @@ class WebServer(Sink):
         listener: socket.socket,
         facts: dict[str, Any],
         about: About,
-        controls: Controls,
+        steering: Steering,
         *,
         journal: Journal,
         margins: Deidentifier | None,
@@ -70,7 +63,7 @@ class WebServer(Sink):
         self._listener = listener
         self._facts = facts
         self._about = about.as_dict()
-        self._controls = controls
+        self._steering = steering
         self._journal = journal
         self._margins = margins
         self._snapshot_dir = snapshot_dir
@@ -82,6 +75,7 @@ class WebServer(Sink):
         self._stream_s: float | None = None
         self._failures = 0
         self._progress: Progress | None = None
+        self._delays = RecentDelays()
         self._closing = threading.Event()
         self._link: Link | None = None
         self.restarts = 0
@@ -114,6 +108,7 @@ class WebServer(Sink):
     def progress(self, now: "Progress") -> None:
         """Pass on how the run stands."""
         self._progress = now
+        self._delays.note(now)
         self._desk.put_status(lambda: self._status(now))
 
     def __enter__(self) -> Self:
@@ -150,9 +145,15 @@ class WebServer(Sink):
             self._snapshots.put((self._wants_saved.popleft(), shown))
 
     def _status(self, now: "Progress") -> dict[str, Any]:
-        has_ended = self._closing.is_set()
         return {
-            "status": status_of(self._about, now, self._controls, signal=self._signal, has_ended=has_ended),
+            "status": status_of(
+                self._about,
+                now,
+                steering=self._steering.status(),
+                delays_ms=self._delays.of(now),
+                signal=self._signal,
+                has_ended=self._closing.is_set(),
+            ),
             "metrics": metrics_of(now, self._journal.counts, restarts=self.restarts),
         }
 
@@ -196,24 +197,22 @@ class WebServer(Sink):
         except ValueError as error:
             self._desk.put_answer({"number": number, "error": str(error)})
             return
-        controls = self._controls
-        if "overlay" in changes:
-            controls.overlay = bool(changes["overlay"])
-        if "threshold" in changes:
-            controls.threshold = changes["threshold"]
-        if "alert_after_s" in changes and controls.alert_after_s is not None:
-            controls.alert_after_s = changes["alert_after_s"]
-        if "withdrawal" in changes:
-            mark_withdrawal(controls, self._journal, self._stream_s)
-        if "snapshot" in changes:
-            self._wants_saved.append(number)
-        else:
-            self._desk.put_answer({"number": number, "controls": controls_of(controls)})
+        wants_saved = "snapshot" in changes
+
+        def done(problem: str) -> None:
+            if problem:
+                self._desk.put_answer({"number": number, "error": without_folders(problem)})
+            elif wants_saved:
+                self._wants_saved.append(number)
+            else:
+                self._desk.put_answer({"number": number, "controls": self._steering.controls()})
+
+        self._steering.change(changes, stream_s=self._stream_s, done=done)
 
     def _save(self, order: tuple[int, Picture]) -> None:
         """Save the next picture; in a thread that may wait for the disk."""
         number, picture = order
-        answer: dict[str, Any] = {"number": number, "controls": controls_of(self._controls)}
+        answer: dict[str, Any] = {"number": number, "controls": self._steering.controls()}
         try:
             dated = self._margins is None
             answer["snapshot"] = save_snapshot(picture, self._snapshot_dir, dated=dated).name

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import math
+import re
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -11,13 +12,15 @@ from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scr_live.sinks.web.hub import FullError, Hub, Shown
+from scr_live.sinks.web.hub import FullError, Hub, Shown, Watcher
 
 MOST_UNANSWERED: Final = 2
 """Pictures that a viewer may have been sent and has not drawn yet."""
 PATIENCE_S: Final = 10.0
 """A viewer that draws nothing for so long is cut."""
 DRAWN: Final = "ok"
+WIDTH: Final = re.compile(r"width (\d{1,5})", re.ASCII)
+"""Of the place where the video is shown, in pixels of the screen; 0: as large as there is."""
 BOUNDARY: Final = "scr-live-picture"
 
 _HEAD = struct.Struct("!Qd")
@@ -26,13 +29,17 @@ _COMMENT_EVERY_S: Final = 10.0
 _POLICY, _GOING_AWAY = 1008, 1001
 
 
-def framed(picture: Shown) -> bytes:
-    """Return the picture as a WebSocket message: the index of its frame, its age in seconds, the JPEG."""
-    return _HEAD.pack(picture.index, time.perf_counter() - picture.captured_at) + picture.jpeg
+def framed(picture: Shown, width: int = 0) -> bytes:
+    """Return the picture as a WebSocket message: the index of its frame, its age in seconds, the JPEG.
+
+    width: of the place where it is shown, see `Shown.fitting`.
+    """
+    head = _HEAD.pack(picture.index, time.perf_counter() - picture.captured_at)
+    return head + picture.fitting(width)
 
 
 class Viewer:
-    """One WebSocket that the newest pictures go to, as fast as they are drawn."""
+    """One WebSocket that the newest pictures go to, as fast as they are drawn, as large as they are shown."""
 
     def __init__(self, socket: WebSocket, hub: Hub) -> None:
         self._socket = socket
@@ -42,10 +49,10 @@ class Viewer:
 
     async def serve(self) -> None:
         """Go on until the viewer leaves, draws nothing, or the run ends."""
-        with contextlib.suppress(FullError), self._hub.watching():
+        with contextlib.suppress(FullError), self._hub.watching() as watcher:
             await self._socket.accept()
-            sending = asyncio.create_task(self._send())
-            listening = asyncio.create_task(self._listen())
+            sending = asyncio.create_task(self._send(watcher))
+            listening = asyncio.create_task(self._listen(watcher))
             done, left = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
             for task in left:
                 task.cancel()
@@ -54,7 +61,7 @@ class Viewer:
                 for task in done:
                     task.result()
 
-    async def _send(self) -> None:
+    async def _send(self, watcher: Watcher) -> None:
         number = 0
         while True:
             if not await self._has_drawn():
@@ -66,7 +73,7 @@ class Viewer:
                 return
             number = picture.number
             self._unanswered += 1
-            await self._socket.send_bytes(framed(picture))
+            await self._socket.send_bytes(framed(picture, watcher.width))
             self._hub.sent_pictures += 1
 
     async def _has_drawn(self) -> bool:
@@ -78,13 +85,23 @@ class Viewer:
                 return False
         return True
 
-    async def _listen(self) -> None:
+    async def _listen(self, watcher: Watcher) -> None:
         while True:
-            if await self._socket.receive_text() != DRAWN:
-                await self._socket.close(_POLICY, f"a viewer says {DRAWN!r} and nothing else")
+            said = await self._word()
+            if said == DRAWN:
+                self._unanswered = max(0, self._unanswered - 1)
+                self._drawn.set()
+            elif found := WIDTH.fullmatch(said):
+                watcher.show_at(int(found[1]))
+            else:
+                await self._socket.close(_POLICY, f"a viewer says {DRAWN!r} or 'width 960', and nothing else")
                 return
-            self._unanswered = max(0, self._unanswered - 1)
-            self._drawn.set()
+
+    async def _word(self) -> str:
+        try:
+            return await self._socket.receive_text()
+        except KeyError:  # it is binary, which starlette does not expect
+            return ""
 
 
 async def mjpeg(hub: Hub) -> AsyncIterator[bytes]:

@@ -1,13 +1,11 @@
 """What is told to viewers of how a run stands: names and numbers, and no folder of this machine."""
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from scr_live.controls import Controls
 from scr_live.events import Event
 from scr_live.frames import Ai, Signal
 
@@ -50,8 +48,14 @@ class About:
         }
 
 
-def status_of(
-    about: Mapping[str, Any], now: "Progress", controls: Controls, *, signal: Signal, has_ended: bool
+def status_of(  # noqa: PLR0913 - whatever it is made of
+    about: Mapping[str, Any],
+    now: "Progress",
+    *,
+    steering: Mapping[str, Any],
+    delays_ms: Mapping[str, float | None] | None,
+    signal: Signal,
+    has_ended: bool,
 ) -> dict[str, Any]:
     """Return the body of /api/status, but for what the server knows itself."""
     return {
@@ -71,9 +75,8 @@ def status_of(
             "marked": now.marked,
         },
         "recording": _recording(now),
-        "delays_ms": _delays(now),
-        "controls": controls_of(controls),
-        "withdrawal_s": withdrawal_s(controls),
+        "delays_ms": delays_ms,
+        **steering,
         "run": "ended" if has_ended else "going",
     }
 
@@ -101,21 +104,6 @@ def event_facts(event: Event) -> dict[str, Any]:
     }
 
 
-def controls_of(controls: Controls) -> dict[str, Any]:
-    """Return what can be changed, as it is now."""
-    return {
-        "overlay": controls.overlay,
-        "threshold": round(controls.threshold, 4),
-        "alert_after_s": controls.alert_after_s,
-    }
-
-
-def withdrawal_s(controls: Controls) -> float | None:
-    """Return for how long the withdrawal has gone on; None: it does not."""
-    since = controls.withdrawing_since
-    return None if since is None else round(time.perf_counter() - since, 1)
-
-
 def without_folders(text: str) -> str:
     """Return the text with the names of files, and without the folders before them; addresses stay."""
     return _FOLDERS.sub("", text)
@@ -129,21 +117,10 @@ def _recording(now: "Progress") -> dict[str, Any] | None:
         "file": state.path.name,
         "frames": state.frames,
         "bytes": state.bytes,
+        "elapsed_s": round(state.elapsed_s, 1),
         "free_bytes": state.free_bytes,
         "hours_left": state.hours_left,
         "problem": without_folders(state.problem),
-    }
-
-
-def _delays(now: "Progress") -> dict[str, float] | None:
-    """Of a live run: a file's frames wait for each other, which is no delay."""
-    delays = {"video": now.video_delay.latency(), "annotation": now.annotation_delay.latency()}
-    if not delays["video"].count:
-        return None
-    return {
-        f"{name}_{share}": round(getattr(delay, share), 2)
-        for name, delay in delays.items()
-        for share in ("p50", "p99")
     }
 
 

@@ -14,10 +14,10 @@ from scr_live.processes.giving_way import connection_of_run, give_way
 from scr_live.processes.wire import Message, receive, send
 from scr_live.sinks.web.app import create_app
 from scr_live.sinks.web.desk import Facts
-from scr_live.sinks.web.guard import Guard
+from scr_live.sinks.web.guard import MOST_HEAD, Guard
 from scr_live.sinks.web.hub import Hub, Told
 from scr_live.sinks.web.jpeg import Camera
-from scr_live.sinks.web.protocols import PatientHttp, PatientWebSocket
+from scr_live.sinks.web.protocols import PatientHttp, PatientLoop, PatientWebSocket
 
 NICENESS: Final = 10
 """How much it gives way to the video and to the model."""
@@ -25,7 +25,6 @@ ALIVE_EVERY_S: Final = 0.5
 _FAREWELL_S: Final = 0.7
 _IDLE_S: Final = 15
 _MOST_CONNECTIONS: Final = 300
-_LONGEST_HEAD: Final = 16_384
 _LONGEST_WORD: Final = 1024  # of a viewer's message
 
 
@@ -35,7 +34,9 @@ def main(parent_pid: int) -> None:
     give_way(parent_pid, niceness=NICENESS)
     _, (number, *_), _, _ = socket.recv_fds(connection, 1, 1)
     with connection, socket.socket(fileno=number) as listener, contextlib.suppress(ConnectionError):
-        asyncio.run(_serve(connection, listener, receive(connection).facts))
+        facts = receive(connection).facts
+        with asyncio.Runner(loop_factory=PatientLoop) as runner:
+            runner.run(_serve(connection, listener, facts))
 
 
 async def _serve(connection: socket.socket, listener: socket.socket, facts: Facts) -> None:
@@ -61,13 +62,14 @@ async def _serve(connection: socket.socket, listener: socket.socket, facts: Fact
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
+            log_level="error",  # a word for each odd request would be read in the run
             access_log=False,
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=_IDLE_S,
             timeout_graceful_shutdown=1,
             limit_concurrency=_MOST_CONNECTIONS,
-            h11_max_incomplete_event_size=_LONGEST_HEAD,
+            h11_max_incomplete_event_size=MOST_HEAD,
             ssl_certfile=facts["certificate"] or None,
             ssl_keyfile=facts["key"] or None,
         )
@@ -127,7 +129,7 @@ class _Reader:
         facts, hub = message.facts, self._hub
         match message.kind:
             case "picture":
-                shown, cuts = self._camera.take(message)
+                shown, cuts = self._camera.take(message, hub.widths)
                 self._in_loop(hub.show, shown)
                 for number, jpeg in cuts:
                     self._in_loop(hub.sightings.keep_picture, number, jpeg)

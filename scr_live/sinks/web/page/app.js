@@ -64,7 +64,7 @@ function heard(body) {
 }
 
 function happened(kind, facts) {
-  if (kind === "run-ended") hasEnded = true;
+  if (kind === "run-ended") heard({ ...status, run: "ended" }); // its last status may not get through
   if (kind.startsWith("sighting-")) refreshSightings();
   const sentence = TOLD[kind]?.(facts);
   if (sentence) controls.say(sentence);
@@ -156,6 +156,7 @@ const KEYS = {
   "=": () => controls.step(0.05),
   "-": () => controls.step(-0.05),
   s: () => controls.snapshot(),
+  r: () => controls.record(),
   w: () => controls.withdrawal(),
   f: toggleFull,
   "?": () => open($("help")),

@@ -3,7 +3,7 @@
 import { control } from "./server.js";
 import { $, clock, put } from "./words.js";
 
-const BUTTONS = ["marks", "snapshot", "withdrawal", "lower", "raise", "threshold"];
+const BUTTONS = ["marks", "snapshot", "record", "withdrawal", "lower", "raise", "threshold"];
 const SETTLE_MS = 300;
 const STEP = 0.05;
 const NOTICE_MS = 4000;
@@ -16,11 +16,13 @@ export class ControlsView {
   #wanted = null;
   #withdrawal = null;
   #took = null;
+  #fixed = "";
   #noticeTimer = 0;
 
   constructor() {
     $("marks").addEventListener("click", () => this.toggleMarks());
     $("snapshot").addEventListener("click", () => this.snapshot());
+    $("record").addEventListener("click", () => this.record());
     $("withdrawal").addEventListener("click", () => this.withdrawal());
     $("lower").addEventListener("click", () => this.step(-STEP));
     $("raise").addEventListener("click", () => this.step(STEP));
@@ -42,6 +44,7 @@ export class ControlsView {
     for (const id of BUTTONS) $(id).disabled = !isGoing;
     $("alert").disabled = !isGoing || status?.controls?.alert_after_s == null;
     if (!status) return;
+    this.#fixed = status.recording_fixed ?? "";
     this.#take(status.controls);
     this.#takeWithdrawal(status.withdrawal_s ?? null);
     this.tick();
@@ -81,6 +84,17 @@ export class ControlsView {
     if (answer) this.say(answer.saved ? `Saved ${answer.saved}` : "Snapshot taken");
   }
 
+  /** Where it cannot be started from here, the reason is what the button has to say. */
+  async record() {
+    if (!this.#controls || !this.#isGoing) return;
+    if (this.#controls.recording == null) {
+      this.say(this.#fixed, { isProblem: true });
+      return;
+    }
+    const answer = await this.#ask({ recording: !this.#controls.recording }, $("record"));
+    if (answer) this.say(answer.recording ? "The recording has begun" : "The recording has ended");
+  }
+
   withdrawal() {
     this.#ask({ withdrawal: true }, $("withdrawal"));
   }
@@ -113,6 +127,9 @@ export class ControlsView {
     this.#controls = controls;
     $("marks").setAttribute("aria-checked", String(controls.overlay));
     put($("marks-word"), controls.overlay ? "On" : "Off");
+    $("record").setAttribute("aria-pressed", String(controls.recording === true));
+    $("record").setAttribute("aria-disabled", String(controls.recording == null));
+    put($("record-word"), controls.recording ? "End" : "Start");
     if (!this.#isHeld && this.#wanted === null) this.#showThreshold(controls.threshold);
     const after = controls.alert_after_s;
     let isListed = false;

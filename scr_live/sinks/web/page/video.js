@@ -1,4 +1,5 @@
-// The picture: JPEG over a WebSocket, each answered when it is drawn; motion JPEG where none gets through.
+// The picture: JPEG over a WebSocket, each answered when it is drawn, no larger than it is shown here; motion
+// JPEG where none gets through.
 
 const HEAD_BYTES = 16;
 const PAUSES_MS = [250, 500, 1000, 2000, 4000];
@@ -25,15 +26,17 @@ export class Video {
   #motion = null;
   #times = [];
   #wayMs = 0;
+  #told = 0;
 
   constructor(canvas, image, isServed) {
     this.#canvas = canvas;
-    this.#paper = canvas.getContext("2d", { alpha: false });
+    this.#paper = canvas.getContext("bitmaprenderer", { alpha: false });
     this.#image = image;
     this.#isServed = isServed;
     this.delayMs = null;
     image.addEventListener("error", () => this.#motionFailed());
     setInterval(() => this.#watch(), 1000);
+    new ResizeObserver(() => this.#tellWidth()).observe(canvas);
   }
 
   open() {
@@ -44,6 +47,10 @@ export class Video {
     this.#socket = socket;
     this.#heardAt = performance.now();
     let got = 0;
+    socket.onopen = () => {
+      this.#told = 0;
+      this.#tellWidth();
+    };
     socket.onmessage = async ({ data }) => {
       const received = performance.now();
       this.#heardAt = received;
@@ -112,7 +119,7 @@ export class Video {
     if (isNewest) {
       socket.shown = index;
       this.#fit(bitmap.width, bitmap.height);
-      this.#paper.drawImage(bitmap, 0, 0);
+      this.#paper.transferFromImageBitmap(bitmap); // drawn without a copy
       const now = performance.now();
       this.delayMs = sentAgeMs + this.#wayMs + now - received;
       this.#note(now);
@@ -125,7 +132,19 @@ export class Video {
     if (this.#canvas.width === width && this.#canvas.height === height) return;
     this.#canvas.width = width;
     this.#canvas.height = height;
+    this.#tellWidth(); // a picture of another shape has another width in the same place
     document.body.classList.toggle("tall-picture", width / height < 1.5);
+  }
+
+  /** How many pixels of the screen the picture has: more of them would be decoded for nothing. */
+  #tellWidth() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const { clientWidth, clientHeight, width, height } = this.#canvas;
+    const shown = Math.min(clientWidth, (clientHeight * width) / height) * devicePixelRatio;
+    const wanted = Math.min(99_999, Math.round(shown));
+    if (!wanted || wanted === this.#told) return;
+    this.#told = wanted;
+    this.#socket.send(`width ${wanted}`);
   }
 
   #note(now) {

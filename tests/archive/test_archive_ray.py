@@ -1,0 +1,97 @@
+"""An archive on Ray: a cluster of this machine, whose workers are killed."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from archive_fakes import descend_from, phantom_clip, processes_with, results_in, tables_of
+from tiny_models import write_model
+
+import scr_live
+from scr_live.archive.config import ArchiveConfig, Settings
+from scr_live.archive.running import archive
+
+pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `archive`")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray, of the extra `ray`"),
+    pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc"),
+    pytest.mark.timeout(180),
+]
+
+ROOT = Path(scr_live.__file__).parents[1]
+TASK = "ray::judged_on_ray"
+
+
+@pytest.fixture
+def config(tmp_path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for number in range(2):
+        phantom_clip(videos / f"clip{number}.mp4", start=150 * number, frames=100)
+    settings = Settings(model=str(write_model(tmp_path, fill=0.9)), engine="openvino", alert_after_s=0.2)
+    return ArchiveConfig(videos, tmp_path / "out", settings)
+
+
+@pytest.fixture
+def in_work(config):
+    """The command on a cluster of its own, and the number of the process that works on a video."""
+    options = ["--model", config.settings.model, "--engine", "openvino", "--alert-after", "0.2"]
+    command = ["archive", config.source, "--out", config.out, *options, "--ray", "local", "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scr_live", *map(str, command)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not (working := descend_from(processes_with(TASK), process.pid)):
+            assert process.poll() is None, process.stderr.read()
+        cluster = descend_from(processes_with("ray"), process.pid)
+        yield process, working[0]
+        assert set(cluster).isdisjoint(processes_with("ray"))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_worker_costs_one_more_attempt_and_the_tables_are_those_without_ray(
+    config, in_work, tmp_path
+):
+    process, worker = in_work
+    os.kill(worker, signal.SIGKILL)
+    out, err = process.communicate(timeout=150)
+    assert process.returncode == 0, err
+    assert out.count("is tried again") == 1
+    assert "1 worker lost" in out
+    here = ArchiveConfig(config.source, tmp_path / "here", config.settings)
+    archive(here)
+    assert tables_of(config.out) == tables_of(here.out)
+
+
+def test_a_first_signal_ends_it_soon_and_leaves_no_process_behind(config, in_work):
+    process, _ = in_work
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"Stopped as asked, with {len(results_in(config.out))} of 2 videos done." in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(config):
+    command = ["archive", config.source, "--out", config.out, "--engine", "constant", "--ray", "127.0.0.1:1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "scr_live", *map(str, command)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert "--ray 127.0.0.1:1 cannot be reached" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
