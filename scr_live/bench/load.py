@@ -10,6 +10,8 @@ BUSY_BEFORE: Final = 0.25
 BUSY_MEANWHILE: Final = 0.05
 """Share of all cores that others had."""
 
+_SO: Final = "ratios may stand, times do not. Measure again when it is quiet."
+
 
 class LoadWatch:
     """Looks before and after."""
@@ -35,23 +37,11 @@ def load_notes(average: float | None, share: float | None, cores: int) -> list[s
 
     A load average lags a minute behind: where it is known what others had meanwhile, that decides.
     """
-    if share is not None:
-        if share <= BUSY_MEANWHILE:
-            return []
-        before = "" if average is None else f" (load average before: {average:.1f} on {cores} cores)"
-        return [
-            (
-                f"Others had {share:.0%} of the processor meanwhile{before}: ratios may stand, times are longer "
-                "than in quiet. Measure again when nothing else runs."
-            )
-        ]
-    if average is not None and average > BUSY_BEFORE * cores:
-        return [
-            (
-                f"The machine was busy before this began (load average {average:.1f} on {cores} cores): ratios "
-                "may stand, times do not. Measure again when it is quiet."
-            )
-        ]
+    loaded = "" if average is None else f" (load average {average:.1f} on {cores} cores before)"
+    if share is None and average is not None and average > BUSY_BEFORE * cores:
+        return [f"The machine was busy{loaded}: {_SO}"]
+    if share is not None and share > BUSY_MEANWHILE:
+        return [f"Others had {share:.0%} of the processor meanwhile{loaded}: {_SO}"]
     return []
 
 

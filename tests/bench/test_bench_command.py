@@ -209,9 +209,9 @@ def test_the_peak_is_read_from_what_linux_tells(tmp_path):
 def test_a_busy_machine_is_told():
     assert load_notes(0.1, 0.01, 2) == load_notes(None, None, 2) == []
     assert load_notes(1.5, 0.01, 2) == []  # it lags behind
-    assert "busy before" in load_notes(1.5, None, 2)[0]
+    assert "The machine was busy" in load_notes(1.5, None, 2)[0]
     assert "Others had 20% of the processor" in load_notes(1.5, 0.2, 2)[0]
-    assert "(load average before: 1.5 on 2 cores)" in load_notes(1.5, 0.2, 2)[0]
+    assert "(load average 1.5 on 2 cores before)" in load_notes(1.5, 0.2, 2)[0]
 
 
 def test_what_others_had_is_the_machine_less_ourselves(monkeypatch):
