@@ -97,7 +97,9 @@ def test_a_clip_becomes_a_recording_and_figures(cli, make_clip, tmp_path):
     engine = figures["engine"]
     assert {"backend", "device", "precision", "model", "model_sha256"} <= set(engine)
     assert engine["backend"] == "openvino"
-    assert (engine["model"], engine["model_sha256"]) == (DEFAULT_MODEL, find_model(DEFAULT_MODEL).sha256)
+    quantised = find_model(DEFAULT_MODEL).variant(precision="int8")
+    assert (engine["model"], engine["precision"]) == (DEFAULT_MODEL, "int8")
+    assert engine["model_sha256"] == quantised.sha256
     frames = figures["frames"]
     assert [frames[key] for key in ("captured", "inferred", "shown", "recorded")] == [12, 12, 0, 12]
     assert frames["dropped"]
