@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,8 +31,8 @@ TASK = "ray::judged_on_ray"
 def config(tmp_path):
     videos = tmp_path / "videos"
     videos.mkdir()
-    for number in range(2):
-        phantom_clip(videos / f"clip{number}.mp4", start=150 * number, frames=100)
+    phantom_clip(videos / "clip0.mp4", frames=500)  # long enough to be seen in work
+    shutil.copy(videos / "clip0.mp4", videos / "clip1.mp4")
     settings = Settings(model=str(write_model(tmp_path, fill=0.9)), engine="openvino", alert_after_s=0.2)
     return ArchiveConfig(videos, tmp_path / "out", settings)
 
@@ -53,7 +54,8 @@ def in_work(config):
             assert process.poll() is None, process.stderr.read()
         cluster = descend_from(processes_with("ray"), process.pid)
         yield process, working[0]
-        assert set(cluster).isdisjoint(processes_with("ray"))
+        while not set(cluster).isdisjoint(processes_with("ray")):
+            pass  # it ends a moment after its driver; the limit of the test ends this
     finally:
         process.kill()
         process.wait()
