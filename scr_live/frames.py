@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Image: TypeAlias = NDArray[np.uint8]
 """(h, w, 3) RGB, read-only once it is in a Frame."""
 
+Planes: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Y (h, w), U and V (h/2, w/2) of BT.709 at video levels."""
+
 Mask: TypeAlias = NDArray[np.float32]
 """(s, s) polyp probability 0..1 in network space."""
 
@@ -71,6 +74,15 @@ class Ai(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """What a picture was before it became RGB, where that is what recordings hold; read-only."""
+
+    planes: Planes
+    image: Image
+    """What it became: of another picture the planes say nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of the source. `image` is made read-only."""
 
@@ -82,9 +94,15 @@ class Frame:
     captured_at: float
     """time.perf_counter() when the source handed it out."""
     signal: Signal = Signal.OK
+    decoded: Decoded | None = None
 
     def __post_init__(self) -> None:
         self.image.flags.writeable = False
+
+    @property
+    def planes(self) -> Planes | None:
+        """Of this very image; None: it did not come as such, or is no longer what was decoded."""
+        return None if self.decoded is None or self.decoded.image is not self.image else self.decoded.planes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,3 +153,5 @@ class Picture:
     """How long before this picture was made the frame of `prediction` was captured; None without one."""
     status_at: "Box | None" = None
     """Where the status is written: with the marks all that is changed, but for a frame without a signal."""
+    planes: Planes | None = None
+    """The same as `image`, where whoever made the picture had them at hand; not to be changed."""

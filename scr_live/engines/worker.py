@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 NICENESS: Final = 10
 """How much the engine gives way to the video: where both want a processor it gets a tenth, else what is left.
 
-Measured at 1080p with a recording on two cores: with 3 a fifth of the pictures was lost, with 10 none; with 19
-the video gained nothing more, and a quarter of the answers was lost."""
+Measured at 1080p with a recording on two cores: with 3 a fifth of the pictures was lost, with 10 none; 19
+brought the video nothing more, and cost answers."""
 
 
 def main(parent_pid: int) -> None:

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 _AUTOGROUP = Path("/proc/self/autogroup")
-"""Where sessions are scheduled as groups (Debian, Ubuntu and others, outside of services), a process of its own
-session gets its session's share, whatever its own niceness is: this is the session's."""
+"""Where sessions are scheduled as groups (Debian, Ubuntu and others, outside of services), a process that has
+a session of its own gets that session's share, whatever its own niceness is."""
 _TRIES, _TRY_EVERY_S = 5, 0.11
 _OOM_SCORE = 800  # of 1000
 _PR_SET_PDEATHSIG = 1

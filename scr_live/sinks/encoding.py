@@ -13,7 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from scr_live.errors import OptionError
-from scr_live.frames import Image
+from scr_live.frames import Image, Picture, Planes
+from scr_live.planes import copied, draw_changes, in_one
 from scr_live.sinks.options import RecorderOptions
 
 TICKS_PER_S: Final = 90_000
@@ -95,6 +96,13 @@ class Converter:
         self._format = pixel_format_name
         self._reformatter = VideoReformatter()
 
+    def convert_picture(self, picture: Picture) -> VideoFrame:
+        """Of the samples that were decoded, where there are any; an odd side gets its last line twice."""
+        planes = _planes_of(picture) if self._format == "yuv420p" else None
+        if planes is None:
+            return self.convert(padded_to_even(picture.image))
+        return _tagged(VideoFrame.from_numpy_buffer(in_one(planes), format=self._format))
+
     def convert(self, image: Image) -> VideoFrame:
         """`image` (h, w, 3) RGB with even h and w."""
         frame = self._reformatter.reformat(
@@ -106,9 +114,26 @@ class Converter:
             dst_color_range=_LIMITED,
             threads=1,  # several wait for one another, at twice the cost
         )
-        frame.colorspace = _BT709
-        frame.color_range = _LIMITED
-        return frame
+        return _tagged(frame)
+
+
+def _planes_of(picture: Picture) -> Planes | None:
+    """Return planes that nobody changes; None if neither picture nor frame has any."""
+    if picture.planes is not None:
+        return picture.planes
+    decoded, below = picture.frame.planes, picture.frame.image
+    if decoded is None:
+        return None
+    planes = copied(decoded)
+    if picture.image is not below:
+        draw_changes(planes, below, picture.image, picture.image)
+    return planes
+
+
+def _tagged(frame: VideoFrame) -> VideoFrame:
+    frame.colorspace = _BT709
+    frame.color_range = _LIMITED
+    return frame
 
 
 def _in_place(image: Image) -> VideoFrame:

@@ -49,7 +49,12 @@ def test_converting_changes_neither_the_picture_nor_what_was_converted_before():
 
 @pytest.mark.parametrize(
     ("preset", "rate", "other"),
-    [("ultrafast", "qp", "crf"), ("superfast", "qp", "crf"), ("veryfast", "crf", "qp"), ("slow", "crf", "qp")],
+    [
+        ("ultrafast", "qp", "crf"),
+        ("superfast", "qp", "crf"),
+        ("veryfast", "crf", "qp"),
+        ("slow", "crf", "qp"),
+    ],
 )
 def test_presets_without_a_look_ahead_worth_it_have_a_fixed_quantiser(preset, rate, other):
     context = Codec("libx264", "w").create("video")
