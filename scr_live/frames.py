@@ -74,12 +74,16 @@ class Ai(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """What a picture was before it became RGB, where that is what recordings hold; read-only."""
+class AsVideo:
+    """A picture as recordings hold it; not to be changed."""
 
     planes: Planes
     image: Image
-    """What it became: of another picture the planes say nothing."""
+    """The same picture in RGB: of any other the planes say nothing."""
+
+    def planes_of(self, image: Image) -> Planes | None:
+        """Return the planes if they are this very image's."""
+        return self.planes if self.image is image else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,15 +98,16 @@ class Frame:
     captured_at: float
     """time.perf_counter() when the source handed it out."""
     signal: Signal = Signal.OK
-    decoded: Decoded | None = None
+    as_video: AsVideo | None = None
+    """What it was decoded from, where that is what recordings hold."""
 
     def __post_init__(self) -> None:
         self.image.flags.writeable = False
 
     @property
     def planes(self) -> Planes | None:
-        """Of this very image; None: it did not come as such, or is no longer what was decoded."""
-        return None if self.decoded is None or self.decoded.image is not self.image else self.decoded.planes
+        """Those of the image; None: it did not come as such, or is no longer what was decoded."""
+        return None if self.as_video is None else self.as_video.planes_of(self.image)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,5 +158,10 @@ class Picture:
     """How long before this picture was made the frame of `prediction` was captured; None without one."""
     status_at: "Box | None" = None
     """Where the status is written: with the marks all that is changed, but for a frame without a signal."""
-    planes: Planes | None = None
-    """The same as `image`, where whoever made the picture had them at hand; not to be changed."""
+    as_video: AsVideo | None = None
+    """Where whoever made `image` had it at hand."""
+
+    @property
+    def planes(self) -> Planes | None:
+        """Those of the image; None: nobody has made any."""
+        return None if self.as_video is None else self.as_video.planes_of(self.image)

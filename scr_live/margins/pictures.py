@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from scr_live.frames import Image, Picture, Planes, Prediction, Signal
+from scr_live.frames import AsVideo, Image, Picture, Prediction, Signal
 from scr_live.geometry import Box
 from scr_live.margins.mask import FieldMask, MarginMask, blacken
 from scr_live.planes import black_planes, chroma_mask, copied, draw_changes
@@ -52,10 +52,10 @@ class Deidentifier:
         if picture.image is not picture.frame.image:
             for box in self._written(picture):
                 _keep_drawn(image, picture, box)
-        return replace(picture, image=image, planes=self._planes(picture, image))
+        return replace(picture, image=image, as_video=self._as_video(picture, image))
 
-    def _planes(self, picture: Picture, kept: Image) -> Planes | None:
-        """Return what `kept` is, made of the frame's own planes if it has them."""
+    def _as_video(self, picture: Picture, kept: Image) -> AsVideo | None:
+        """Return what `kept` is as video, made of the frame's own planes if it has them."""
         decoded = picture.frame.planes
         if decoded is None:
             return None
@@ -68,7 +68,7 @@ class Deidentifier:
             planes = copied(decoded, self._plane_masks)
         if picture.image is not picture.frame.image:
             draw_changes(planes, picture.frame.image, picture.image, kept)
-        return planes
+        return AsVideo(planes, kept)
 
     def _written(self, picture: Picture) -> list[Box]:
         if picture.frame.signal is Signal.LOST:

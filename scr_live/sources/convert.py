@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
 from scr_live.errors import SourceUnreadableError
-from scr_live.frames import Decoded, Image
+from scr_live.frames import AsVideo, Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -85,7 +85,7 @@ class RgbConverter:
         )
 
 
-def decoded_as_recorded(frame: av.VideoFrame, image: Image) -> Decoded | None:
+def as_video(frame: av.VideoFrame, image: Image) -> AsVideo | None:
     """Return the frame's own samples, which became `image`; None if a recording holds others than these."""
     height, width = image.shape[:2]
     is_alike = (
@@ -98,7 +98,7 @@ def decoded_as_recorded(frame: av.VideoFrame, image: Image) -> Decoded | None:
     if not is_alike:
         return None
     y, u, v = (_samples(plane) for plane in frame.planes)
-    return Decoded((y, u, v), image)
+    return AsVideo((y, u, v), image)
 
 
 class Deinterlacer:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from scr_live.errors import SourceChangedError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame
-from scr_live.sources.convert import Deinterlacer, RgbConverter, decoded_as_recorded
+from scr_live.sources.convert import Deinterlacer, RgbConverter, as_video
 from scr_live.sources.timeline import Timeline
 
 MAX_FPS = 1000
@@ -141,7 +141,7 @@ class FrameBuilder:
             self._index,
             self._timeline.seconds(container_s),
             perf_counter(),
-            decoded=decoded_as_recorded(decoded, image),
+            as_video=as_video(decoded, image),
         )
         self._index += 1
         return frame

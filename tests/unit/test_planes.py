@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from field_pictures import SD, frame, mask_of
 
-from scr_live.frames import Decoded, Frame, Picture, Signal
+from scr_live.frames import AsVideo, Frame, Picture, Signal
 from scr_live.geometry import Box
 from scr_live.margins.pictures import Deidentifier
 from scr_live.overlays import draw_status
 from scr_live.planes import black_planes, chroma_mask, copied, draw_changes, in_one
 from scr_live.sinks.encoding import Converter
-from scr_live.sources.convert import RgbConverter, decoded_as_recorded
+from scr_live.sources.convert import RgbConverter, as_video
 
 FIELD = Box(160, 10, 460, 460)
 TRUE = mask_of("octagon", SD, FIELD) > 0
@@ -33,7 +33,7 @@ def frame_of(image, index=0):
     """A frame as a source builds it of HD video."""
     made = video_frame(image)
     rgb = RgbConverter().convert(made)
-    return Frame(rgb, index, None, 0.0, decoded=decoded_as_recorded(made, rgb))
+    return Frame(rgb, index, None, 0.0, as_video=as_video(made, rgb))
 
 
 def noise(seed=0, size=(64, 96)):
@@ -70,7 +70,7 @@ def test_marks_change_the_samples_that_they_cover_and_no_other():
     in_chroma = covered.reshape(32, 2, 48, 2).any(axis=(1, 3))
     for plane, before, changes in zip(found, one.planes, (covered, in_chroma, in_chroma), strict=True):
         assert np.array_equal(plane[~changes], before[~changes])
-    expected = [plane.astype(int) for plane in encoded(Picture(replace(one, decoded=None), None, drawn))]
+    expected = [plane.astype(int) for plane in encoded(Picture(replace(one, as_video=None), None, drawn))]
     for plane, like, changes, most in zip(
         found, expected, (covered, in_chroma, in_chroma), (2, 6, 6), strict=True
     ):  # swscale takes chroma from other places: this picture is of nothing but edges
@@ -111,6 +111,13 @@ def test_another_picture_than_the_decoded_one_has_no_planes():
     assert np.abs(encoded(Picture(dimmed, None, dimmed.image))[0].astype(int) - one.planes[0]).max() > 20
 
 
+def test_a_kept_picture_that_gets_another_image_has_no_planes():
+    one = frame_of(noise())
+    kept = Deidentifier().picture(Picture(one, None, one.image))
+    assert kept.planes is not None
+    assert replace(kept, image=one.image).planes is None
+
+
 def test_planes_are_not_to_be_changed():
     one = frame_of(noise())
     for plane in one.planes:
@@ -123,13 +130,13 @@ def test_planes_are_not_to_be_changed():
 )
 def test_samples_of_another_kind_are_converted(facts):
     made = video_frame(noise(), **facts)
-    assert decoded_as_recorded(made, RgbConverter().convert(made)) is None
+    assert as_video(made, RgbConverter().convert(made)) is None
 
 
 def test_odd_sides_are_converted():
     made = av.VideoFrame(63, 48, "yuv420p")
     made.colorspace, made.color_range = 1, 1
-    assert decoded_as_recorded(made, RgbConverter().convert(made)) is None
+    assert as_video(made, RgbConverter().convert(made)) is None
 
 
 def test_chroma_is_shown_where_all_its_pixels_are():
@@ -181,7 +188,7 @@ def test_where_nothing_may_be_shown_the_planes_are_black():
 def test_decoded_planes_outlive_the_decoder():
     kept = [frame_of(noise(seed)) for seed in range(3)]
     again = [frame_of(noise(seed)) for seed in range(3)]
-    assert isinstance(kept[0].decoded, Decoded)
+    assert isinstance(kept[0].as_video, AsVideo)
     assert all(np.array_equal(a.planes[0], b.planes[0]) for a, b in zip(kept, again, strict=True))
 
 
