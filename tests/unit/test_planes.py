@@ -14,7 +14,9 @@ from scr_live.margins.pictures import Deidentifier
 from scr_live.overlays import draw_status
 from scr_live.planes import black_planes, chroma_mask, copied, draw_changes, in_one
 from scr_live.sinks.encoding import Converter
+from scr_live.sinks.recorder import Recorder, RecorderOptions
 from scr_live.sources.convert import RgbConverter, as_video
+from scr_live.sources.file import FileSource
 
 FIELD = Box(160, 10, 460, 460)
 TRUE = mask_of("octagon", SD, FIELD) > 0
@@ -199,3 +201,26 @@ def test_planes_in_one_are_what_they_were_wherever_they_lie():
     copies = copied(one.planes)
     assert np.array_equal(in_one(copies), flat)
     assert np.shares_memory(in_one(copies), copies[0])
+
+
+def test_a_recording_of_a_recording_shows_the_same(tmp_path):
+    """HD by its tags: its samples go from the one file into the other."""
+    first, second = tmp_path / "first.mp4", tmp_path / "second.mp4"
+    image = cv2.GaussianBlur(noise(5, (96, 128)), (9, 9), 0)
+    with Recorder(first, RecorderOptions(nominal_fps=25, quality=10)) as recorder:
+        for index in range(3):
+            recorder.write(Picture(Frame(image, index, index / 25, 0.0), None, image))
+    with (
+        FileSource(first) as source,
+        Recorder(second, RecorderOptions(nominal_fps=25, quality=10)) as recorder,
+    ):
+        came = list(source)
+        assert all(each.planes is not None for each in came)
+        for each in came:
+            recorder.write(Picture(each, None, each.image))
+    with FileSource(second) as source:
+        again = list(source)
+    assert [each.pts_s for each in again] == [each.pts_s for each in came]
+    for one, other in zip(came, again, strict=True):
+        for plane, like in zip(one.planes, other.planes, strict=True):
+            assert np.abs(plane.astype(int) - like).mean() < 1.5
