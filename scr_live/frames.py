@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Image: TypeAlias = NDArray[np.uint8]
 """(h, w, 3) RGB, read-only once it is in a Frame."""
 
+Planes: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Y (h, w), U and V (h/2, w/2) of BT.709 at video levels."""
+
 Mask: TypeAlias = NDArray[np.float32]
 """(s, s) polyp probability 0..1 in network space."""
 
@@ -71,6 +74,19 @@ class Ai(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AsVideo:
+    """A picture as recordings hold it; not to be changed."""
+
+    planes: Planes
+    image: Image
+    """The same picture in RGB: of any other the planes say nothing."""
+
+    def planes_of(self, image: Image) -> Planes | None:
+        """Return the planes if they are this very image's."""
+        return self.planes if self.image is image else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of the source. `image` is made read-only."""
 
@@ -82,9 +98,16 @@ class Frame:
     captured_at: float
     """time.perf_counter() when the source handed it out."""
     signal: Signal = Signal.OK
+    as_video: AsVideo | None = None
+    """What it was decoded from, where that is what recordings hold."""
 
     def __post_init__(self) -> None:
         self.image.flags.writeable = False
+
+    @property
+    def planes(self) -> Planes | None:
+        """Those of the image; None: it did not come as such, or is no longer what was decoded."""
+        return None if self.as_video is None else self.as_video.planes_of(self.image)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,3 +158,10 @@ class Picture:
     """How long before this picture was made the frame of `prediction` was captured; None without one."""
     status_at: "Box | None" = None
     """Where the status is written: with the marks all that is changed, but for a frame without a signal."""
+    as_video: AsVideo | None = None
+    """Where whoever made `image` had it at hand."""
+
+    @property
+    def planes(self) -> Planes | None:
+        """Those of the image; None: nobody has made any."""
+        return None if self.as_video is None else self.as_video.planes_of(self.image)

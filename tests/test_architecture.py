@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("errors", "frames", "controls", "events", "heap", "machine", "natural", "service"),
-    ("files", "file_lock", "gpu", "image_files", "card", "geometry", "processes"),
+    ("files", "file_lock", "gpu", "image_files", "card", "geometry", "planes", "processes"),
     ("manifest",),
     ("content", "shipped", "phantom", "network", "convert.semantic_warp"),
     ("margins", "convert.to_tensorrt"),

@@ -20,8 +20,11 @@ from scr_live.processes.wire import Message, receive, send, send_array
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NICENESS: Final = 3
-"""How much the engine gives way to the video where both want the processor: it gets half the share."""
+NICENESS: Final = 10
+"""How much the engine gives way to the video: where both want a processor it gets a tenth, else what is left.
+
+Measured at 1080p with a recording on two cores: with 3 a fifth of the pictures was lost, with 10 none; 19
+brought the video nothing more, and cost answers."""
 
 
 def main(parent_pid: int) -> None:

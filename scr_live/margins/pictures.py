@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
-from scr_live.frames import Image, Picture, Prediction, Signal
+import numpy as np
+
+from scr_live.frames import AsVideo, Image, Picture, Prediction, Signal
 from scr_live.geometry import Box
 from scr_live.margins.mask import FieldMask, MarginMask, blacken
+from scr_live.planes import black_planes, chroma_mask, copied, draw_changes
 
 Plates: TypeAlias = Callable[[tuple[int, int], Prediction], Iterable[Box]]
 """Where opaque labels of a prediction lie in a (height, width) picture."""
@@ -23,6 +26,9 @@ class Deidentifier:
         self._plates = plates
         self._mask: FieldMask | None = None
         self._shape: tuple[int, ...] = ()
+        self._masked: FieldMask | None = None
+        self._plane_masks = (np.empty(0, np.uint8), np.empty(0, np.uint8))
+        """Of luma and chroma, of the mask `_masked`."""
 
     @property
     def hides_all(self) -> bool:
@@ -46,7 +52,23 @@ class Deidentifier:
         if picture.image is not picture.frame.image:
             for box in self._written(picture):
                 _keep_drawn(image, picture, box)
-        return replace(picture, image=image)
+        return replace(picture, image=image, as_video=self._as_video(picture, image))
+
+    def _as_video(self, picture: Picture, kept: Image) -> AsVideo | None:
+        """Return what `kept` is as video, made of the frame's own planes if it has them."""
+        decoded = picture.frame.planes
+        if decoded is None:
+            return None
+        if self._mask is None:
+            planes = black_planes(decoded[0].shape)
+        else:
+            if self._masked is not self._mask:
+                mask = np.ascontiguousarray(self._mask[:, :, 0])
+                self._masked, self._plane_masks = self._mask, (mask, chroma_mask(mask))
+            planes = copied(decoded, self._plane_masks)
+        if picture.image is not picture.frame.image:
+            draw_changes(planes, picture.frame.image, picture.image, kept)
+        return AsVideo(planes, kept)
 
     def _written(self, picture: Picture) -> list[Box]:
         if picture.frame.signal is Signal.LOST:

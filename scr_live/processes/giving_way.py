@@ -10,8 +10,13 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
+_AUTOGROUP = Path("/proc/self/autogroup")
+"""Where sessions are scheduled as groups (Debian, Ubuntu and others, outside of services), a process that has
+a session of its own gets that session's share, whatever its own niceness is."""
+_TRIES, _TRY_EVERY_S = 5, 0.11
 _OOM_SCORE = 800  # of 1000
 _PR_SET_PDEATHSIG = 1
 
@@ -37,8 +42,23 @@ def give_way(parent_pid: int, *, niceness: int) -> None:
             os.nice(niceness)
     if sys.platform != "linux":
         return
+    _let_session_give_way()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it ended before we asked to be told
         sys.exit()
+
+
+def _let_session_give_way() -> None:
+    """Lower the session's share to the process's own, where sessions have one."""
+    niceness = str(os.getpriority(os.PRIO_PROCESS, 0))
+    for _ in range(_TRIES):
+        try:
+            _AUTOGROUP.write_text(niceness, encoding="ascii")
+        except BlockingIOError:  # somebody else has done so within the last tenth of a second
+            time.sleep(_TRY_EVERY_S)
+        except OSError:  # the system schedules no sessions, or forbids it
+            return
+        else:
+            return

@@ -15,7 +15,6 @@ from scr_live.sinks.encoding import (
     TICKS_PER_S,
     Converter,
     choose_encoder,
-    padded_to_even,
     pixel_format,
 )
 from scr_live.sinks.movie import Shot
@@ -133,7 +132,7 @@ class Recorder:
         self._reel.close()
 
     def _shot(self, picture: Picture) -> Shot:
-        image = self._converter.convert(padded_to_even(picture.image))
+        image = self._converter.convert_picture(picture)
         ticks = self._clock.ticks(picture.frame)
         stream_s = self._clock.origin_s + ticks / TICKS_PER_S
         return Shot(image, ticks, interval=self._clock.interval, stream_s=stream_s)

@@ -11,12 +11,15 @@ import numpy as np
 from av.sidedata.sidedata import SideData, SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, VideoReformatter
+from numpy.typing import NDArray
 
 from scr_live.errors import SourceUnreadableError
-from scr_live.frames import Image
+from scr_live.frames import AsVideo, Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from av.video.plane import VideoPlane
 
 HD_LINES = 720
 """From this height on, video that does not name its colour matrix is taken for BT.709, below for BT.601."""
@@ -82,6 +85,22 @@ class RgbConverter:
         )
 
 
+def as_video(frame: av.VideoFrame, image: Image) -> AsVideo | None:
+    """Return the frame's own samples, which became `image`; None if a recording holds others than these."""
+    height, width = image.shape[:2]
+    is_alike = (
+        frame.format.name == "yuv420p"
+        and _matrix(frame) == _SWS_709
+        and _range(frame) == ColorRange.MPEG
+        and height % 2 == width % 2 == 0
+        and _display_matrix(frame) is None
+    )
+    if not is_alike:
+        return None
+    y, u, v = (_samples(plane) for plane in frame.planes)
+    return AsVideo((y, u, v), image)
+
+
 class Deinterlacer:
     """Lets progressive video through; from the first interlaced frame on, weaves fields into frames.
 
@@ -122,6 +141,13 @@ class Deinterlacer:
                 ready.append(graph.vpull())
             except (av.error.BlockingIOError, av.error.EOFError):
                 return ready
+
+
+def _samples(plane: "VideoPlane") -> NDArray[np.uint8]:
+    """Return a read-only view of FFmpeg's own memory."""
+    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    lines.flags.writeable = False
+    return lines[: plane.height, : plane.width]
 
 
 def _matrix(frame: av.VideoFrame) -> int | None:

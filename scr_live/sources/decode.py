@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from scr_live.errors import SourceChangedError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame
-from scr_live.sources.convert import Deinterlacer, RgbConverter
+from scr_live.sources.convert import Deinterlacer, RgbConverter, as_video
 from scr_live.sources.timeline import Timeline
 
 MAX_FPS = 1000
@@ -136,7 +136,13 @@ class FrameBuilder:
                 f"{self._name} carries no time stamps; its frames are taken to be {self._fps:g} a second."
             )
         image = self._converter.convert(decoded)
-        frame = Frame(image, self._index, self._timeline.seconds(container_s), perf_counter())
+        frame = Frame(
+            image,
+            self._index,
+            self._timeline.seconds(container_s),
+            perf_counter(),
+            as_video=as_video(decoded, image),
+        )
         self._index += 1
         return frame
 

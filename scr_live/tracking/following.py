@@ -12,7 +12,7 @@ from scr_live.events import EventKind, Journal
 from scr_live.frames import Frame, Mask, Polyp, Quality, Signal
 from scr_live.geometry import Box, Placement
 from scr_live.tracking.alerts import AlertRule
-from scr_live.tracking.motion import Motion, MotionFinder
+from scr_live.tracking.motion import Motion, MotionFinder, halved
 from scr_live.tracking.quality import QualityJudge
 from scr_live.tracking.sightings import SaveSnapshot, Sightings, View
 from scr_live.tracking.steady import Steadier
@@ -81,8 +81,9 @@ class Tracking:
             self._motion_finder.reset()
             self._judge.reset()
         self._box = placement.box
-        self.motion = self._motion_finder.update(network_input)
-        self._note_quality(self._judge.update(network_input), frame)
+        half = halved(network_input)  # what both look at
+        self.motion = self._motion_finder.update(half)
+        self._note_quality(self._judge.update(half), frame)
         if self._options.is_steady:
             probability = self._steadier.update(probability, self.motion, step_s)
         return probability, self.quality

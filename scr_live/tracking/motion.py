@@ -81,8 +81,15 @@ def shrunk(picture: NDArray[_Number]) -> NDArray[_Number]:
 
     In two steps, since to halve is three times as fast as anything else.
     """
+    return np.asarray(cv2.resize(halved(picture), (SIDE, SIDE), interpolation=cv2.INTER_AREA), picture.dtype)
+
+
+def halved(picture: NDArray[_Number]) -> NDArray[_Number]:
+    """Return a map or picture as twice SIDE, the first of the two steps; what is so already, as it is."""
+    if picture.shape[:2] == (2 * SIDE, 2 * SIDE):
+        return picture
     half = cv2.resize(picture, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_AREA), picture.dtype)
+    return np.asarray(half, picture.dtype)
 
 
 def _carried(small: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scr_live.frames import Quality
+from scr_live.tracking.motion import SIDE, halved
 
 DARK_LEVEL: Final = 60.0
 """The brightest twentieth of a picture that is too dark lies below this grey level."""
@@ -27,7 +28,6 @@ PALE: Final = 0.25
 GREY_SHARE: Final = 0.45
 """Share of light grey pixels (instruments, bubbles, foam) from which the mucosa is covered."""
 
-_SIDE: Final = 176
 _LIT: Final = 25  # grey levels: below lies the lumen, or nothing
 _WHITE: Final = 245
 _GREY_SATURATION: Final = 40
@@ -92,8 +92,8 @@ class QualityJudge:
 
 def measure(network_input: NDArray[np.uint8]) -> Measures:
     """Measure a (s, s, 3) RGB picture: its detail at half a usual network input, all else at a quarter."""
-    half = np.asarray(cv2.resize(network_input, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-    small = cv2.resize(half, (_SIDE // 2, _SIDE // 2), interpolation=cv2.INTER_AREA)
+    half = halved(network_input)
+    small = cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     saturation = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1])
     lit = np.greater(grey, _LIT)

@@ -96,6 +96,16 @@ def test_it_gives_way_to_the_video(shared):
     assert int(Path(f"/proc/{shared.pid}/oom_score_adj").read_text(encoding="ascii")) > 0
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="sessions are not scheduled as groups here"
+)
+def test_its_session_gives_way_too(shared):
+    """Between sessions that are scheduled as groups a process's own niceness counts for nothing."""
+    niceness = os.getpriority(os.PRIO_PROCESS, shared.pid)
+    told = Path(f"/proc/{shared.pid}/autogroup").read_text(encoding="ascii")
+    assert told.split()[-1] == str(niceness)
+
+
 # --- a model that is lost -------------------------------------------------------------------------------
 
 

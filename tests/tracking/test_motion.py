@@ -1,10 +1,12 @@
 """Motion of the camera: found where there is one, and a cut told from it."""
 
+import cv2
 import numpy as np
 import pytest
 from scenes import SIZE, blob, tissue, view
 
-from scr_live.tracking.motion import SIDE, MotionFinder
+from scr_live.tracking.motion import SIDE, MotionFinder, halved
+from scr_live.tracking.quality import measure
 
 STEP = SIZE / SIDE
 
@@ -83,3 +85,14 @@ def test_after_a_reset_there_is_no_frame_before():
     finder.update(view(tissue()))
     finder.reset()
     assert finder.update(view(tissue())) is None
+
+
+@pytest.mark.parametrize("size", [2 * SIDE, 4 * SIDE, 300, 448])
+def test_a_copy_that_was_made_for_others_too_shows_the_same(size):
+    pictures = [cv2.resize(view(tissue(), x), (size, size)) for x in (0, 6)]
+    own, shared = MotionFinder(), MotionFinder()
+    for picture in pictures:
+        one, other = own.update(picture), shared.update(halved(picture))
+    assert np.array_equal(one.flow, other.flow)
+    assert one.likeness == other.likeness
+    assert measure(pictures[0]) == measure(halved(pictures[0]))

@@ -19,7 +19,7 @@ from scr_live.sinks.web.hub import Hub, Told
 from scr_live.sinks.web.jpeg import Camera
 from scr_live.sinks.web.protocols import PatientHttp, PatientLoop, PatientWebSocket
 
-NICENESS: Final = 10
+NICENESS: Final = 15
 """How much it gives way to the video and to the model."""
 ALIVE_EVERY_S: Final = 0.5
 _FAREWELL_S: Final = 0.7
