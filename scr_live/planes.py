@@ -65,7 +65,7 @@ def in_one(planes: Planes) -> NDArray[np.uint8]:
     memory = planes[0].base
     if memory is None or memory.nbytes != height * width * 3 // 2 or memory is not planes[2].base:
         memory = np.concatenate([plane.ravel() for plane in planes])
-    return memory.reshape(height * 3 // 2, width)
+    return np.asarray(memory, np.uint8).reshape(height * 3 // 2, width)
 
 
 def chroma_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
