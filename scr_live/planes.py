@@ -62,10 +62,10 @@ def copied(planes: Planes, masks: tuple[NDArray[np.uint8], NDArray[np.uint8]] | 
 def in_one(planes: Planes) -> NDArray[np.uint8]:
     """Return (3h/2, w): one plane after another, in the memory of planes that were made here."""
     height, width = planes[0].shape
-    memory: NDArray[np.uint8] | None = planes[0].base
-    if memory is None or memory.nbytes != height * width * 3 // 2 or memory is not planes[2].base:
-        memory = np.concatenate([plane.ravel() for plane in planes])
-    return np.asarray(memory.reshape(height * 3 // 2, width), np.uint8)
+    memory = planes[0].base
+    is_one = memory is not None and memory.size == height * width * 3 // 2 and memory is planes[2].base
+    whole = memory if is_one else np.concatenate([plane.ravel() for plane in planes])
+    return np.reshape(np.asarray(whole, np.uint8), (height * 3 // 2, width))
 
 
 def chroma_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
