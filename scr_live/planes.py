@@ -70,7 +70,8 @@ def in_one(planes: Planes) -> NDArray[np.uint8]:
 
 def chroma_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the half-size mask of the samples all of whose four pixels are in an even-sized (h, w) mask."""
-    return np.minimum.reduce([mask[y::2, x::2] for y in (0, 1) for x in (0, 1)])
+    four = [mask[y::2, x::2] for y in (0, 1) for x in (0, 1)]
+    return np.asarray(np.minimum.reduce(four), np.uint8)
 
 
 def draw_changes(planes: Planes, below: Image, drawn: Image, shown: Image) -> None:
