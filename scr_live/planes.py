@@ -63,14 +63,15 @@ def in_one(planes: Planes) -> NDArray[np.uint8]:
     """Return (3h/2, w): one plane after another, in the memory of planes that were made here."""
     height, width = planes[0].shape
     memory = planes[0].base
-    if memory is None or memory.nbytes != height * width * 3 // 2 or memory is not planes[2].base:
-        memory = np.concatenate([plane.ravel() for plane in planes])
-    return memory.reshape(height * 3 // 2, width)
+    is_one = memory is not None and memory.size == height * width * 3 // 2 and memory is planes[2].base
+    whole = memory if is_one else np.concatenate([plane.ravel() for plane in planes])
+    return np.reshape(np.asarray(whole, np.uint8), (height * 3 // 2, width))
 
 
 def chroma_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the half-size mask of the samples all of whose four pixels are in an even-sized (h, w) mask."""
-    return np.minimum.reduce([mask[y::2, x::2] for y in (0, 1) for x in (0, 1)])
+    four = [mask[y::2, x::2] for y in (0, 1) for x in (0, 1)]
+    return np.asarray(np.minimum.reduce(four), np.uint8)
 
 
 def draw_changes(planes: Planes, below: Image, drawn: Image, shown: Image) -> None:

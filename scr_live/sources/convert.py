@@ -145,9 +145,10 @@ class Deinterlacer:
 
 def _samples(plane: "VideoPlane") -> NDArray[np.uint8]:
     """Return a read-only view of FFmpeg's own memory."""
-    lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    memory: NDArray[np.uint8] = np.frombuffer(cast("memoryview", plane), np.uint8)
+    lines = memory.reshape(-1, plane.line_size)
     lines.flags.writeable = False
-    return lines[: plane.height, : plane.width]
+    return np.asarray(lines[: plane.height, : plane.width], np.uint8)
 
 
 def _matrix(frame: av.VideoFrame) -> int | None:
