@@ -43,6 +43,17 @@ done
 "$PYTHON" scripts/measure_phantom.py --flights 12 --seed 20000 --every 2 --out figures/phantom.json
 "$PYTHON" scripts/measure_shortcuts.py --data "$DATA/kvasir-seg" --data "$DATA/negatives"
 "$PYTHON" scripts/measure_parts.py
+# Speed side by side; the peers' networks need the extra export to be written.
+"$SCR_LIVE" bench --engine openvino,onnxruntime --precision fp32,int8 --layers --seconds 40 --json figures/bench.json
+[ -d out/peers ] || "$PYTHON" scripts/peers/make_peers.py --out out/peers
+peers=()
+for file in out/peers/*.onnx; do peers+=(--model "$file"); done
+"$SCR_LIVE" bench --engine openvino --precision fp32 --model scr-net-lite0 "${peers[@]}" --model scr-net-plain \
+  --rounds 7 --no-throughput --no-memory --no-floor --json figures/bench-peers.json
+"$SCR_LIVE" bench --pipeline phantom:duration=10,fps=30 --json figures/pipeline-file.json
+"$SCR_LIVE" bench --pipeline phantom:duration=10,fps=30 --realtime --json figures/pipeline-live.json
+"$PYTHON" scripts/measure_serving.py --seconds 8 --out figures/serving.json
+"$PYTHON" scripts/measure_archive.py
 "$PYTHON" scripts/measure_tracking.py
 boxes=figures/polyp_behind_fold.truth.json
 video normal-clip "$CLIPS/normal_colon.mp4" --truth none

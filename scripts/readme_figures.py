@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience_tables import load, resilience
+from speed_tables import speeds
 from video_tables import alert_rules, share, videos
 
 BEGIN, END = "<!-- figures: made by scripts/readme_figures.py -->", "<!-- end of figures -->"
@@ -43,6 +44,7 @@ def main() -> None:
         accuracy(),
         plain(),
         speed(),
+        speeds(),
         parts(),
         videos(),
         resilience(),
