@@ -157,9 +157,10 @@ def serving() -> str:
         )
     for row in report["browser"]:
         width, height = row["window"]
+        sent = "x".join(map(str, row["sent_px"]))
         lines.append(
-            f"| Chromium, {width}x{height}, sent {row['sent_px'][0]}x{row['sent_px'][1]} | "
-            f"{row['run_fps']:.1f} | {delay(row)} | {row['fps']:.1f} | {row['age_ms']['p50']:.0f} / {row['age_ms']['p95']:.0f} ms | - |"
+            f"| Chromium, {width}x{height}, sent {sent} | {row['run_fps']:.1f} | {delay(row)} | "
+            f"{row['fps']:.1f} | {row['age_ms']['p50']:.0f} / {row['age_ms']['p95']:.0f} ms | - |"
         )
     for row in report["hang"]:
         title = "the server hangs (SIGSTOP)" if row["hangs"] else "the same without that"
