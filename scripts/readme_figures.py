@@ -10,7 +10,7 @@ from typing import Any
 
 from resilience_tables import load, resilience
 from speed_tables import speeds
-from video_tables import alert_rules, share, videos
+from video_tables import alert_rules, in_other_precision, share, videos
 
 BEGIN, END = "<!-- figures: made by scripts/readme_figures.py -->", "<!-- end of figures -->"
 FIGURES = Path("figures")
@@ -245,7 +245,7 @@ def phantom() -> str:
     r = load("phantom")
     command = f"python scripts/measure_phantom.py --flights {r['flights']} --seed {r['first_seed']}"
     return (
-        f"**Phantom** (`{command}`): "
+        f"**Phantom**{in_other_precision(r['engine'])} (`{command}`): "
         f"{r['polyps_marked']} of {r['polyps']} polyps marked at some time, "
         f"{r['frames_with_polyp_marked']} of {r['frames_with_polyp']} frames with a polyp, and "
         f"{r['frames_without_polyp_marked']} of {r['frames_without_polyp']} frames without one falsely. "

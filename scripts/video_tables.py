@@ -28,8 +28,10 @@ def videos() -> str:
         "| clip | rule | false alarms a minute | first mark | polyps missed | marked | flips |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, title in VIDEOS:
-        (clip,) = load(f"video-{name}")["clips"]
+    for name, bare in VIDEOS:
+        report = load(f"video-{name}")
+        (clip,) = report["clips"]
+        title = f"{bare}{in_other_precision(report['engine'])}"
         for rule in clip["rules"]:
             alarms, after = rule["false_alarms"], rule["mark_after_median_s"]
             interval = f"{alarms['low']:.1f}-{alarms['high']:.1f}"
@@ -40,6 +42,12 @@ def videos() -> str:
                 f"{rule['flips_per_1000']:.0f} |"
             )
     return "\n".join([*lines, "", following()])
+
+
+def in_other_precision(engine: str) -> str:
+    """Say in which precision it was measured, if that is not the default's any more."""
+    precision = engine.rsplit(" ", 1)[-1]
+    return "" if precision == load("run-sample")["engine"]["precision"] else f" (in {precision})"
 
 
 def alert_rules() -> str:
