@@ -163,7 +163,7 @@ def serving() -> str:
             f"{row['fps']:.1f} | {row['age_ms']['p50']:.0f} / {row['age_ms']['p95']:.0f} ms | - |"
         )
     for row in report["hang"]:
-        title = "the server hangs (SIGSTOP)" if row["hangs"] else "the same without that"
+        title = "its server hangs (SIGSTOP)" if row["hangs"] else "nobody, for comparison"
         lines.append(f"| {title} | {row['run_fps']:.1f} | {delay(row)} | - | - | - |")
     return "\n".join(lines)
 
