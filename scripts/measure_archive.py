@@ -53,7 +53,7 @@ def main() -> None:
         **runs,
         "two_workers_to_one": round(two / one, 3),
         "frames_per_s_per_core": round(two / 2, 2),
-        "largest_process_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000),
+        "largest_process_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6),
         "machine": machine_facts(),
     }
     write_json(options.out, report)
@@ -69,11 +69,11 @@ def render_clips(folder: Path, *, seconds: float) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(COUNT):
-        path = folder / f"clip{seed}.mp4"
+        path = folder / f"clip{seed}-{seconds:g}s.mp4"
         if path.exists():
             continue
         options = parse_phantom(CLIP.format(seed=seed, seconds=seconds))
-        partial = path.with_name(f"partial-{path.name}")
+        partial = path.with_name(f".partial-{path.name}")
         with Recorder(partial, RecorderOptions(nominal_fps=options.fps, force=True)) as recorder:
             for index in range(options.frame_count or 0):
                 frame = Frame(render(options, index)[0], index, index / options.fps, captured_at=0.0)
@@ -93,16 +93,22 @@ def measured(clips: Path, folder: Path, model: str) -> Iterator[tuple[str, dict[
         figures = {"seconds": round(seconds, 2), "frames": frames, "sightings": sightings}
         yield name, {**figures, "frames_per_s": round(frames / seconds, 2)}
     out = folder / "killed"
-    kills = [kill_after(clips, out, done=done, model=model) for done in (COUNT // 3, 2 * COUNT // 3)]
-    before = written(out)
+    kept = [kill_after(clips, out, done=done, model=model) for done in (COUNT // 3, 2 * COUNT // 3)]
     archive(clips, out, workers=2, model=model)
     tables["killed"] = tables_of(out)
     same = all(one == tables["one_worker"] for one in tables.values())
     after = written(out)
-    twice = sum(after[name] != at for name, at in before.items())
+    twice = sum(after[name] != at for before in kept for name, at in before.items())
     if not same or twice:
         raise SystemExit(f"the tables differ, or {twice} videos were done twice")
-    yield "killed_and_resumed", {"kept_at_each_kill": kills, "done_twice": twice, "tables_are_alike": same}
+    yield (
+        "killed_and_resumed",
+        {
+            "kept_at_each_kill": [len(before) for before in kept],
+            "done_twice": twice,
+            "tables_are_alike": same,
+        },
+    )
 
 
 def command(clips: Path, out: Path, *, workers: int, model: str) -> list[str]:
@@ -120,8 +126,8 @@ def archive(clips: Path, out: Path, *, workers: int, model: str) -> float:
     return time.perf_counter() - started
 
 
-def kill_after(clips: Path, out: Path, *, done: int, model: str) -> int:
-    """Kill a run once so many videos are done in all; return how many are."""
+def kill_after(clips: Path, out: Path, *, done: int, model: str) -> dict[str, int]:
+    """Kill a run once so many videos are done in all; return what is there then, and when it was written."""
     process = subprocess.Popen(  # noqa: S603 - our own command
         command(clips, out, workers=2, model=model), stdout=subprocess.DEVNULL
     )
@@ -135,7 +141,7 @@ def kill_after(clips: Path, out: Path, *, done: int, model: str) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    return len(written(out))
+    return written(out)
 
 
 def written(out: Path) -> dict[str, int]:

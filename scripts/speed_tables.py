@@ -42,7 +42,7 @@ def engines() -> str:
             f"| {row['label']} | {percentiles(alone)} | {whole['p50']:.1f} | "
             f"{ratio(row['ratio_to_first']['infer'])} | "
             f"{flight['answers_a_second']['median']:.1f} of {flight['engines']} | "
-            f"{row['peak_memory_growth_mb']:.0f} MB | {'-' if floor is None else f'{floor:.1f}'} |"
+            f"{decimal(row['peak_memory_growth_mb'])} MB | {decimal(floor)} |"
         )
     return "\n".join([*lines, *busy(report)])
 
@@ -177,8 +177,8 @@ def archive() -> str:
         f"**Archive** (`python scripts/measure_archive.py`: 20 clips of the phantom, {one['frames']} frames "
         f"in all, {cpu(report)}): {one['frames_per_s']:.1f} frames a second with one worker, "
         f"{two['frames_per_s']:.1f} with two, {report['two_workers_to_one']:.2f} times as many, the start of "
-        f"the processes included. Killed twice by SIGKILL, with {kept} clips done, and gone on with: "
-        f"{killed['done_twice']} done twice, all tables the same."
+        f"the processes included. Killed twice by SIGKILL, with {kept} clips done, and gone on with: of what "
+        f"was done, {killed['done_twice']} were done again, and all tables are the same."
     )
 
 
@@ -187,8 +187,13 @@ def layer_row(label: str, layer: dict[str, Any]) -> str:
     name = layer["name"].removesuffix("/WithoutBiases")
     return (
         f"| {label} | `{name}` | {layer['kind']} {layer['primitive']} | {layer['ms']:.2f} | "
-        f"{layer['floor_ms']:.2f} | {layer['times_floor']:.1f} |"
+        f"{layer['floor_ms']:.2f} | {decimal(layer['times_floor'])} |"
     )
+
+
+def decimal(value: float | None) -> str:
+    """Write a figure that may be missing."""
+    return "-" if value is None else f"{value:.1f}"
 
 
 def cpu(report: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """One video from its first frame to its last, through the run of a file; what is left is plain facts."""
 
+import errno
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -10,7 +11,14 @@ from typing import Any, Final, TypeAlias
 from scr_live import __version__
 from scr_live.app import Outcome, RunConfig, run_video
 from scr_live.archive.config import Settings
-from scr_live.errors import EngineError, InferenceError, ModelError, OptionError, ScrLiveError
+from scr_live.errors import (
+    EngineError,
+    InferenceError,
+    ModelError,
+    OptionError,
+    OutputUnwritableError,
+    ScrLiveError,
+)
 from scr_live.events import Event, EventKind, Journal
 from scr_live.frames import Quality
 from scr_live.pipeline.stats import Progress
@@ -41,8 +49,9 @@ SIGHTING_FACTS: Final = (
 )
 """Of the event `sighting-closed`, as sinks/EVENTS.md tells them."""
 
-_OF_NO_VIDEO: Final = (EngineError, ModelError, OptionError)
+_OF_NO_VIDEO: Final = (EngineError, ModelError, OptionError, OutputUnwritableError)
 """What fails for every video alike, but for an InferenceError: it ends the archive."""
+_OF_THE_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ def judge(job: Job, *, moved: Moved | None = None, stop: threading.Event | None 
     try:
         outcome = run_video(_run_config(job), progress=_teller(moved), stop=stop, journal=journal)
     except Exception as error:
-        if isinstance(error, _OF_NO_VIDEO) and not isinstance(error, InferenceError):
+        if _is_of_no_video(error):
             raise
         return failed(_words(error))
     return {
@@ -88,6 +97,16 @@ def judge(job: Job, *, moved: Moved | None = None, stop: threading.Event | None 
         ],
         "quality": _spans(events),
     }
+
+
+def _is_of_no_video(error: BaseException) -> bool:
+    """Whether it would fail the next video, too: a full disk does, whatever the recorder makes of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
+            return True
+        cause = cause.__cause__
+    return isinstance(error, _OF_NO_VIDEO) and not isinstance(error, InferenceError)
 
 
 def failed(cause: str) -> Facts:

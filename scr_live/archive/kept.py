@@ -15,7 +15,7 @@ from scr_live.archive.judging import Facts
 from scr_live.archive.videos import Video
 from scr_live.errors import DataError, OutputExistsError, OutputUnwritableError
 from scr_live.file_lock import locked
-from scr_live.files import make_folder, write_json
+from scr_live.files import PARTIAL, make_folder, write_json
 from scr_live.machine import machine_facts
 
 SCHEMA: Final = 1
@@ -138,8 +138,7 @@ class OutFolder:
             settings = known["settings"]
             return settings if isinstance(settings, dict) else {}
         except FileNotFoundError:
-            others = sorted(entry.name for entry in os.scandir(self.path) if entry.name != _LOCK)
-            if others:
+            if others := self._files_of_others():
                 raise OutputExistsError(
                     f"{self.path} holds files that no scr-live archive has made ({others[0]}). Choose a new "
                     "or empty folder for --out."
@@ -149,6 +148,13 @@ class OutFolder:
             raise OutputExistsError(
                 f"{self.path / _SETTINGS} cannot be read as the settings of an archive. Choose another --out."
             ) from error
+
+    def _files_of_others(self) -> list[str]:
+        own = (_LOCK, _SETTINGS + PARTIAL)  # the latter is there after a kill at the very start
+        try:
+            return sorted(entry.name for entry in os.scandir(self.path) if entry.name not in own)
+        except OSError as error:
+            raise OutputUnwritableError(f"Cannot look into {self.path}: {error.strerror}.") from error
 
     def _check_same(self, known: Mapping[str, object], wanted: Mapping[str, object]) -> None:
         other = [name for name in wanted if known.get(name) != wanted[name]]

@@ -161,8 +161,14 @@ class _Worker:
     """One process, at the other end of a connection."""
 
     def __init__(self) -> None:
-        self._connection, its = socket.socketpair()
-        self._process = ChildProcess(its, module=_MODULE, name="archive")
+        try:
+            self._connection, its = socket.socketpair()
+            self._process = ChildProcess(its, module=_MODULE, name="archive")
+        except OSError as error:
+            raise ScrLiveError(
+                f"A worker process cannot be started: {error.strerror or error}. Free memory or "
+                "descriptors, or give fewer --workers; what is done is kept."
+            ) from error
 
     def do(
         self, job: Job, moved: Callable[[int, int | None], None], *, still_s: float, opening_s: float

@@ -14,7 +14,7 @@ from scr_live.archive.local import LocalWorkers
 from scr_live.archive.videos import Video, find_videos
 from scr_live.archive.workplace import Ended, Workplace
 from scr_live.engines.opening import threshold_for
-from scr_live.errors import OptionError
+from scr_live.errors import OptionError, OutputUnwritableError
 from scr_live.files import write_text
 from scr_live.shipped import model_for
 
@@ -92,6 +92,14 @@ class Listeners:
     note: Callable[[str], None] = lambda _: None
 
 
+def _check_out(out: Path) -> None:
+    try:
+        if out.exists() and not out.is_dir():
+            raise OptionError(f"--out names a folder; {out} is a file.")
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise OutputUnwritableError(f"Nothing can be written to {out}: {error.strerror}.") from error
+
+
 def archive(
     config: ArchiveConfig, *, listeners: Listeners | None = None, stop: threading.Event | None = None
 ) -> ArchiveReport:
@@ -103,8 +111,7 @@ def archive(
     check(config)
     listeners, stop = listeners or Listeners(), stop or threading.Event()
     videos = find_videos(config.source, out=config.out)
-    if config.out.exists() and not config.out.is_dir():
-        raise OptionError(f"--out names a folder; {config.out} is a file.")
+    _check_out(config.out)
     settings = config.settings
     model = model_for(settings.engine, settings.model)
     out = OutFolder(config.out)

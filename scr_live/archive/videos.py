@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import os
 import re
 from collections import Counter
@@ -53,7 +54,7 @@ def find_videos(source: Path, *, out: Path) -> list[Video]:
     a file that can be reached in several ways counts once.
     """
     problems: dict[str, list[str]] = {}
-    is_folder = source.is_dir()
+    is_folder = _is_folder(source)
     named = _of_folder(source, out, problems) if is_folder else _of_manifest(source)
     _note_twins([name for name, _ in named], problems)
     videos = [video for name, path in named if (video := _looked_at(name, path, problems)) is not None]
@@ -63,6 +64,13 @@ def find_videos(source: Path, *, out: Path) -> list[Video]:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES)) if is_folder else "a path a line"
         raise DataError(f"There is no video in {source}. Expected {kinds}.")
     return videos
+
+
+def _is_folder(source: Path) -> bool:
+    try:
+        return source.is_dir()
+    except OSError as error:
+        raise DataError(f"Cannot read {source}: {error.strerror}.") from error
 
 
 def _of_folder(folder: Path, out: Path, problems: dict[str, list[str]]) -> list[tuple[str, Path]]:
@@ -127,12 +135,21 @@ def _manifest_text(path: Path) -> str:
 
 
 def _text_rows(text: str) -> list[tuple[str, str]]:
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.split("\n")]
     return [("", line) for line in lines if line and not line.startswith("#")]
 
 
 def _csv_rows(path: Path, text: str) -> list[tuple[str, str]]:
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        return _rows_read(path, reader)
+    except csv.Error as error:
+        raise DataError(
+            f"{path} cannot be read as CSV near line {reader.line_num}: {error}. Is a quotation mark open?"
+        ) from error
+
+
+def _rows_read(path: Path, reader: "csv.DictReader[str]") -> list[tuple[str, str]]:
     if "path" not in (reader.fieldnames or ()):
         columns = ", ".join(reader.fieldnames or ()) or "nothing"
         raise DataError(

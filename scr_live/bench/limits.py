@@ -76,13 +76,13 @@ def floors(
 ) -> list[Row]:
     """Return the rows with their floors, or why they have none; each file is profiled once a precision."""
     found = []
-    known: dict[tuple[str, str], Row] = {}
+    known: dict[tuple[str, str, int], Row] = {}
     for index, row in enumerate(rows):
         progress(index / len(rows))
         if not row.is_measured or row.info is None:
             found.append(row)
             continue
-        key = (row.info.model_sha256, row.info.precision)
+        key = (row.info.model_sha256, row.info.precision, row.info.input_size)
         with_floor = known.get(key) if row.info.model_sha256 else None
         if with_floor is None:
             with_floor = known[key] = _with_floor(row, row.info, limits)

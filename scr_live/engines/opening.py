@@ -163,12 +163,12 @@ class _Opener:
     def _openvino(self, reason: str) -> Engine:
         from scr_live.engines.openvino import OpenVinoEngine  # noqa: PLC0415 - heavy
 
-        if self.precision == "auto" and (quantised := self._quantised()) is not None:
-            try:
+        try:
+            if self.precision == "auto" and (quantised := self._quantised()) is not None:
                 return OpenVinoEngine(quantised, precision="int8", threads=self.threads, reason=reason)
-            except EngineUnavailableError as error:
-                log.info("int8 by openvino: %s", error)
-                reason = f"{reason}; int8 skipped: {short(str(error))}"
+        except (EngineUnavailableError, ModelError) as error:  # the file that was named may well be sound
+            log.info("int8 by openvino: %s", error)
+            reason = f"{reason}; int8 skipped: {short(str(error))}"
         # It rounds an fp32 file to bf16 or fp16 itself; int8 needs the ranges that a quantised file holds.
         kind = {"auto": "auto", "int8": "int8"}.get(self.precision, "fp32")
         return OpenVinoEngine(self._file(kind), precision=self.precision, threads=self.threads, reason=reason)

@@ -203,12 +203,20 @@ def _has_int8_layers(graph: "openvino.Model", compiled: "openvino.CompiledModel"
 
 def _has_narrow_weights(graph: "openvino.Model") -> bool:
     """Whether two products of any 8-bit weights with a byte fit into 16 bits: then no processor overflows."""
-    weights = (
-        node.get_data()
-        for node in graph.get_ops()
-        if node.get_type_name() == "Constant" and node.get_element_type() == openvino.Type.i8
+    nodes = list(graph.get_ops())
+    if any(node.get_type_name() == "FakeQuantize" and _is_constant(node.input_value(0)) for node in nodes):
+        return False  # weights in float, whose bytes OpenVINO makes itself: with all 8 bits
+    constants = [node for node in nodes if node.get_type_name() == "Constant"]
+    if any(node.get_element_type() == openvino.Type.u8 and len(node.shape) > 1 for node in constants):
+        return False
+    weights = [node.get_data() for node in constants if node.get_element_type() == openvino.Type.i8]
+    return bool(weights) and all(
+        np.abs(values.astype(np.int16)).max(initial=0) <= _NARROW for values in weights
     )
-    return all(np.abs(values.astype(np.int16)).max(initial=0) <= _NARROW for values in weights)
+
+
+def _is_constant(value: "openvino.Output") -> bool:
+    return bool(value.get_node().get_type_name() == "Constant")
 
 
 def _last_line(error: BaseException) -> str:

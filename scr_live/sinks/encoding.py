@@ -26,6 +26,8 @@ BITS_A_PIXEL: Final = 0.15
 _BT709: Final = 1  # the same number in H.273 for primaries, transfer and matrix, and in swscale
 _LIMITED: Final = 1
 _FULL: Final = 2
+_PYAV_ROWS: Final = 4
+"""PyAV takes planes of so many rows, and of a multiple; of others it would leave out the last two."""
 _PAGE: Final = 4096  # or larger
 _READ_PAST_END: Final = 16
 _HARDWARE: Final = (
@@ -99,7 +101,7 @@ class Converter:
     def convert_picture(self, picture: Picture) -> VideoFrame:
         """Of the samples that were decoded, where there are any; an odd side gets its last line twice."""
         planes = _planes_of(picture) if self._format == "yuv420p" else None
-        if planes is None:
+        if planes is None or planes[0].shape[0] % _PYAV_ROWS:
             return self.convert(padded_to_even(picture.image))
         return _tagged(VideoFrame.from_numpy_buffer(in_one(planes), format=self._format))
 

@@ -1,5 +1,6 @@
 """A recording that a person starts and stops while the video goes on."""
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -189,8 +190,13 @@ class SwitchedRecorder:
                 self._failed = recorder.state()
             self._recorder = None
         ending = threading.Thread(target=self._end, args=(recorder, take), name="recording-end", daemon=True)
-        self._ending = [*(thread for thread in self._ending if thread.is_alive()), ending]
-        ending.start()
+        self._ending = [thread for thread in self._ending if thread.is_alive()]
+        try:
+            ending.start()
+        except RuntimeError:  # no thread can be had: the pictures wait
+            self._end(recorder, take)
+        else:
+            self._ending.append(ending)
 
     def _end(self, recorder: "Recorder", take: _Take) -> None:
         failure: BaseException | None = None
@@ -206,5 +212,6 @@ class SwitchedRecorder:
                     self._failed = replace(recorder.state(), problem=str(failure))
 
     def _refuse_orders(self) -> None:
-        while self._orders:
-            self._orders.popleft().answer(_ENDED)
+        with contextlib.suppress(IndexError):  # two threads may do so at once
+            while True:
+                self._orders.popleft().answer(_ENDED)

@@ -24,6 +24,9 @@ MAX_FPS = 1000
 MAX_ERRORS_IN_A_ROW = 500
 """Undecodable packets after which a video counts as unreadable."""
 
+_LENDERS = ("rawvideo", "wrapped_avframe")
+"""Decoders whose pictures lie in the packet: of a camera, in the driver's memory, gone when it is closed."""
+
 _VARIABLE_RATE = 0.02  # average and base rate further apart than this: not one constant rate
 _log = logging.getLogger(__name__)
 
@@ -124,6 +127,7 @@ class FrameBuilder:
         self._troubles = troubles
         self._fps = assumed_fps(stream)
         self._converter = RgbConverter()
+        self._lends = stream.codec_context.name in _LENDERS
         self._timeline = Timeline(1 / self._fps, longest_gap_s)
         self._index = 0
         self._note_pixel_shape(stream)
@@ -141,7 +145,7 @@ class FrameBuilder:
             self._index,
             self._timeline.seconds(container_s),
             perf_counter(),
-            as_video=as_video(decoded, image),
+            as_video=None if self._lends else as_video(decoded, image),
         )
         self._index += 1
         return frame

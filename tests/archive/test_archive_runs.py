@@ -1,5 +1,6 @@
 """A whole archive through worker processes, and what is left of it."""
 
+import errno
 import threading
 from dataclasses import replace
 
@@ -8,9 +9,10 @@ from archive_fakes import phantom_clip, results_in, rows_of, tables_of
 from tiny_models import write_model
 
 from scr_live.app import RunConfig, run_video
+from scr_live.archive import judging
 from scr_live.archive.config import ArchiveConfig, Settings, shared_out
 from scr_live.archive.running import Listeners, archive
-from scr_live.errors import DataError, ModelError, OutputExistsError
+from scr_live.errors import DataError, ModelError, OutputExistsError, OutputUnwritableError, SinkError
 from scr_live.events import EventKind, Journal
 
 pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `archive`")
@@ -148,6 +150,28 @@ def test_a_folder_of_somebody_else_is_left_alone(config):
         with pytest.raises(OutputExistsError, match=r"no scr-live archive has made \(videos\.parquet\)"):
             archive(one)
     assert (config.out / "videos.parquet").read_text() == "precious"
+
+
+def test_a_folder_left_by_a_kill_at_the_very_start_is_gone_on_with(config):
+    config.out.mkdir()
+    (config.out / "archive.json.partial").write_text("{")
+    archive(config)
+    assert len(results_in(config.out)) == 3
+
+
+def test_a_folder_that_cannot_be_named_is_one_sentence(config):
+    with pytest.raises(OutputUnwritableError, match=r"Nothing can be written to|Cannot make the folder"):
+        archive(replace(config, out=config.out / ("a" * 300)))
+
+
+def test_a_full_disk_ends_the_archive_and_is_no_row(config, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise SinkError("The recording broke off.") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(judging, "run_video", full)
+    job = judging.Job("a", str(config.source), config.settings, threads=1)
+    with pytest.raises(SinkError):
+        judging.judge(job)
 
 
 def test_two_archives_cannot_share_a_folder(config):

@@ -96,6 +96,7 @@ def test_a_link_to_nothing_is_missing(tmp_path):
         ("list.txt", b"\xff\xfe\x00", "not UTF-8"),
         ("list.csv", b"file,id\na.mp4,1\n", "a column `path`.*found file, id"),
         ("list.csv", b"path,id\n,1\n", "the path is missing in line 2"),
+        ("list.csv", b'path,id\n"a.mp4,1\n' + 200_000 * b"b", "cannot be read as CSV.*quotation mark"),
     ],
 )
 def test_what_is_no_manifest_is_said_to_be_none(tmp_path, name, content, words):
@@ -116,3 +117,17 @@ def test_ids_that_look_alike_have_files_of_their_own(tmp_path):
     keys = [Video(name, tmp_path, 0, 0).key for name in names]
     assert len(set(keys)) == len(names)
     assert all("/" not in key and not key.startswith(".") and len(key) < 150 for key in keys)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_end_where_a_file_says_so_and_nowhere_else(tmp_path, end):
+    names = ["a\x0bb.mp4", "c\u2028d.mp4", "e.mp4"]
+    files(tmp_path, *names)
+    (tmp_path / "list.txt").write_bytes(end.join(names).encode())
+    (tmp_path / "list.csv").write_bytes(end.join(["path", *names]).encode())
+    assert sorted(ids(tmp_path / "list.txt")) == sorted(ids(tmp_path / "list.csv")) == sorted(names)
+
+
+def test_a_place_whose_name_is_too_long_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"Cannot read|no folder"):
+        find_videos(tmp_path / ("a" * 300), out=tmp_path / "out")

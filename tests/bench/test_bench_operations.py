@@ -3,13 +3,18 @@
 import numpy as np
 import onnx
 import pytest
+from bench_fakes import samples_of
 from onnx import TensorProto, helper, numpy_helper
 from tiny_models import write_export, write_model
 
+from scr_live.bench import limits
+from scr_live.bench.combinations import Combination
 from scr_live.bench.floor import Limits, floor_of
 from scr_live.bench.layers import Layer, Profile, profile
 from scr_live.bench.operations import macs_by_layer
 from scr_live.bench.peaks import Bandwidth, PeakProbes, measure_bandwidth
+from scr_live.bench.report import Row
+from scr_live.engines import EngineInfo
 from scr_live.engines.openvino import read_onnx
 from scr_live.shipped import read_model
 
@@ -146,3 +151,21 @@ def test_every_size_of_block_has_a_rate():
     rates = measure_bandwidth(2, sizes=(1 << 12, 1 << 14)).rates
     assert list(rates) == [1 << 12, 1 << 14]
     assert all(rate > 0 for rate in rates.values())
+
+
+def test_one_file_at_two_sizes_has_two_floors(monkeypatch):
+    asked = []
+
+    def with_floor(row, info, _limits):
+        asked.append(info.input_size)
+        return row
+
+    monkeypatch.setattr(limits, "_with_floor", with_floor)
+    infos = [EngineInfo("openvino", "CPU", "fp32", size, model_sha256="1" * 64) for size in (64, 128, 64)]
+    samples = samples_of([10.0])
+    rows = [
+        Row(Combination("model", "openvino", "fp32", info.input_size), info=info, samples=samples)
+        for info in infos
+    ]
+    limits.floors(rows, None)
+    assert asked == [64, 128]

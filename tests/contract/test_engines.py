@@ -9,7 +9,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 from tiny_models import SIZE, expected, write_card, write_export, write_model
 
 import scr_live
@@ -398,6 +400,35 @@ def test_weights_that_leave_room_run_in_int8_on_any_processor(tmp_path, monkeypa
             np.abs(engine.infer(image) - expected(image, ModelCard("tiny", SIZE))).max()
             < MASK_TOLERANCE["int8"]
         )
+
+
+def test_auto_passes_a_damaged_int8_file_over_with_the_reason(tmp_path):
+    path = write_export(tmp_path, int8_loss=0.0)
+    with (tmp_path / "tiny-int8.onnx").open("ab") as file:
+        file.write(b"more")
+    with open_engine("openvino", read_model(path), threads=1) as engine:
+        assert engine.info.precision != "int8"
+        assert "int8 skipped" in engine.info.reason
+
+
+@pytest.mark.parametrize("kind", ["bytes without a sign", "floats that are rounded"])
+def test_room_that_cannot_be_seen_is_not_believed(tmp_path, monkeypatch, kind):
+    module = openvino_engine()
+    monkeypatch.setattr(module, "int8_is_exact", lambda: False)
+    path = write_export(tmp_path).with_name("tiny-int8.onnx")
+    graph = onnx.load(path)
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if kind == "bytes without a sign" and tensor.name in ("bytes", "zero"):
+            tensor.CopyFrom(numpy_helper.from_array((values.astype(int) + 128).astype(np.uint8), tensor.name))
+        elif kind == "floats that are rounded" and tensor.name == "bytes":
+            tensor.CopyFrom(numpy_helper.from_array((values * 0.004).astype(np.float32), "floats"))
+    if kind == "floats that are rounded":
+        quantise = helper.make_node("QuantizeLinear", ["floats", "step", "zero"], ["bytes"])
+        graph.graph.node.insert(0, quantise)
+    onnx.save(graph, path)
+    with pytest.raises(EngineUnavailableError, match=r"overflow|computes no layer"):
+        module.OpenVinoEngine(Model(path, ModelCard("tiny", SIZE), ""), precision="int8", threads=1)
 
 
 def openvino_engine():

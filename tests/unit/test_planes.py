@@ -224,3 +224,26 @@ def test_a_recording_of_a_recording_shows_the_same(tmp_path):
     for one, other in zip(came, again, strict=True):
         for plane, like in zip(one.planes, other.planes, strict=True):
             assert np.abs(plane.astype(int) - like).mean() < 1.5
+
+
+@pytest.mark.parametrize("height", [34, 36, 1050])
+def test_a_recorded_picture_has_all_its_lines_and_colours(height):
+    image = np.ascontiguousarray(cv2.GaussianBlur(noise(3, (1056, 64)), (9, 9), 0)[:height])
+    one = frame_of(image)
+    made = Converter("yuv420p").convert_picture(Picture(one, None, one.image))
+    assert (made.width, made.height) == (64, height)
+    back = RgbConverter().convert(made)
+    assert np.abs(back.astype(int) - one.image).mean() < 2
+
+
+def test_pictures_that_lie_in_the_packet_are_not_kept_as_samples(tmp_path):
+    """Of a camera that is memory of the driver."""
+    path = tmp_path / "raw.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25, width=1280, height=720, pix_fmt="yuv420p")
+        for packet in stream.encode(video_frame(np.full((720, 1280, 3), 90, np.uint8))):
+            container.mux(packet)
+        container.mux(stream.encode(None))
+    with FileSource(path) as source:
+        (only,) = list(source)
+    assert only.planes is None

@@ -305,3 +305,21 @@ def test_two_starts_of_one_second_have_two_names_and_a_track_counts(tmp_path, mo
         names.append(fresh(tmp_path / "{time}.mp4").name)
         (tmp_path / names[-1]).with_suffix("").with_name(Path(names[-1]).stem + suffix).touch()
     assert names == ["a[1].mp4", "a[1]-2.mp4", "a[1]-3.mp4", "a[1]-4.mp4"]
+
+
+def test_where_no_thread_can_be_had_a_recording_is_ended_all_the_same(tmp_path, film, monkeypatch):
+    run = Run(tmp_path, film)
+    start = threading.Thread.start
+
+    def refused(thread):
+        if thread.name == "recording-end":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with run.recorder:
+        run.switch(on=True)
+        run.write(3)
+        monkeypatch.setattr(threading.Thread, "start", refused)
+        run.switch(on=False)
+        run.write(2)
+        assert run.numbers() == [[0, 1, 2]]
