@@ -15,9 +15,10 @@ MODELS = {
     "slow": "a model ten times too slow",
 }
 _OLDER = (
-    " **This table, streams and kills are older than the last changes** to sources, recorder, memory and the "
-    "wait for a slow model; `scripts/make_resilience.sh delays streams kills` measures them anew."
+    " **This table, those below and the soak are older than int8 by default, recording from decoded samples and the lower "
+    "priority of the model**; `scripts/make_resilience.sh` measures them anew."
 )
+_OLDER_DELAYS = _OLDER.replace("This table, those below and the soak are", "This table is")
 SAFETIES = {"second": "default", "frame": "`--record-safety frame`"}
 
 
@@ -42,10 +43,16 @@ def delays() -> str:
         "**Delays, and what a sick model does to them** (`python scripts/measure_delays.py`: pictures out of "
         f"memory at {report['fps']:g} a second, live; {machine['cpu']}, {machine['cores']} cores, the "
         f"default model in {engine}). Shown is when the window's view is drawn. Milliseconds, "
-        f"p50 / p95 / p99.{'' if 'arenas' in report else _OLDER}"
+        f"p50 / p95 / p99.{'' if is_default(engine) else _OLDER_DELAYS}"
     )
     head = "picture, model, captured, shown, recorded, inferred, captured to shown, captured to its own marks"
     return table(heading, head, rows)
+
+
+def is_default(engine: str) -> bool:
+    """Whether it computed in the precision that is the default now."""
+    precision: str = load("run-sample")["engine"]["precision"]
+    return engine.endswith(precision)
 
 
 def streams() -> str:
@@ -67,7 +74,7 @@ def streams() -> str:
         "**A stream's server goes and comes back** (`python scripts/measure_streams.py`: servers in "
         "processes of their own, on loopback; every picture carries its time). Noticed: until a picture "
         "says so. Back: from the open port to the first living picture. Memory: of the run, the "
-        "last three losses against those after the third."
+        f"last three losses against those after the third.{_OLDER}"
     )
     head = "stream and server, came back, noticed (max), back (median / max), shown again as new, memory"
     return table(heading, head, rows)
