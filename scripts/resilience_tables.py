@@ -15,8 +15,8 @@ MODELS = {
     "slow": "a model ten times too slow",
 }
 _OLDER = (
-    " **This table, those below and the soak are older than int8 by default, recording from decoded samples and the lower "
-    "priority of the model**; `scripts/make_resilience.sh` measures them anew."
+    " **This table, those below and the soak are older than int8 by default, recording from decoded samples "
+    "and the lower priority of the model**; `scripts/make_resilience.sh` measures them anew."
 )
 _OLDER_DELAYS = _OLDER.replace("This table, those below and the soak are", "This table is")
 SAFETIES = {"second": "default", "frame": "`--record-safety frame`"}
