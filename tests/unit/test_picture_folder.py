@@ -54,7 +54,7 @@ def test_with_force_they_are_removed_and_nothing_else(earlier):
 
 
 def test_a_run_that_never_starts_leaves_the_earlier_pictures_with_their_log(earlier, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise OutputUnwritableError("No screen.")
 
     monkeypatch.setattr("scr_live.app.run.open_screen", fail)

@@ -21,6 +21,7 @@ from scr_live.sinks.web.hub import Shown
 from scr_live.sinks.web.jpeg import encoded
 from scr_live.sinks.web.protocols import PatientHttp, PatientWebSocket
 from scr_live.sinks.web.server import WebServer
+from scr_live.sinks.web.steering import Steering
 from scr_live.sinks.web.told import About
 from scr_live.sources.phantom import PhantomSource, parse_phantom
 
@@ -114,7 +115,8 @@ def pipeline_with_marks(folder):
         facts = {"host": "127.0.0.1", "token": "", "secret": "x", "certificate": "", "key": ""}
         port = listener.getsockname()[1]
         server = WebServer(
-            listener, {**facts, "port": port}, About(source.info, engine.info, ""), controls,
+            listener, {**facts, "port": port}, About(source.info, engine.info, ""),
+            Steering(controls, journal, None, "It is not recorded."),
             journal=journal, margins=None, snapshot_dir=folder,
         )  # fmt: skip
         begun = threading.Event()
