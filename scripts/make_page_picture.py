@@ -35,7 +35,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--no-display", "--record", f"{folder}/procedure.mp4", "--serve", "127.0.0.1:0"],
+            [*command, "--no-display", "--record-to", folder, "--serve", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

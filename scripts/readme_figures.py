@@ -166,7 +166,7 @@ def exports() -> str:
         "**Exports against PyTorch in float32** (`scr-live export --precision fp32,fp16,int8`",
         "`--engine tensorrt-rtx --calibration kvasir-seg --verify kvasir-seg`: 100 validation pictures of",
         "Kvasir-SEG and 8 synthetic ones; a star: the synthetic ones alone). Flipped: pixels on the other",
-        "side of 0.5.",
+        "side of 0.5. The rows of `scr-net-plain` are older: its int8 had weights of 8 bits.",
         "",
         "| file | MB | computed by | largest difference | mean | flipped | Dice | Dice of PyTorch |",
         "|---|---|---|---|---|---|---|---|",
