@@ -72,7 +72,7 @@ class _Found:
         self.header: Mapping[str, object] | None = None
         self.events: list[Told] = []
         self.is_ours = False
-        """Whether a line, at least, is an event as this version knows it."""
+        """Whether a line, at least, is a header, or an event as this version knows it."""
         self.lines = 0
         self._bytes = 0
         self._is_cut = False
@@ -107,6 +107,7 @@ class _Found:
             self._numbers.append(number)
         if is_header:
             self.header = record
+            self.is_ours = True  # also once a later run has left this one aside
             return
         self.is_ours = self.is_ours or _is_ours(record)
         told = told_of(record)

@@ -217,6 +217,11 @@ def test_covered_time():
     assert covered_s(spans, 1, 6) == 4
 
 
+def test_a_log_of_two_runs_without_numbers_is_a_log(tell):
+    strange = json.dumps({"event": "run-started", "at": "2026-01-01 00:00:00"})
+    assert tell(strange, strange).sightings == []
+
+
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
