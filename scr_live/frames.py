@@ -66,9 +66,9 @@ class Ai(StrEnum):
     ON = "AI on"
     """Each frame has its own marks."""
     BEHIND = "AI behind"
-    """The marks are those of a slightly earlier frame."""
+    """The marks are those of a slightly earlier frame, where their content is by now."""
     LATE = "AI late"
-    """The latest answer is too old to be drawn."""
+    """The latest answer is too old to be drawn, or nobody knows where in this frame it belongs."""
     OFF = "AI off"
     """The model fails, or has said nothing for seconds."""
 
@@ -149,7 +149,8 @@ class Picture:
 
     frame: Frame
     prediction: Prediction | None
-    """The prediction that is drawn (of this frame, or in live mode of a slightly earlier one)."""
+    """The prediction that is drawn: of this frame, or live of a slightly earlier one, with its regions
+    where they are in this one."""
     image: Image
     status: str = field(default="")
     """Empty if all is well; otherwise short phrases, such as "AI late; recorder failed"."""

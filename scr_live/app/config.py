@@ -42,7 +42,7 @@ class RunConfig:
     display: bool = True
     stats: Path | None = None
     max_frames: int | None = None
-    max_overlay_age_s: float = 0.12
+    max_overlay_age_s: float = 0.3
     tracking: bool = True
     """Whether regions are followed from frame to frame; never in a folder of images."""
     alert_after_s: float = 0.5

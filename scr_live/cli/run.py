@@ -149,9 +149,11 @@ def run(  # noqa: PLR0913 - the options of the command
     max_overlay_age: Annotated[
         float,
         typer.Option(
-            help="Live: seconds after which marks of an earlier frame are not drawn.", rich_help_panel=_LOSS
+            help="Live: seconds after which the marks of an earlier frame, which move with the picture, "
+            "are not drawn any more.",
+            rich_help_panel=_LOSS,
         ),
-    ] = 0.12,
+    ] = 0.3,
     serve: Serve = None,
     serve_token_file: ServeTokenFile = None,
     tls_cert: TlsCert = None,

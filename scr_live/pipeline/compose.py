@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from scr_live.controls import Controls
 from scr_live.frames import Ai, Frame, Image, Picture, Prediction, Quality, Signal
@@ -28,12 +28,26 @@ _SIGNALS: Final = {
 log = logging.getLogger(__name__)
 
 
+class Carrier(Protocol):
+    """What keeps marks on their place: see `scr_live.tracking.carrying.MarkCarrier`."""
+
+    def see(self, frame: Frame, box: Box) -> None:
+        """Look at the next frame; box: the field in it."""
+        ...
+
+    def carry(self, prediction: Prediction) -> Prediction | None:
+        """Return it with its regions where they are in the frame seen last; None: nobody knows where."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What the model has to say of a frame."""
 
     ai: Ai
     prediction: Prediction | None = None
+    is_broken: bool = False
+    """Whether its marks could not be brought to their place."""
 
 
 class _MarksFailed(Exception):  # noqa: N818 - it never leaves this module
@@ -45,9 +59,9 @@ class Compose:
 
     With `budget_s` None (files) every frame carries its own prediction, however long that takes. With a
     budget (live) a frame leaves at the latest so long after its capture, with a young enough earlier
-    prediction or with none; it does not wait for a model that is too slow to keep the budget. Marks that
-    cannot be drawn end a file's run; live, the picture goes on without them. Without a signal it says so,
-    large, and for how long.
+    prediction, carried to where its content is by now, or with none; it does not wait for a model that is
+    too slow to keep the budget. Marks that cannot be drawn end a file's run; live, the picture goes on
+    without them. Without a signal it says so, large, and for how long.
     """
 
     def __init__(  # noqa: PLR0913  all that it works with, named at its one call
@@ -59,16 +73,21 @@ class Compose:
         controls: Controls,
         budget_s: float | None,
         max_overlay_age_s: float,
+        carrier: Carrier | None = None,
         draws_unannounced: bool = True,
         troubles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """troubles: short phrases for what else is amiss, such as "recorder failed"."""
+        """troubles: short phrases for what else is amiss, such as "recorder failed".
+
+        carrier: None draws an earlier prediction where it was.
+        """
         self._board = board
         self._timings = timings
         self._overlays = overlays
         self._controls = controls
         self._budget_s = budget_s
         self._max_overlay_age_s = max_overlay_age_s
+        self._carrier = carrier
         self._draws_unannounced = draws_unannounced
         self._troubles = troubles
         self._began_at = math.inf
@@ -91,7 +110,7 @@ class Compose:
         with self._timings.measure("await-prediction"):
             answer = self._answer(frame)
         with self._timings.measure("compose"):
-            picture = self._picture(frame, answer)
+            picture = self._picture(frame, self._in_place(frame, answer))
         self.status, self.ai, self.marks_age_s = picture.status, picture.ai, picture.marks_age_s
         self.composed += 1
         self.answers[picture.ai] += 1
@@ -133,6 +152,21 @@ class Compose:
             return _Answer(Ai.OFF)
         return _Answer(Ai.STARTING if heard_at is None else Ai.LATE)
 
+    def _in_place(self, frame: Frame, answer: _Answer) -> _Answer:
+        """Return the answer with its marks where they belong in this frame, or without any."""
+        newest = self._board.newest
+        if self._carrier is None or newest is None or answer.ai is Ai.NOTHING_TO_SEE:
+            return answer
+        try:
+            self._carrier.see(frame, newest.placement.box)
+            if answer.ai is not Ai.BEHIND or answer.prediction is None:
+                return answer
+            carried = self._carrier.carry(answer.prediction)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the video goes on
+            self._note_failure(frame.index, error)
+            return _Answer(answer.ai, is_broken=True)
+        return _Answer(Ai.LATE) if carried is None else _Answer(Ai.BEHIND, carried)
+
     def _patience_s(self, frame: Frame) -> float | None:
         """Return how long the frame may still wait: the budget counts from its capture."""
         if self._budget_s is None:
@@ -143,7 +177,8 @@ class Compose:
         return max(0.0, frame.captured_at + self._budget_s - time.perf_counter())
 
     def _picture(self, frame: Frame, answer: _Answer) -> Picture:
-        lost, troubles = frame.signal is Signal.LOST, list(self._troubles())
+        lost = frame.signal is Signal.LOST
+        troubles = [*(["marks failed"] if answer.is_broken else []), *self._troubles()]
         signal = [] if frame.signal is Signal.OK else [_SIGNALS[frame.signal]]
         prediction, image, status_at = self._shown(answer.prediction), frame.image, None
         age_s = None if prediction is None else _age_s(prediction)
@@ -175,12 +210,15 @@ class Compose:
         except Exception as error:
             if self._budget_s is None:
                 raise
-            if not self.marks_failed:
-                log.exception("the marks of frame %d cannot be drawn", prediction.frame_index)
-            self.marks_failed += 1
+            self._note_failure(prediction.frame_index, error)
             raise _MarksFailed from error
         self.marked += drawn is not image
         return drawn
+
+    def _note_failure(self, frame_index: int, error: Exception) -> None:
+        if not self.marks_failed:
+            log.error("the marks of frame %d cannot be drawn", frame_index, exc_info=error)
+        self.marks_failed += 1
 
     def _tell(self, image: Image, frame: Frame, text: str) -> Box | None:
         if frame.signal is Signal.LOST:

@@ -5,9 +5,8 @@
                 +--> to-compose ----------------> compose --> to-<sink> --> sink
                                                          +--> to-screen --> screen (calling thread)
 
-Files: every channel blocks, every frame is inferred, none is lost. Live: no stage ever waits for a later
-one; each channel drops its oldest item when full and counts that, so the video keeps its rate whatever the
-model, the disk and the screen do.
+Files: every channel blocks, every frame is inferred, none is lost. Live: no stage waits for a later one; each
+channel drops its oldest item when full and counts that: the video keeps its rate, whatever others do.
 """
 
 import contextlib
@@ -36,6 +35,7 @@ from scr_live.predictor import Follower
 from scr_live.sinks import Screen
 from scr_live.sources import VideoSource, dropped_of
 from scr_live.sources.judge import SignalJudge
+from scr_live.tracking.carrying import MarkCarrier
 
 __all__ = ["RECORDER", "NamedSink", "PipelineOptions", "Progress", "RunStats", "run"]
 
@@ -151,6 +151,7 @@ class _Pipeline:
             controls=controls,
             budget_s=options.budget_s(info),
             max_overlay_age_s=options.max_overlay_age_s,
+            carrier=MarkCarrier(longest_s=options.max_overlay_age_s) if info.is_live else None,
             draws_unannounced=options.draws_unannounced,
             troubles=self._troubles,
         )

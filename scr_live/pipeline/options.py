@@ -20,7 +20,7 @@ class PipelineOptions:
     annotation_budget_s: float | None = None
     """Live: how long after its capture a frame may wait for its own prediction; None: three quarters of a
     frame interval. Files wait without limit."""
-    max_overlay_age_s: float = 0.12
+    max_overlay_age_s: float = 0.3
     """Live: marks of a frame captured longer ago are not drawn."""
     draws_unannounced: bool = True
     """Whether regions that are not announced yet are drawn, faintly."""

@@ -42,7 +42,7 @@ class Motion:
 
         What comes into view has the value of the nearest point that was in view.
         """
-        return _carried(small, self.flow)
+        return pulled(small, self.flow)
 
 
 class MotionFinder:
@@ -56,15 +56,15 @@ class MotionFinder:
     def update(self, network_input: NDArray[np.uint8]) -> Motion | None:
         """Take the next (s, s, 3) RGB picture; None if there is none before it."""
         now = small_grey(network_input)
-        flow, detail = np.zeros((SIDE, SIDE, 2), np.float32), _detail(now.astype(np.float32))
+        flow = np.zeros((SIDE, SIDE, 2), np.float32)
         if self._before is None:
             self._before = now
             return None
-        if float(detail.std()) < _FLAT:  # the scope touches the wall, say: it comes off it at the same place
+        if is_flat(now):  # the scope touches the wall, say: it comes off it at the same place
             return Motion(flow, 1.0)
         before, self._before = self._before, now
         flow = np.asarray(self._flow.calc(now, before, flow), np.float32)
-        return Motion(flow, _likeness(_detail(_carried(before.astype(np.float32), flow)), detail))
+        return Motion(flow, likeness(pulled(before.astype(np.float32), flow), now.astype(np.float32)))
 
     def reset(self) -> None:
         """Forget the frame before."""
@@ -92,14 +92,21 @@ def halved(picture: NDArray[_Number]) -> NDArray[_Number]:
     return np.asarray(half, picture.dtype)
 
 
-def _carried(small: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
+def is_flat(small: NDArray[np.uint8]) -> bool:
+    """Tell whether a small copy has nothing that could be followed."""
+    return float(_detail(small.astype(np.float32)).std()) < _FLAT
+
+
+def pulled(small: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the (SIDE, SIDE) map that has at each point what `small` has where the flow leads to."""
     x, y = _GRID[..., 0] + flow[..., 0], _GRID[..., 1] + flow[..., 1]
     moved = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
 
-def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the correlation of two pictures' detail."""
+def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the correlation of the detail of two (SIDE, SIDE) copies, -1 to 1."""
+    one, other = _detail(one), _detail(other)
     spread, other_spread = float(one.std()), float(other.std())
     if min(spread, other_spread) < _FLAT:  # two flat pictures are alike, a flat one and another are not
         return 1.0 if max(spread, other_spread) < 2 * _FLAT else 0.0
