@@ -17,7 +17,7 @@ LONGEST_HISTORY: Final = 64
 """Glances kept at most, whatever the frame rate."""
 LEAST_LIKENESS: Final = 0.5
 """As that of `motion`, but higher, because the finer flow makes any two pictures more alike: of neighbouring
-frames of two real clips one in a hundred is below 0.50 and 0.72, of frames over two seconds apart four of five."""
+frames of two real clips one in a hundred is below 0.50 and 0.72, of frames two seconds apart four of five."""
 MOST_GROWTH: Final = 2.5
 """A region that grew or shrank by more on its way is no longer the one that was marked."""
 

@@ -39,7 +39,14 @@ def board():
 
 @pytest.fixture
 def compose(board):
-    def make(*troubles, max_overlay_age_s=10.0, budget_s=0.0, overlays=OVERLAYS, draws_unannounced=True):
+    def make(
+        *troubles,
+        max_overlay_age_s=10.0,
+        budget_s=0.0,
+        overlays=OVERLAYS,
+        draws_unannounced=True,
+        carrier=None,
+    ):
         return Compose(
             board,
             Timings("await-prediction", "compose"),
@@ -47,6 +54,7 @@ def compose(board):
             controls=Controls(),
             budget_s=budget_s,
             max_overlay_age_s=max_overlay_age_s,
+            carrier=carrier,
             draws_unannounced=draws_unannounced,
             troubles=lambda: troubles,
         )
@@ -80,6 +88,65 @@ def test_older_marks_and_the_words_for_it_are_all_that_changes(board, compose):
     assert picture.marks_age_s == pytest.approx(0.5, abs=0.45)
     assert picture.marks_age_s >= 0.5
     assert changed_outside_the_declared(picture) == 0
+
+
+class Carrier:
+    """Moves every region 50 pixels to the left."""
+
+    def __init__(self, *, error=None, knows=True):
+        self.error = error
+        self.knows = knows
+        self.seen = []
+        self.asked = 0
+
+    def see(self, frame, box):
+        self.seen.append((frame.index, box))
+
+    def carry(self, prediction):
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        polyps = tuple(replace(one, contour=one.contour - np.float32((50, 0))) for one in prediction.polyps)
+        return replace(prediction, polyps=polyps) if self.knows else None
+
+
+def test_older_marks_are_drawn_where_they_have_been_carried_to(board, compose):
+    carrier, before = Carrier(), prediction(frame(0))
+    board.put(before)
+    picture = compose(carrier=carrier)(frame(1))
+    assert carrier.seen == [(1, before.placement.box)]
+    assert picture.ai is Ai.BEHIND
+    assert np.allclose(picture.prediction.polyps[0].contour, before.polyps[0].contour - (50, 0))
+    assert changed_outside_the_declared(picture) == 0
+
+
+def test_marks_of_the_very_frame_are_seen_and_not_carried(board, compose):
+    carrier, now = Carrier(), frame(0)
+    board.put(prediction(now))
+    picture = compose(carrier=carrier)(now)
+    assert (picture.ai, len(carrier.seen), carrier.asked) == (Ai.ON, 1, 0)
+
+
+def test_marks_whose_place_nobody_knows_are_not_drawn(board, compose):
+    board.put(prediction(frame(0)))
+    picture = compose(carrier=Carrier(knows=False))(frame(1))
+    assert (picture.ai, picture.status, picture.prediction) == (Ai.LATE, "AI late", None)
+
+
+def test_marks_that_cannot_be_carried_cost_the_marks_and_not_the_video(board, compose):
+    board.put(prediction(frame(0)))
+    composed = compose("recorder failed", carrier=Carrier(error=ValueError("no")))
+    for index in (1, 2):
+        picture = composed(frame(index))
+        assert (picture.prediction, picture.status) == (None, "AI behind; marks failed; recorder failed")
+    assert composed.marks_failed == 2
+
+
+def test_without_a_signal_nothing_is_followed(board, compose):
+    carrier = Carrier()
+    board.put(prediction(frame(0)))
+    compose(carrier=carrier)(frame(1, signal=Signal.LOST))
+    assert carrier.seen == []
 
 
 @pytest.mark.parametrize(("ago_s", "max_age_s", "ai"), [(0.2, 0.12, Ai.LATE), (2.5, 0.12, Ai.OFF)])
