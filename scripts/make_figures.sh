@@ -55,6 +55,7 @@ for file in out/peers/*.onnx; do peers+=(--model "$file"); done
 "$PYTHON" scripts/measure_serving.py --seconds 8 --out figures/serving.json
 "$PYTHON" scripts/measure_archive.py
 "$PYTHON" scripts/measure_tracking.py
+"$PYTHON" scripts/measure_carrying.py "$CLIPS/polyp_behind_fold.mp4"
 boxes=figures/polyp_behind_fold.truth.json
 video normal-clip "$CLIPS/normal_colon.mp4" --truth none
 video normal-clip-unsteady "$CLIPS/normal_colon.mp4" --truth none --no-steady
@@ -62,6 +63,6 @@ video polyp-clip "$CLIPS/polyp_behind_fold.mp4" --truth "$boxes"
 video polyp-clip-unsteady "$CLIPS/polyp_behind_fold.mp4" --truth "$boxes" --no-steady
 video phantom phantom:seed=0,duration=16 --truth phantom
 video phantom-clean phantom:seed=4,polyps=0,duration=300 --truth phantom
-sed -i "s|$CLIPS/|CLIPS/|g" figures/run-*.json figures/video-*.json # where they lie is no figure
+sed -i "s|$CLIPS/|CLIPS/|g" figures/run-*.json figures/video-*.json figures/carrying.json # where they lie is no figure
 "$PYTHON" scripts/make_readme_picture.py
 "$PYTHON" scripts/readme_figures.py

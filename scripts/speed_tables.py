@@ -99,12 +99,13 @@ def pipeline(kind: str) -> str:
     (path,) = report["paths"]
     run, realtime = path["run"], report["protocol"]["realtime"]
     frames, delays = run["frames"], run["latency_ms"]
-    clip = report["protocol"]["clip"]
+    clip, pictures = report["protocol"]["clip"], run["ai"]["pictures"]
     video, marks = delays["video_delay"], delays["annotation_delay"]
     told = f"{frames['captured']} captured, {frames['inferred']} inferred, {frames['recorded']} recorded; "
     told += (
         f"video delay p50 / p95 {video['p50']:.0f} / {video['p95']:.0f} ms, annotation delay "
-        f"{marks['p50']:.0f} / {marks['p95']:.0f} ms"
+        f"{marks['p50']:.0f} / {marks['p95']:.0f} ms; {pictures['on'] + pictures['behind']} pictures with the "
+        f"marks of an answer, {pictures['late']} without, as it was too old"
         if realtime
         else f"{run['fps']:.1f} frames a second"
     )

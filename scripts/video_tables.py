@@ -14,6 +14,7 @@ VIDEOS = (
     ("phantom", "phantom, seed 0"),
     ("phantom-clean", "phantom without a polyp, seed 4"),
 )
+WAYS = ("left", "carried")
 PARAGRAPH = "\n\n"  # what Typer begins a new line at
 
 
@@ -41,7 +42,7 @@ def videos() -> str:
                 f"{share(rule['missed_share'])} | {share(rule['frame_sensitivity'])} | "
                 f"{rule['flips_per_1000']:.0f} |"
             )
-    return "\n".join([*lines, "", following()])
+    return "\n".join([*lines, "", following(), "", carrying()])
 
 
 def in_other_precision(engine: str) -> str:
@@ -89,6 +90,28 @@ def following() -> str:
         f"**Following a video** costs {cost} a frame (p50 / p99, `python scripts/measure_tracking.py`, "
         f"{r['frames']} frames of the phantom; the model itself {both_exactly(r['inference_ms'])})."
     )
+
+
+def carrying() -> str:
+    """How well marks that are carried stay in their place."""
+    r = load("carrying")
+    lines = [
+        (
+            "**Marks of an earlier frame** (`python scripts/measure_carrying.py CLIP`): how much they overlap "
+            "with those of the frame they are drawn on (intersection over union, mean; in brackets the share of "
+            "frames with a half and more), left where they were and carried along with the motion since. In the "
+            "sample clip against its ground truth, in the real one against the model's own answers. Carrying "
+            f"costs {both_exactly(r['ms_a_frame'])} a frame (p50 / p99) while marks are shown."
+        ),
+        "",
+        "| age of the marks | sample clip: left | carried | a real clip with a polyp: left | carried |",
+        "|---|---|---|---|---|",
+    ]
+    sample, real = (clip["ages"] for clip in r["clips"])
+    for one, other in zip(sample, real, strict=True):
+        cells = [f"{row[way]['iou']:.2f} ({row[way]['half']:.0%})" for row in (one, other) for way in WAYS]
+        lines.append(f"| {one['age_ms']} ms | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def both_exactly(latency: dict[str, float]) -> str:

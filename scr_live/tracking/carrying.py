@@ -30,6 +30,8 @@ class _Glance:
     captured_at: float
     grey: NDArray[np.uint8]
     """(SIDE, SIDE)."""
+    is_flat: bool | None = None
+    """Whether nothing in it can be followed; None: nobody has asked."""
     onward: "_Step | None" = None
     """To the frame after it; None: nobody has asked."""
 
@@ -86,9 +88,7 @@ class MarkCarrier:
             self._regions = tuple((polyp, polyp) for polyp in prediction.polyps)
         # Where the frame itself was not seen (a first answer, a dropped frame), its marks count for the next.
         # Flat pictures are passed over: a scope comes off the wall at the same place, or after a cut.
-        glances = [
-            glance for glance in self._glances if glance.index >= self._at and not is_flat(glance.grey)
-        ]
+        glances = [glance for glance in self._glances if glance.index >= self._at and not _is_flat(glance)]
         for glance, after in pairwise(glances):
             step = self._step(glance, after)
             if step.is_cut:
@@ -109,6 +109,12 @@ class MarkCarrier:
             alike = likeness(undone, glance.grey.astype(np.float32))
             glance.onward = _Step(flow, is_cut=alike < LEAST_LIKENESS)
         return glance.onward
+
+
+def _is_flat(glance: _Glance) -> bool:
+    if glance.is_flat is None:
+        glance.is_flat = is_flat(glance.grey)
+    return glance.is_flat
 
 
 def _small_field(image: Image, box: Box) -> NDArray[np.uint8]:

