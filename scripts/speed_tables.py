@@ -104,8 +104,8 @@ def pipeline(kind: str) -> str:
     told = f"{frames['captured']} captured, {frames['inferred']} inferred, {frames['recorded']} recorded; "
     told += (
         f"video delay p50 / p95 {video['p50']:.0f} / {video['p95']:.0f} ms, annotation delay "
-        f"{marks['p50']:.0f} / {marks['p95']:.0f} ms; {pictures['on'] + pictures['behind']} pictures with the "
-        f"marks of an answer, {pictures['late']} without, as it was too old"
+        f"{marks['p50']:.0f} / {marks['p95']:.0f} ms; {pictures['on'] + pictures['behind']} pictures with "
+        f"the marks of an answer, {pictures['late']} without, as it was too old"
         if realtime
         else f"{run['fps']:.1f} frames a second"
     )

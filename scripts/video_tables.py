@@ -97,11 +97,12 @@ def carrying() -> str:
     r = load("carrying")
     lines = [
         (
-            "**Marks of an earlier frame** (`python scripts/measure_carrying.py CLIP`): how much they overlap "
-            "with those of the frame they are drawn on (intersection over union, mean; in brackets the share of "
-            "frames with a half and more), left where they were and carried along with the motion since. In the "
-            "sample clip against its ground truth, in the real one against the model's own answers. Carrying "
-            f"costs {both_exactly(r['ms_a_frame'])} a frame (p50 / p99) while marks are shown."
+            "**Marks of an earlier frame** (`python scripts/measure_carrying.py CLIP`): how much they "
+            "overlap with those of the frame they are drawn on (intersection over union, mean; in brackets "
+            "the share of frames with a half and more), left where they were and carried along with the "
+            "motion since. In the sample clip against its ground truth, in the real one against the model's "
+            f"own answers. Carrying costs {both_exactly(r['ms_a_frame'])} a frame (p50 / p99) while marks "
+            "are shown."
         ),
         "",
         "| age of the marks | sample clip: left | carried | a real clip with a polyp: left | carried |",
