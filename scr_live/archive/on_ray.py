@@ -16,6 +16,7 @@ from typing import Any, Final
 import ray
 
 from scr_live import __version__
+from scr_live.archive.engines import EngineKeeper
 from scr_live.archive.judging import Facts, Job, failed, job_of, judge
 from scr_live.archive.workplace import ATTEMPTS, Ended, Hearer, error_of, lost_for_good
 from scr_live.errors import OptionError, ScrLiveError
@@ -24,6 +25,8 @@ from scr_live.machine import usable_cores
 LOCAL: Final = "local"
 """Instead of an address: a cluster of this machine, for as long as the archive lasts."""
 
+_ENGINES: Final = EngineKeeper()
+"""Of a worker process of Ray, which does one task after another, and ends with the archive that it is of."""
 _LOOK_EVERY_S: Final = 0.25
 _REACHED_S: Final = 5.0
 
@@ -65,7 +68,7 @@ def judged_on_ray(facts: Facts, version: str) -> Facts:
         text = f"This node of Ray has scr-live {__version__}, and the archive was begun by {version}."
         return {"fatal": OptionError.__name__, "text": f"{text} Install the same on all nodes."}
     try:
-        return judge(job_of(facts))
+        return judge(job_of(facts), _ENGINES)
     except ScrLiveError as error:
         return {"fatal": type(error).__name__, "text": str(error)}
 
