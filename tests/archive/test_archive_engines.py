@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from archive_fakes import phantom_clip
+from archive_fakes import Heard, phantom_clip
 from tiny_models import write_model
 
 pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `archive`")
@@ -33,22 +33,6 @@ class Opener:
         self.asked.append((name, options["threads"], None if model is None else model.path.name))
         self.engines.append(self._make(name, model, **options))
         return self.engines[-1]
-
-
-class Collected:
-    """A Hearer that keeps the results."""
-
-    def __init__(self):
-        self.results = {}
-
-    def moved(self, job, frames, expected):
-        pass
-
-    def lost(self, job, cause):
-        raise AssertionError(f"{job.id} lost its worker: {cause}")
-
-    def ended(self, ended):
-        self.results[ended.job.id] = without_timings(ended.results)
 
 
 def without_timings(results):
@@ -102,13 +86,14 @@ def test_the_results_are_those_of_a_fresh_engine_for_each(jobs):
 
 
 def test_a_worker_process_that_goes_on_finds_what_a_new_one_finds(jobs):
-    together = Collected()
+    together, apart = Heard(), Heard()
     LocalWorkers(1)(jobs, together, threading.Event())
-    apart = Collected()
     for job in jobs:
         LocalWorkers(1)([job], apart, threading.Event())
-    assert together.results == apart.results
-    assert len(together.results) == len(jobs)
+    assert together.lost_of == apart.lost_of == []
+    for job in jobs:
+        kept, fresh = (without_timings(heard.results[job.id].results) for heard in (together, apart))
+        assert kept == fresh
 
 
 def test_an_engine_that_failed_is_closed_and_not_used_again(jobs, settings):
