@@ -1,4 +1,4 @@
-"""One video from its first frame to its last, through the run of a file; what is left is plain facts."""
+"""One video from its first frame to its last, through the pipeline of a run; what is left is plain facts."""
 
 import errno
 import math
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from scr_live import __version__
-from scr_live.app import Outcome, RunConfig, run_video
+from scr_live.app import Outcome, RunConfig
+from scr_live.archive.carrying import carry_file
 from scr_live.archive.config import Settings
+from scr_live.archive.engines import EngineKeeper
 from scr_live.errors import (
     EngineError,
     InferenceError,
@@ -74,7 +76,9 @@ def job_of(facts: Mapping[str, Any]) -> Job:
     return Job(**{**facts, "settings": Settings(**facts["settings"])})
 
 
-def judge(job: Job, *, moved: Moved | None = None, stop: threading.Event | None = None) -> Facts:
+def judge(
+    job: Job, engines: EngineKeeper, *, moved: Moved | None = None, stop: threading.Event | None = None
+) -> Facts:
     """Return the results of a video: `video`, `sightings`, `quality`; a video that fails has an `error`.
 
     Raises a ScrLiveError for what would fail every video: a model or an engine that cannot be used.
@@ -83,7 +87,7 @@ def judge(job: Job, *, moved: Moved | None = None, stop: threading.Event | None 
     events: list[Event] = []
     journal = Journal(_keeper(events))
     try:
-        outcome = run_video(_run_config(job), progress=_teller(moved), stop=stop, journal=journal)
+        outcome = carry_file(_run_config(job), engines, journal=journal, progress=_teller(moved), stop=stop)
     except Exception as error:
         if _is_of_no_video(error):
             raise
@@ -125,7 +129,6 @@ def _run_config(job: Job) -> RunConfig:
         engine=settings.engine,
         precision=settings.precision,
         threads=job.threads,
-        isolate=False,
         threshold=settings.threshold,
         display=False,
         tracking=settings.tracking,

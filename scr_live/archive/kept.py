@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from scr_live import __version__
 from scr_live.archive.config import Settings
+from scr_live.archive.fingerprint import fingerprint
 from scr_live.archive.judging import Facts
 from scr_live.archive.videos import Video
 from scr_live.errors import DataError, OutputExistsError, OutputUnwritableError
@@ -27,6 +28,11 @@ _LOCK: Final = "archive.lock"
 _RESULTS: Final = "results"
 _RECORDINGS: Final = "recordings"
 _UNFINISHED: Final = ".unfinished.mp4"
+
+_AT_THE_START: Final = frozenset({_LOCK, _SETTINGS + PARTIAL})
+"""What a kill before the settings were written leaves."""
+_OWN: Final = _AT_THE_START | {_SETTINGS, _RESULTS, _RECORDINGS}
+_OWN_FILES: Final = frozenset(name + end for name in (*TABLES, SUMMARY) for end in ("", PARTIAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,8 @@ class OutFolder:
     def begin(self, settings: Settings, *, model_sha256: str, threshold: float, force: bool) -> None:
         """Note the settings, or find that they are those of the results that are there.
 
-        OutputExistsError: they are others; or there are files that no archive has made. force: what earlier
-        runs made here is removed.
+        OutputExistsError: they are others, or damaged; or there are files that no archive has made. force:
+        what earlier runs made here is removed.
         """
         wanted = {
             "version": __version__,
@@ -77,7 +83,7 @@ class OutFolder:
             "threshold": threshold,
             "model_sha256": model_sha256,
         }
-        known = self._known_settings()
+        known = self._known_settings(force=force)
         if known is not None and not force:
             self._check_same(known, wanted)
         if known is None or force:
@@ -92,12 +98,18 @@ class OutFolder:
         self._sweep()
 
     def read(self, video: Video) -> Kept | None:
-        """The results of a video; None: there are none, or the file was another one then."""
+        """The results of a video; None: there are none, or the file was another one then.
+
+        A file is the same if it has the id and the size, and either the time, or, as a copy may not, the
+        fingerprint. Where it lies does not matter: an archive that was moved keeps its results.
+        """
         try:
             facts = json.loads(self._result_path(video).read_text(encoding="utf-8"))
-            seen = Video(facts["id"], video.path, facts["size_bytes"], facts["mtime_ns"])
             is_whole = facts["schema"] == SCHEMA and isinstance(facts["results"]["video"], dict)
-            return Kept(video, facts["attempts"], facts["results"]) if is_whole and seen == video else None
+            is_same = (facts["id"], facts["size_bytes"]) == (video.id, video.size_bytes) and (
+                facts["mtime_ns"] == video.mtime_ns or facts.get("fingerprint") == fingerprint(video.path)
+            )
+            return Kept(video, facts["attempts"], facts["results"]) if is_whole and is_same else None
         except (OSError, ValueError, KeyError, TypeError):  # damaged: it is done once more
             return None
 
@@ -120,6 +132,7 @@ class OutFolder:
                 "id": video.id,
                 "size_bytes": video.size_bytes,
                 "mtime_ns": video.mtime_ns,
+                "fingerprint": _fingerprint_of(video),
                 "attempts": kept.attempts,
                 "results": kept.facts,
             },
@@ -132,29 +145,39 @@ class OutFolder:
     def _result_path(self, video: Video) -> Path:
         return self._results / f"{video.key}.json"
 
-    def _known_settings(self) -> Mapping[str, object] | None:
+    def _known_settings(self, *, force: bool) -> Mapping[str, object] | None:
+        """Those of the results that are there; None: there are none. force: damaged ones are empty."""
+        path = self.path / _SETTINGS
         try:
-            known = json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
-            settings = known["settings"]
-            return settings if isinstance(settings, dict) else {}
+            known = json.loads(path.read_text(encoding="utf-8"))["settings"]
+            return dict(known)
         except FileNotFoundError:
-            if others := self._files_of_others():
-                raise OutputExistsError(
-                    f"{self.path} holds files that no scr-live archive has made ({others[0]}). Choose a new "
-                    "or empty folder for --out."
-                ) from None
+            self._check_own(_AT_THE_START)
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            raise OutputUnwritableError(
+                f"Cannot read {path}: {error.strerror}. Make it readable, or choose another --out."
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            self._check_own(_OWN | _OWN_FILES)  # else it may be another program's file of that name
+            if force:
+                return {}
             raise OutputExistsError(
-                f"{self.path / _SETTINGS} cannot be read as the settings of an archive. Choose another --out."
+                f"{path} should hold the settings of the results beside it, and is damaged. Do everything "
+                "anew with --force, or choose another --out."
             ) from error
 
-    def _files_of_others(self) -> list[str]:
-        own = (_LOCK, _SETTINGS + PARTIAL)  # the latter is there after a kill at the very start
+    def _check_own(self, own: Collection[str]) -> None:
+        """Raise OutputExistsError if there is anything else, and name it."""
         try:
-            return sorted(entry.name for entry in os.scandir(self.path) if entry.name not in own)
+            others = sorted(entry.name for entry in os.scandir(self.path) if entry.name not in own)
         except OSError as error:
             raise OutputUnwritableError(f"Cannot look into {self.path}: {error.strerror}.") from error
+        if others:
+            raise OutputExistsError(
+                f"{self.path} holds files that no scr-live archive has made ({others[0]}). Choose a new or "
+                "empty folder for --out."
+            )
 
     def _check_same(self, known: Mapping[str, object], wanted: Mapping[str, object]) -> None:
         other = [name for name in wanted if known.get(name) != wanted[name]]
@@ -182,6 +205,16 @@ class OutFolder:
                 if _UNFINISHED.removesuffix(".mp4") in path.name:
                     with contextlib.suppress(OSError):
                         path.unlink()
+
+
+def _fingerprint_of(video: Video) -> str | None:
+    """None: it cannot be read, or is not what it was when it was looked at, before it was judged."""
+    try:
+        found, status = fingerprint(video.path), video.path.stat()
+    except OSError:
+        return None
+    is_same = (status.st_size, status.st_mtime_ns) == (video.size_bytes, video.mtime_ns)
+    return found if is_same else None
 
 
 @contextlib.contextmanager

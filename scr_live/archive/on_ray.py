@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Final
 import ray
 
 from scr_live import __version__
+from scr_live.archive.engines import EngineKeeper
 from scr_live.archive.judging import Facts, Job, failed, job_of, judge
 from scr_live.archive.workplace import ATTEMPTS, Ended, Hearer, error_of, lost_for_good
 from scr_live.errors import OptionError, ScrLiveError
@@ -24,13 +26,15 @@ from scr_live.machine import usable_cores
 LOCAL: Final = "local"
 """Instead of an address: a cluster of this machine, for as long as the archive lasts."""
 
+_ENGINES: Final = EngineKeeper()
+"""Of a worker process of Ray, which does one task after another, and ends with the archive that it is of."""
 _LOOK_EVERY_S: Final = 0.25
 _REACHED_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class RayCluster:
-    """A Workplace of tasks with so many cores each; on `local` so many at a time."""
+    """A Workplace of tasks with so many cores each, so many at a time; 0: as many as there are cores for."""
 
     address: str
     threads: int
@@ -39,24 +43,35 @@ class RayCluster:
     def __call__(self, jobs: Sequence[Job], hearer: Hearer, stop: threading.Event) -> None:
         """See Workplace. What a worker died of counts for its video; Ray itself tries nothing again."""
         with _connected(self.address, self.workers * self.threads or usable_cores()):
+            _check_room(self.address, self.threads)
             task = ray.remote(num_cpus=self.threads, max_retries=0)(judged_on_ray)
-            waiting = {task.remote(job.as_facts(), __version__): (job, 1) for job in jobs}
-            while waiting and not stop.is_set():
+            left = deque((job, 1) for job in jobs)
+            waiting: dict[Any, tuple[Job, int]] = {}
+            while (left or waiting) and not stop.is_set():
+                while left and len(waiting) < (self.workers or len(jobs)):
+                    job, attempt = left.popleft()
+                    waiting[task.remote(job.as_facts(), __version__)] = job, attempt
                 done, _ = ray.wait(list(waiting), num_returns=1, timeout=_LOOK_EVERY_S)
                 for reference in done:
                     job, attempt = waiting.pop(reference)
-                    try:
-                        results = _results_of(reference)
-                    except ray.exceptions.RayError as error:
-                        cause = _first_line(error)
-                        if attempt < ATTEMPTS:
-                            hearer.lost(job, cause)
-                            waiting[task.remote(job.as_facts(), __version__)] = (job, attempt + 1)
-                            continue
-                        results = failed(lost_for_good(cause))
-                    hearer.ended(Ended(job, results, attempt))
+                    if not _is_settled(hearer, job, attempt, reference):
+                        left.appendleft((job, attempt + 1))
             for reference in waiting:
                 ray.cancel(reference, force=True)
+
+
+def _is_settled(hearer: Hearer, job: Job, attempt: int, reference: "ray.ObjectRef[Any]") -> bool:
+    """Tell what became of a task; False: its video is to be tried again. ScrLiveError: no video's fault."""
+    try:
+        results = _results_of(reference)
+    except ray.exceptions.RayError as error:
+        cause = _cause_of(error)
+        if attempt < ATTEMPTS:
+            hearer.lost(job, cause)
+            return False
+        results = failed(lost_for_good(cause))
+    hearer.ended(Ended(job, results, attempt))
+    return True
 
 
 def judged_on_ray(facts: Facts, version: str) -> Facts:
@@ -65,7 +80,7 @@ def judged_on_ray(facts: Facts, version: str) -> Facts:
         text = f"This node of Ray has scr-live {__version__}, and the archive was begun by {version}."
         return {"fatal": OptionError.__name__, "text": f"{text} Install the same on all nodes."}
     try:
-        return judge(job_of(facts))
+        return judge(job_of(facts), _ENGINES)
     except ScrLiveError as error:
         return {"fatal": type(error).__name__, "text": str(error)}
 
@@ -100,6 +115,18 @@ def _connected(address: str, cores: int) -> Iterator[None]:
         ray.shutdown()
 
 
+def _check_room(address: str, threads: int) -> None:
+    """Raise OptionError for tasks that no node could ever run: Ray would let them wait, and say nothing."""
+    nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    most = int(max(nodes, default=0))
+    if threads > most:
+        advice = f"Give --threads from 1 to {most}, or add a larger node." if most else "Add a larger node."
+        raise OptionError(
+            f"Each video takes {_cores(threads)} of one node (--threads), and the largest node of the Ray "
+            f"cluster {address} has {most}: no video would ever begin. {advice}"
+        )
+
+
 def _check_reachable(address: str) -> None:
     """Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -115,6 +142,18 @@ def _unreachable(address: str, error: BaseException) -> OptionError:
         f"--ray {address} cannot be reached: {_first_line(error)}. Give the address of a cluster that runs, "
         "as `ray start` prints it, or local."
     )
+
+
+def _cause_of(error: "ray.exceptions.RayError") -> str:
+    """What is said of a worker that is gone; of one that raised, the error, and not Ray's account of it."""
+    cause = getattr(error, "cause", None)
+    if isinstance(error, ray.exceptions.RayTaskError) and isinstance(cause, BaseException):
+        return f"{type(cause).__name__}: {_first_line(cause)}"
+    return _first_line(error)
+
+
+def _cores(count: int) -> str:
+    return "1 core" if count == 1 else f"{count} cores"
 
 
 def _first_line(error: BaseException) -> str:

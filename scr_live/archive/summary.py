@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from scr_live import __version__
+from scr_live.archive.judging import Facts
 from scr_live.archive.kept import TABLES, Kept
 from scr_live.report.markup import Html, clock, counted, element, figure, join, share
 
@@ -63,12 +64,13 @@ def totals(report: "ArchiveReport") -> list[str]:
     good = [kept.facts["video"] for kept in report.kept if kept.error is None]
     frames = sum(facts["frames"] for facts in good)
     length_s = sum(facts["duration_s"] or 0.0 for facts in good)
-    sightings = sum(facts["sightings"] or 0 for facts in good)
+    left = report.videos - len(report.kept)
     engines = sorted({facts["engine"] for facts in good})
     lines = [
-        f"{counted(len(report.kept), 'video')}: {len(good)} done, {len(report.failed)} failed",
+        f"{counted(report.videos, 'video')}: {len(good)} done, {len(report.failed)} failed"
+        + (f", {left} left" if left else ""),
         f"{counted(frames, 'frame')}, {clock(length_s)} of video",
-        f"{counted(sightings, 'sighting')} in {counted(sum(bool(f['sightings']) for f in good), 'video')}",
+        _sightings(good),
         f"engine: {'; '.join(engines) or 'none'}",
     ]
     if report.done_now:
@@ -77,6 +79,14 @@ def totals(report: "ArchiveReport") -> list[str]:
             f"{report.seconds:.1f} s, {report.frames_per_s:.1f} frames a second; {_work(report)}"
         )
     return lines
+
+
+def _sightings(good: Sequence[Facts]) -> str:
+    """None in a video that was followed is a finding; where nothing was followed, it would be none."""
+    counts = [facts["sightings"] for facts in good if facts["sightings"] is not None]
+    if good and not counts:
+        return "no sightings were looked for (--no-tracking)"
+    return f"{counted(sum(counts), 'sighting')} in {counted(sum(map(bool, counts)), 'video')}"
 
 
 def _work(report: "ArchiveReport") -> str:

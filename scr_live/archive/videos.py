@@ -58,6 +58,7 @@ def find_videos(source: Path, *, out: Path) -> list[Video]:
     named = _of_folder(source, out, problems) if is_folder else _of_manifest(source)
     _note_twins([name for name, _ in named], problems)
     videos = [video for name, path in named if (video := _looked_at(name, path, problems)) is not None]
+    _note_ways(videos, problems)
     if problems:
         raise DataError(_told(source, problems))
     if not videos:
@@ -165,6 +166,15 @@ def _note_twins(names: Sequence[str], problems: dict[str, list[str]]) -> None:
     twins = [name for name, count in Counter(names).items() if count > 1]
     if twins:
         problems["stand there more than once (give them ids of their own)"] = twins
+
+
+def _note_ways(videos: Sequence[Video], problems: dict[str, list[str]]) -> None:
+    """Note the ids of files that a list names in several ways: all that is in them would count twice."""
+    names: dict[str, dict[str, None]] = {}
+    for video in videos:
+        names.setdefault(os.path.realpath(video.path), {})[video.id] = None
+    if again := [name for same in names.values() if len(same) > 1 for name in same]:
+        problems["name a file that another names, too (list each file once)"] = again
 
 
 def _looked_at(name: str, path: Path, problems: dict[str, list[str]]) -> Video | None:

@@ -16,9 +16,26 @@ from scr_live.sources.phantom import parse_phantom, render
 WORKER = "scr_live.archive.worker"
 
 
-def phantom_clip(path, *, start=0, frames=20):
-    """A clip of a synthetic colon, 128x96, 25 frames a second, that begins somewhere in one flight."""
-    options = parse_phantom("phantom:seed=0,size=128x96,duration=20")
+class Heard:
+    """A Hearer that remembers."""
+
+    def __init__(self, on_moved=None):
+        self.on_moved = on_moved or (lambda: None)
+        self.lost_of, self.results = [], {}
+
+    def moved(self, job, frames, expected):
+        self.on_moved()
+
+    def lost(self, job, cause):
+        self.lost_of.append((job.id, cause))
+
+    def ended(self, ended):
+        self.results[ended.job.id] = ended
+
+
+def phantom_clip(path, *, start=0, frames=20, size="128x96"):
+    """A clip of a synthetic colon, 25 frames a second, that begins somewhere in one flight."""
+    options = parse_phantom(f"phantom:seed=0,size={size},duration=20")
     with Recorder(path, RecorderOptions(nominal_fps=options.fps, force=True)) as recorder:
         for index in range(frames):
             image = render(options, start + index)[0]

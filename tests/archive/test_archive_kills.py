@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from archive_fakes import WORKER, phantom_clip, processes_with, results_in, tables_of, workers_of
+from archive_fakes import WORKER, Heard, phantom_clip, processes_with, results_in, tables_of, workers_of
 from tiny_models import write_model
 
 import scr_live
@@ -48,23 +48,6 @@ from scr_live.cli import main
 sys.argv = ["scr-live", *{arguments!r}]
 sys.exit(main())
 """
-
-
-class Heard:
-    """A Hearer that remembers."""
-
-    def __init__(self, on_moved=None):
-        self.on_moved = on_moved or (lambda: None)
-        self.lost_of, self.results = [], {}
-
-    def moved(self, job, frames, expected):
-        self.on_moved()
-
-    def lost(self, job, cause):
-        self.lost_of.append((job.id, cause))
-
-    def ended(self, ended):
-        self.results[ended.job.id] = ended
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from tiny_models import write_model
 from scr_live.app import RunConfig, run_video
 from scr_live.archive import judging
 from scr_live.archive.config import ArchiveConfig, Settings, shared_out
+from scr_live.archive.engines import EngineKeeper
 from scr_live.archive.running import Listeners, archive
 from scr_live.errors import DataError, ModelError, OutputExistsError, OutputUnwritableError, SinkError
 from scr_live.events import EventKind, Journal
@@ -168,10 +169,10 @@ def test_a_full_disk_ends_the_archive_and_is_no_row(config, monkeypatch):
     def full(*_args, **_kwargs):
         raise SinkError("The recording broke off.") from OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(judging, "run_video", full)
+    monkeypatch.setattr(judging, "carry_file", full)
     job = judging.Job("a", str(config.source), config.settings, threads=1)
     with pytest.raises(SinkError):
-        judging.judge(job)
+        judging.judge(job, EngineKeeper())
 
 
 def test_two_archives_cannot_share_a_folder(config):

@@ -75,6 +75,30 @@ def test_all_that_is_wrong_is_named_in_one_message(tmp_path):
     assert f"1 are no files: {tmp_path / 'folder'}" in text
 
 
+def test_a_file_that_a_list_names_in_several_ways_is_named(tmp_path):
+    """Its frames and sightings would count twice."""
+    files(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(
+        f"id,path\ncase 1,a.mp4\ncase 2,b.mp4\ncase 3,./a.mp4\n,link.mp4\n,{tmp_path}/b.mp4\n"
+    )
+    with pytest.raises(DataError) as caught:
+        ids(manifest)
+    told = "5 name a file that another names, too (list each file once): case 1, case 3, link.mp4, case 2, "
+    assert f"{told}{tmp_path}/b.mp4" in str(caught.value)
+
+
+def test_a_line_that_stands_there_twice_is_told_once(tmp_path):
+    files(tmp_path, "a.mp4")
+    manifest = tmp_path / "list.txt"
+    manifest.write_text("a.mp4\na.mp4\n")
+    with pytest.raises(DataError) as caught:
+        ids(manifest)
+    assert "1 stand there more than once" in str(caught.value)
+    assert "name a file" not in str(caught.value)
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_named(tmp_path):
     files(tmp_path, "a.mp4").joinpath("a.mp4").chmod(0)
