@@ -158,12 +158,22 @@ def inputs_of(graph: "openvino.Model") -> list[tuple[tuple[int | None, ...], str
 
 
 def settings_for(precision: str, threads: int) -> dict[str, object]:
-    """How a model is compiled for one request at a time; precision is that of what is not quantised."""
+    """How a model is compiled for one request at a time; precision is that of what is not quantised.
+
+    threads: 0 takes all cores, a thread bound to each. A number of them leaves cores to others, other engines
+    perhaps: each would bind its threads to the same first cores, so the system places them.
+    """
     settings: dict[str, object] = {
         properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
         properties.hint.inference_precision: _HINTS[precision],
     }
-    return {**settings, properties.inference_num_threads: threads} if threads else settings
+    if not threads:
+        return settings
+    return {
+        **settings,
+        properties.inference_num_threads: threads,
+        properties.hint.enable_cpu_pinning: False,
+    }
 
 
 def _described(entry: "openvino.Output") -> tuple[tuple[int | None, ...], str]:
