@@ -154,15 +154,18 @@ class Compose:
 
     def _in_place(self, frame: Frame, answer: _Answer) -> _Answer:
         """Return the answer with its marks where they belong in this frame, or without any."""
-        newest = self._board.newest
-        if self._carrier is None or newest is None or answer.ai is Ai.NOTHING_TO_SEE:
+        if self._carrier is None or answer.ai is Ai.NOTHING_TO_SEE:
             return answer
+        latest = answer.prediction or self._board.newest
         try:
-            self._carrier.see(frame, newest.placement.box)
-            if answer.ai is not Ai.BEHIND or answer.prediction is None:
+            # Before the first answer nobody knows where the field is.
+            self._carrier.see(frame, Box.whole(frame.image) if latest is None else latest.placement.box)
+            if answer.prediction is None or answer.ai is not Ai.BEHIND or not self._controls.overlay:
                 return answer
             carried = self._carrier.carry(answer.prediction)
         except Exception as error:  # noqa: BLE001 - whatever it is, the video goes on
+            if answer.ai is Ai.ON:  # its marks are at their place
+                return answer
             self._note_failure(frame.index, error)
             return _Answer(answer.ai, is_broken=True)
         return _Answer(Ai.LATE) if carried is None else _Answer(Ai.BEHIND, carried)

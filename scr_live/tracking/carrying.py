@@ -18,6 +18,8 @@ LONGEST_HISTORY: Final = 64
 LEAST_LIKENESS: Final = 0.5
 """As that of `motion`, but higher, because the finer flow makes any two pictures more alike: of neighbouring
 frames of two real clips one in a hundred is below 0.50 and 0.72, of frames two seconds apart four of five."""
+MOST_NEW_STEPS: Final = 4
+"""Flows found for one picture: a first mark comes late, and nothing of the way since is known then."""
 MOST_GROWTH: Final = 2.5
 """A region that grew or shrank by more on its way is no longer the one that was marked."""
 
@@ -33,13 +35,15 @@ class _Glance:
     is_flat: bool | None = None
     """Whether nothing in it can be followed; None: nobody has asked."""
     onward: "_Step | None" = None
-    """To the frame after it; None: nobody has asked."""
+    """To a frame after it; None: nobody has asked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
+    to: int
+    """Index of the frame it leads to."""
     flow: NDArray[np.float32]
-    """(SIDE, SIDE, 2): how far each point goes to where it lies in the next frame, in pixels of the copy."""
+    """(SIDE, SIDE, 2): how far each point goes to where it lies in that frame, in pixels of the copy."""
     is_cut: bool
 
 
@@ -63,10 +67,8 @@ class MarkCarrier:
         self._origin: Prediction | None = None
         self._regions: tuple[tuple[Polyp, Polyp], ...] = ()
         """Each as it was in the prediction, and as it is now."""
-        self._at = -1
-        """The frame that the regions have been carried to."""
-        self._cut_at = -1
-        """The first frame after the last cut."""
+        self._at: int | None = None
+        """The frame that the regions have been carried to; None: they cannot be carried any further."""
 
     def see(self, frame: Frame, box: Box) -> None:
         """Look at the next frame; box: the field in it."""
@@ -84,30 +86,53 @@ class MarkCarrier:
         if prediction.placement.box != self._box:
             return None
         if prediction is not self._origin:
-            self._origin, self._at = prediction, prediction.frame_index
+            self._origin, self._at = prediction, self._anchor(prediction.frame_index)
             self._regions = tuple((polyp, polyp) for polyp in prediction.polyps)
-        # Where the frame itself was not seen (a first answer, a dropped frame), its marks count for the next.
-        # Flat pictures are passed over: a scope comes off the wall at the same place, or after a cut.
-        glances = [glance for glance in self._glances if glance.index >= self._at and not _is_flat(glance)]
-        for glance, after in pairwise(glances):
+        path = self._path()
+        if path is None:
+            return None
+        for glance, after in pairwise(path):
             step = self._step(glance, after)
             if step.is_cut:
-                self._cut_at = after.index
-                break
+                self._at = None
+                return None
             moved = ((origin, _moved(now, step.flow, prediction.placement)) for origin, now in self._regions)
             self._regions = tuple((origin, now) for origin, now in moved if _is_still(now, origin))
             self._at = after.index
-        if prediction.frame_index < self._cut_at:
-            return None
         return replace(prediction, polyps=tuple(now for _, now in self._regions))
 
+    def _anchor(self, frame_index: int) -> int | None:
+        """Return the frame to begin at: the last with something to follow, up to this one. None: not seen.
+
+        A scope that touches the wall comes off it at the same place, or after a cut, and a frame may have
+        been dropped before it was seen: an answer of such a frame counts for the frame before.
+        """
+        before = [glance for glance in self._glances if glance.index <= frame_index]
+        if not before:
+            return None
+        return next((glance.index for glance in reversed(before) if not _is_flat(glance)), before[0].index)
+
+    def _path(self) -> list[_Glance] | None:
+        """Return what lies between the regions and the frame seen last; None: part of it is forgotten.
+
+        Flow that nobody has found yet is found in a few larger steps, lest one picture wait for all of it.
+        """
+        if self._at is None or self._at < self._glances[0].index:
+            return None
+        path = [glance for glance in self._glances if glance.index >= self._at and not _is_flat(glance)]
+        unknown = sum(glance.onward is None for glance in path[:-1])
+        if unknown <= MOST_NEW_STEPS:
+            return path
+        stops = np.linspace(0, len(path) - 1, MOST_NEW_STEPS + 1).round().astype(int)
+        return [path[stop] for stop in stops]
+
     def _step(self, glance: _Glance, after: _Glance) -> _Step:
-        if glance.onward is None:
+        if glance.onward is None or glance.onward.to != after.index:
             flow = np.zeros((SIDE, SIDE, 2), np.float32)
             flow = np.asarray(self._flow.calc(glance.grey, after.grey, flow), np.float32)
             undone = pulled(after.grey.astype(np.float32), flow)
             alike = likeness(undone, glance.grey.astype(np.float32))
-            glance.onward = _Step(flow, is_cut=alike < LEAST_LIKENESS)
+            glance.onward = _Step(after.index, flow, is_cut=alike < LEAST_LIKENESS)
         return glance.onward
 
 

@@ -81,14 +81,16 @@ class CountingSource(Closable):
         self.closed = threading.Event()
         self.exhausted = threading.Event()
         self.on_close: Hook = ignore
+        self.picture: Callable[[int], NDArray[np.uint8]] = lambda index: np.full(
+            (HEIGHT, WIDTH, 3), 60 + index % 190, np.uint8
+        )
 
     def __iter__(self) -> Iterator[Frame]:
         for index in range(self._count):
             self.before(index)
             if self.closed.is_set():
                 return
-            image = np.full((HEIGHT, WIDTH, 3), 60 + index % 190, np.uint8)
-            yield Frame(image, index, index / 25, perf_counter())
+            yield Frame(self.picture(index), index, index / 25, perf_counter())
         self.exhausted.set()  # the consumer came back for more, so it has passed the last one on
 
     def close(self) -> None:

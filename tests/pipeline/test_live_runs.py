@@ -4,6 +4,7 @@ import threading
 import time
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from pipeline_fakes import (
@@ -121,6 +122,28 @@ def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, 
     assert set(rig.recorder.statuses[3:7]) == {status}
     for picture in rig.recorder.pictures[3:7]:
         assert (picture.prediction is None) == (status == Ai.LATE)
+
+
+def test_the_marks_of_a_late_model_go_with_the_picture():
+    """Frame 0 is answered; from then on the content goes two pixels to the right with each frame."""
+    ground = cv2.resize(np.random.default_rng(3).integers(0, 255, (16, 40, 3), np.uint8), (160, 64))
+    entered_again, release = threading.Event(), threading.Event()
+
+    def answer_once(index):
+        if index == 1:
+            entered_again.set()
+            assert release.wait(20)
+
+    rig = paced_by_recorder(8, engine=HookedEngine(answer_once), options=HASTY)
+    rig.with_options(max_overlay_age_s=60.0)
+    rig.source.picture = lambda index: ground[16:48, 60 - 2 * index : 108 - 2 * index].copy()
+    before(rig.source, lambda index: index != 3 or entered_again.wait(20))
+    after(rig.recorder, lambda index: index == 7 and release.set())
+    rig.run()
+    own = rig.recorder.pictures[3:7]
+    assert [picture.ai for picture in own] == [Ai.BEHIND] * 4
+    middles = [picture.prediction.polyps[0].contour[:, 0].mean() for picture in own]
+    assert np.diff(middles) == pytest.approx([2.0] * 3, abs=0.7)
 
 
 @pytest.mark.parametrize("at", [0, 5])

@@ -73,13 +73,14 @@ def test_all_but_place_and_area_stays_as_it_was():
     )
 
 
-def test_it_makes_no_difference_whether_it_is_asked_at_each_frame_or_at_the_last():
+def test_it_makes_little_difference_whether_it_is_asked_at_each_frame_or_at_the_last():
+    """At the last it takes fewer steps, of several frames each."""
     before, one, now = predicted(0, blob(180, 160)), carrier(), None
     for index, picture in enumerate(moving()):
         one.see(frame(index, picture), PLACE.box)
         now = one.carry(before)
     at_once = shown(carrier(), moving()).carry(before)
-    assert np.allclose(now.polyps[0].contour, at_once.polyps[0].contour, atol=0.05)
+    assert np.allclose(now.polyps[0].contour, at_once.polyps[0].contour, atol=1.0)
 
 
 def test_content_that_comes_nearer_takes_a_larger_mark():
@@ -108,7 +109,7 @@ def test_each_step_is_found_once(monkeypatch):
     for index, picture in enumerate(moving()):
         one.see(frame(index, picture), PLACE.box)
         one.carry(before)
-    one.carry(predicted(3, blob(170, 170)))
+    one.carry(predicted(3, blob(170, 170)))  # another answer, along the same way
     assert len(found) == STEPS
 
 
@@ -127,6 +128,10 @@ def test_a_flat_picture_between_is_passed_over(level):
     same = shown(carrier(), [view(TISSUE), flat, flat, view(TISSUE, 4, 0)]).carry(before)
     assert middle(same.polyps[0]) == pytest.approx(middle(before.polyps[0]) - (4, 0), abs=0.7)
     assert shown(carrier(), [view(TISSUE), flat, view(tissue(seed=5))]).carry(before) is None
+    of_flat = predicted(1, blob(180, 160))
+    assert shown(carrier(), [view(TISSUE), flat, view(tissue(seed=5))]).carry(of_flat) is None
+    only_flat = shown(carrier(), [flat, flat, flat]).carry(before)
+    assert np.array_equal(only_flat.polyps[0].contour, before.polyps[0].contour)
 
 
 def test_a_region_that_shrinks_beyond_belief_is_dropped(monkeypatch):
@@ -152,12 +157,48 @@ def test_a_region_that_leaves_the_field_is_dropped_and_none_reaches_out_of_it():
     assert areas[-1] == 0.0
 
 
-def test_a_first_answer_whose_frame_was_not_seen_counts_for_the_next_one_that_was():
+def test_an_answer_from_before_everything_that_was_seen_has_no_place():
     one = carrier()
     for index in (3, 4, 5):
-        one.see(frame(index, view(TISSUE, 4 * (index - 3), 0)), PLACE.box)
-    before = predicted(0, blob(180, 160))
-    assert middle(one.carry(before).polyps[0]) == pytest.approx(middle(before.polyps[0]) - (8, 0), abs=1.0)
+        one.see(frame(index, view(TISSUE, 4 * index, 0)), PLACE.box)
+    assert one.carry(predicted(2, blob(180, 160))) is None
+    assert one.carry(predicted(3, blob(180, 160))).polyps
+
+
+def test_an_answer_of_a_frame_that_was_dropped_counts_for_the_one_before():
+    one = carrier()
+    for index in (0, 1, 3, 4):
+        one.see(frame(index, view(TISSUE, 4 * index, 0)), PLACE.box)
+    before = predicted(2, blob(180, 160))
+    assert middle(one.carry(before).polyps[0]) == pytest.approx(middle(before.polyps[0]) - (12, 0), abs=1.0)
+
+
+def test_a_cut_beside_a_dropped_frame_is_seen():
+    one = shown(carrier(), moving(2))
+    one.see(frame(3, view(tissue(seed=5))), PLACE.box)
+    assert one.carry(predicted(2, blob(180, 160))) is None
+
+
+def test_what_lies_before_the_history_has_no_place():
+    one, before = carrier(longest_s=0.2), predicted(0, blob(180, 160))
+    one.see(frame(0, view(TISSUE)), PLACE.box)
+    assert one.carry(before).polyps
+    for index in range(1, 10):
+        one.see(frame(index, view(TISSUE, index, 0)), PLACE.box)
+    assert one.carry(before) is None
+
+
+def test_a_first_mark_takes_few_steps_and_is_in_its_place_all_the_same(monkeypatch):
+    found, real = [], carrying.likeness
+    monkeypatch.setattr(carrying, "likeness", lambda *both: found.append(1) or real(*both))
+    before, one = predicted(0, blob(180, 160)), shown(carrier(), moving(21, x=2, y=-1))
+    at_once = one.carry(before)
+    assert len(found) == carrying.MOST_NEW_STEPS
+    assert middle(at_once.polyps[0]) == pytest.approx(middle(before.polyps[0]) - (40, -20), abs=2.0)
+    one.see(frame(21, view(TISSUE, 42, -21)), PLACE.box)
+    after = one.carry(before)
+    assert len(found) == carrying.MOST_NEW_STEPS + 1
+    assert middle(after.polyps[0]) == pytest.approx(middle(before.polyps[0]) - (42, -21), abs=2.0)
 
 
 def test_another_place_of_the_field_ends_it():

@@ -142,6 +142,23 @@ def test_marks_that_cannot_be_carried_cost_the_marks_and_not_the_video(board, co
     assert composed.marks_failed == 2
 
 
+def test_its_own_marks_stay_whatever_the_carrier_does(board, compose):
+    class Blind(Carrier):
+        def see(self, frame, box):
+            raise ValueError("a box outside the picture")
+
+    now = frame(0)
+    board.put(prediction(now))
+    picture = compose(carrier=Blind())(now)
+    assert (picture.ai, picture.status, picture.prediction.frame_index) == (Ai.ON, "", 0)
+
+
+def test_before_the_first_answer_the_whole_picture_is_looked_at(compose):
+    carrier = Carrier()
+    compose(carrier=carrier)(frame(0))
+    assert carrier.seen == [(0, Box(0, 0, 640, 480))]
+
+
 def test_without_a_signal_nothing_is_followed(board, compose):
     carrier = Carrier()
     board.put(prediction(frame(0)))
