@@ -52,6 +52,7 @@ for file in out/peers/*.onnx; do peers+=(--model "$file"); done
   --rounds 7 --no-throughput --no-memory --no-floor --json figures/bench-peers.json
 "$SCR_LIVE" bench --pipeline phantom:duration=10,fps=30 --json figures/pipeline-file.json
 "$SCR_LIVE" bench --pipeline phantom:duration=10,fps=30 --realtime --json figures/pipeline-live.json
+"$PYTHON" scripts/measure_sizes.py "${sets[@]:0:6}" --calibration "$DATA/kvasir-seg"
 "$PYTHON" scripts/measure_serving.py --seconds 8 --out figures/serving.json
 "$PYTHON" scripts/measure_archive.py
 "$PYTHON" scripts/measure_tracking.py

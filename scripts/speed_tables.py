@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from measure_sizes import table
 from resilience_tables import load
 
 LAYERS_SHOWN = 8
@@ -10,7 +11,7 @@ LAYERS_SHOWN = 8
 def speeds() -> str:
     """All that `scr-live bench` and its neighbours measured."""
     return "\n\n".join(
-        (engines(), layers(), peers(), pipeline("file"), pipeline("live"), serving(), archive())
+        (engines(), layers(), sizes(), peers(), pipeline("file"), pipeline("live"), serving(), archive())
     )
 
 
@@ -63,6 +64,19 @@ def layers() -> str:
             found = sorted(row["floor"]["layers"], key=lambda layer: layer["floor_ms"] - layer["ms"])
             lines += [layer_row(row["label"], layer) for layer in found[:LAYERS_SHOWN]]
     return "\n".join(lines)
+
+
+def sizes() -> str:
+    """What a smaller or larger input costs and brings."""
+    report = load("sizes")
+    how = f"{report['timing']['rounds']} rounds, {cpu(report)}"
+    heading = (
+        "**Input size against Dice and time** (`python scripts/measure_sizes.py --data DIR --calibration "
+        "DIR`, extra `export`): the default weights exported at other sizes, not trained for them; all "
+        f"pictures of validation together, times in OpenVINO side by side ({how}). In int8 no convolution "
+        "stays in float at 256 to 320, one at 352, two at 384: the exporter's choice."
+    )
+    return f"{heading}\n\n{table(report['rows'])}"
 
 
 def peers() -> str:
