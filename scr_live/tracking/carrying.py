@@ -120,7 +120,7 @@ class MarkCarrier:
         if self._at is None or self._at < self._glances[0].index:
             return None
         path = [glance for glance in self._glances if glance.index >= self._at and not _is_flat(glance)]
-        unknown = sum(glance.onward is None for glance in path[:-1])
+        unknown = sum(one.onward is None or one.onward.to != other.index for one, other in pairwise(path))
         if unknown <= MOST_NEW_STEPS:
             return path
         stops = np.linspace(0, len(path) - 1, MOST_NEW_STEPS + 1).round().astype(int)

@@ -201,6 +201,16 @@ def test_a_first_mark_takes_few_steps_and_is_in_its_place_all_the_same(monkeypat
     assert middle(after.polyps[0]) == pytest.approx(middle(before.polyps[0]) - (42, -21), abs=2.0)
 
 
+def test_large_steps_that_lead_past_a_frame_are_not_known_for_it(monkeypatch):
+    found, real = [], carrying.likeness
+    monkeypatch.setattr(carrying, "likeness", lambda *both: found.append(1) or real(*both))
+    one = shown(carrier(), moving(8, x=2, y=-1))
+    one.carry(predicted(0, blob(180, 160)))
+    found.clear()
+    assert one.carry(predicted(1, blob(178, 161))).polyps
+    assert len(found) <= carrying.MOST_NEW_STEPS
+
+
 def test_another_place_of_the_field_ends_it():
     one = shown(carrier(), moving())
     one.see(frame(STEPS + 1, view(TISSUE)), Box(10, 0, SIZE - 10, SIZE))
