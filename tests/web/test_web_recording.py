@@ -38,7 +38,8 @@ def test_start_stop_start_by_http_makes_two_playable_files_of_all_that_was_captu
         assert status["recording"]["free_bytes"] > 0
         assert status["recording"]["file"].startswith("scr-live-")
         assert run.switch(on=False)[1]["recording"] is False
-        assert run.until(lambda status: status["recording"] is None)["status"] == ""
+        # "AI behind" is said for moments on a busy machine; a trouble of the recorder would stay.
+        run.until(lambda status: status["recording"] is None and status["status"] == "")
         assert run.switch(on=True)[0] == 200
         run.until(has_recorded(20))
     assert run.error is None
