@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias
 
 from scr_live import __version__
 from scr_live.app import Outcome, RunConfig
-from scr_live.archive.carrying import carry_file
 from scr_live.archive.config import Settings
 from scr_live.archive.engines import EngineKeeper
+from scr_live.archive.file_run import run_file
 from scr_live.errors import (
     EngineError,
     InferenceError,
@@ -87,7 +87,7 @@ def judge(
     events: list[Event] = []
     journal = Journal(_keeper(events))
     try:
-        outcome = carry_file(_run_config(job), engines, journal=journal, progress=_teller(moved), stop=stop)
+        outcome = run_file(_run_config(job), engines, journal=journal, progress=_teller(moved), stop=stop)
     except Exception as error:
         if _is_of_no_video(error):
             raise

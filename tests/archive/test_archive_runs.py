@@ -169,7 +169,7 @@ def test_a_full_disk_ends_the_archive_and_is_no_row(config, monkeypatch):
     def full(*_args, **_kwargs):
         raise SinkError("The recording broke off.") from OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(judging, "carry_file", full)
+    monkeypatch.setattr(judging, "run_file", full)
     job = judging.Job("a", str(config.source), config.settings, threads=1)
     with pytest.raises(SinkError):
         judging.judge(job, EngineKeeper())

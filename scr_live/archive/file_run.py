@@ -21,7 +21,7 @@ from scr_live.shipped import model_for
 from scr_live.sources import warnings_of
 
 
-def carry_file(
+def run_file(
     config: RunConfig,
     engines: EngineKeeper,
     *,
