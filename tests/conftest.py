@@ -1,6 +1,7 @@
 """What tests share: tiny clips whose frame number can be read from the pixels, and no thread left behind."""
 
 import contextlib
+import random
 import signal
 import socket
 import threading
@@ -170,9 +171,21 @@ def loopback() -> type[Loopback]:
     return Loopback
 
 
+_PORTS = iter(random.SystemRandom().sample(range(20_000, 32_000), 2_000))
+"""Below those that systems give to outgoing connections (RFC 6056), in another order for each run."""
+
+
 @pytest.fixture
 def free_port() -> int:
-    """Return a port on 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port on 127.0.0.1 that nobody has, over TCP or UDP, and that no other test was given."""
+    return next(port for port in _PORTS if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        try:
+            for probe in (tcp, udp):
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
