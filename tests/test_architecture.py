@@ -49,7 +49,7 @@ AT_HOME = {
     "tensorrt_rtx": ("convert/to_tensorrt/",),
     "cuda": ("gpu.py",),
     "platformdirs": ("engines/engine_cache.py",),
-    "openvino": ("engines/openvino.py", "bench/"),
+    "openvino": ("engines/openvino.py", "engines/openvino_rows.py", "bench/"),
     "onnxruntime": ("engines/onnx_runtime.py", "convert/"),
     "av": ("sources/", "sinks/", "repair/", "soak/parts.py"),
     "typer": (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from scr_live.bench.operations import macs_by_layer
-from scr_live.engines.openvino import float_precision, read_onnx, settings_for, shared_core
+from scr_live.engines.openvino import float_precision, prepare, read_onnx, settings_for, shared_core
 from scr_live.shipped import Model
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def profile(model: Model, *, precision: str, threads: int, runs: int = RUNS) -> 
     graph.reshape(list(model.card.input_shape))
     macs = macs_by_layer(graph)
     wanted = float_precision(core, "auto" if precision == "int8" else precision)
+    prepare(graph, wanted)
     compiled = core.compile_model(graph, "CPU", {**settings_for(wanted, threads), "PERF_COUNT": True})
     times = _times(compiled, model, runs)
     layers = [

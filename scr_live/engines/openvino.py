@@ -57,6 +57,7 @@ class OpenVinoEngine:
         try:
             graph = read_onnx(model.path)
             model.card.check_inputs(inputs_of(graph))
+            prepare(graph, remaining)
             compiled = core.compile_model(graph, _DEVICE, settings_for(remaining, threads))
         except CardError:
             raise
@@ -150,6 +151,14 @@ def read_onnx(path: Path) -> "openvino.Model":
     if not graph.inputs or not graph.outputs:  # an empty file is a graph of nothing
         raise ValueError("It holds no network")
     return graph
+
+
+def prepare(graph: "openvino.Model", precision: str) -> None:
+    """Rewrite in place what this device computes slowly as it stands; precision: of what is not quantised."""
+    if precision == "fp32":
+        from scr_live.engines.openvino_rows import sample_by_rows  # noqa: PLC0415 - after the guard above
+
+        sample_by_rows(graph)
 
 
 def inputs_of(graph: "openvino.Model") -> list[tuple[tuple[int | None, ...], str]]:
