@@ -11,11 +11,13 @@ import av
 import av.error
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from scr_live.errors import SourceChangedError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame
 from scr_live.sources.convert import Deinterlacer, RgbConverter, as_video
+from scr_live.sources.hardware import Planar, give_up, software_twin
 from scr_live.sources.timeline import Timeline
 
 MAX_FPS = 1000
@@ -23,6 +25,9 @@ MAX_FPS = 1000
 
 MAX_ERRORS_IN_A_ROW = 500
 """Undecodable packets after which a video counts as unreadable."""
+
+DEVICE_ERRORS_IN_A_ROW = 3
+"""Packets that a device cannot decode, after which it has failed: what is damaged is so for software too."""
 
 _LENDERS = ("rawvideo", "wrapped_avframe")
 """Decoders whose pictures lie in the packet: of a camera, in the driver's memory, gone when it is closed."""
@@ -46,9 +51,14 @@ class Troubles:
 
 
 class PacketDecoder:
-    """Decodes the packets of one stream; corrupt ones are counted and skipped. One thread at a time."""
+    """Decodes the packets of one stream; corrupt ones are counted and skipped. One thread at a time.
 
-    def __init__(self, name: str, troubles: Troubles, *, is_live: bool = False) -> None:
+    device: what the stream was opened with, see `hardware.accelerator`; None for software.
+    """
+
+    def __init__(
+        self, name: str, troubles: Troubles, *, is_live: bool = False, device: str | None = None
+    ) -> None:
         self._name = name
         self._troubles = troubles
         self._is_live = is_live
@@ -60,6 +70,8 @@ class PacketDecoder:
         self.skipped = 0
         """Packets that gave no picture for that."""
         self._skips = False
+        self._device = device
+        self._instead: VideoCodecContext | None = None  # of a device that has failed
 
     def decode(self, packet: "av.Packet[VideoStream]") -> Iterator[av.VideoFrame]:
         """Yield frames in display order; the empty packet at the end of a demuxer drains the decoder."""
@@ -71,20 +83,23 @@ class PacketDecoder:
 
     def skip(self, packet: "av.Packet[VideoStream]") -> None:
         """Forget what came before this packet, a key frame: the packets between were left out."""
-        packet.stream.codec_context.flush_buffers()
+        self._context(packet).flush_buffers()
         self._deinterlacer.flush()
 
     def _decoded(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
         # Half a picture cannot be woven: of interlaced video all fields are wanted.
         skips = self.hurries and not self._deinterlacer.is_on
+        context = self._context(packet)
         if skips != self._skips:
-            packet.stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
+            context.skip_frame = "NONREF" if skips else "DEFAULT"
             self._skips = skips
         try:
-            frames = packet.decode()
+            frames = context.decode(packet)
         except av.error.FFmpegError as error:
             self._troubles.decode_errors += 1
             self._errors_in_a_row += 1
+            if self._device is not None and self._errors_in_a_row >= DEVICE_ERRORS_IN_A_ROW:
+                self._leave_device(packet.stream, error)
             if self._errors_in_a_row >= MAX_ERRORS_IN_A_ROW:
                 raise SourceUnreadableError(
                     f"Expected video in {self._name}, but {self._errors_in_a_row} packets in a row cannot "
@@ -97,6 +112,20 @@ class PacketDecoder:
             self.skipped += 1
         self._troubles.decode_errors += sum(frame.is_corrupt for frame in frames)
         return frames
+
+    def _context(self, packet: "av.Packet[VideoStream]") -> VideoCodecContext:
+        return self._instead or packet.stream.codec_context
+
+    def _leave_device(self, stream: VideoStream, error: av.error.FFmpegError) -> None:
+        """Go on in software, which has a picture from the next key frame on."""
+        self._troubles.warn(
+            f"{self._device} failed to decode {self._name} ({error.strerror}): it is decoded in software "
+            "from the next key frame on."
+        )
+        give_up(self._device)
+        self._device, self._instead = None, software_twin(stream)
+        self._errors_in_a_row = 0
+        self._skips = False
 
     def _check_size(self, frame: av.VideoFrame) -> None:
         size = (frame.width, frame.height)
@@ -127,6 +156,7 @@ class FrameBuilder:
         self._troubles = troubles
         self._fps = assumed_fps(stream)
         self._converter = RgbConverter()
+        self._planar = Planar()
         self._lends = stream.codec_context.name in _LENDERS
         self._timeline = Timeline(1 / self._fps, longest_gap_s)
         self._index = 0
@@ -139,6 +169,8 @@ class FrameBuilder:
             self._troubles.warn(
                 f"{self._name} carries no time stamps; its frames are taken to be {self._fps:g} a second."
             )
+        if not self._lends:
+            decoded = self._planar.planes(decoded)
         image = self._converter.convert(decoded)
         frame = Frame(
             image,

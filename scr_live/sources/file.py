@@ -22,6 +22,7 @@ from scr_live.sources.decode import (
     nominal_fps,
     video_stream,
 )
+from scr_live.sources.hardware import SOFTWARE, accelerator, decoder_for
 
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,flv,asf,ogg,mxf,dv,nut,"
@@ -40,19 +41,20 @@ class FileSource(VideoSource):
     """Every frame of a file, in order, as fast as it is taken.
 
     `warnings` and `decode_errors` say what was skipped or missing. With `loop` it never ends: times and
-    indices go on.
+    indices go on. decoder: as in SourceOptions.
     """
 
-    def __init__(self, path: Path, *, loop: bool = False) -> None:
+    def __init__(self, path: Path, *, loop: bool = False, decoder: str = SOFTWARE) -> None:
         _refuse_what_is_no_file(path)
         self._path = path
         self._loop = loop
+        self._device = decoder_for(decoder)
         self._troubles = Troubles()
         self._lock = Lock()  # held while FFmpeg works on the container, which close() must not free then
         self._closed = False
         self._decoded = 0
         self._has_ended = False
-        self._container = _open(path)
+        self._container = _open(path, self._device)
         try:
             stream = video_stream(self._container, str(path))
             self._builder = FrameBuilder(stream, path.name, troubles=self._troubles)
@@ -94,7 +96,7 @@ class FileSource(VideoSource):
             self._container.close()
 
     def _decode_all(self) -> Iterator[av.VideoFrame]:
-        decoder = PacketDecoder(self._path.name, self._troubles)
+        decoder = PacketDecoder(self._path.name, self._troubles, device=self._device)
         while True:
             count = 0
             for count, frame in enumerate(self._decode_once(decoder), 1):  # noqa: B007  it is wanted afterwards
@@ -105,7 +107,7 @@ class FileSource(VideoSource):
                 return
             # Opening again works for every container; seeking does not (raw streams, broken indexes).
             self._container.close()
-            self._container = _open(self._path)
+            self._container = _open(self._path, self._device)
             self._builder.restart()
 
     def _decode_once(self, decoder: PacketDecoder) -> Iterator[av.VideoFrame]:
@@ -200,11 +202,13 @@ def _first(decoded: Iterator[av.VideoFrame], path: Path) -> av.VideoFrame:
     )
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, device: str | None) -> InputContainer:
+    hwaccel = accelerator(device)
     try:
         return av.open(
             f"file:{path.resolve()}",  # the prefix keeps a name with a colon from being taken for an address
             options={"protocol_whitelist": "file", "format_whitelist": DEMUXERS},
+            hwaccel=hwaccel,
         )
     except av.error.PermissionError as error:
         raise SourceUnreadableError(
