@@ -80,6 +80,7 @@ class PacketDecoder:
             yield from self._deinterlacer.push(frame)
         if packet.size == 0:
             yield from self._deinterlacer.flush()
+            self._instead = None  # it is drained, and what is opened next has a decoder in software
 
     def skip(self, packet: "av.Packet[VideoStream]") -> None:
         """Forget what came before this packet, a key frame: the packets between were left out."""

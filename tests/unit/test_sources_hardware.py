@@ -3,7 +3,7 @@
 No device is needed: what stands for one decodes in software, wrongly or not at all where a test says so.
 """
 
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -187,6 +187,16 @@ def test_when_a_device_fails_the_video_goes_on_from_the_next_key_frame(
     )
     assert source.decode_errors >= DEVICE_ERRORS_IN_A_ROW
     assert "pretend" in hardware._given_up
+
+
+def test_a_file_that_loops_loops_on_after_its_device_failed(tmp_path, make_clip, number_in, monkeypatch):
+    clip = make_clip(tmp_path / "clip.mp4", 20, options={"g": "10", "bf": "0"})
+    monkeypatch.setattr(file, "decoder_for", lambda name: name)
+    monkeypatch.setattr(file, "PacketDecoder", gone_from(5))
+    with FileSource(clip, loop=True, decoder="pretend") as source:
+        numbers = [number_in(frame.image) for frame in islice(source, 60)]
+    assert all((later - earlier) % 20 == 1 for earlier, later in pairwise(numbers[-40:]))
+    assert len(source.warnings) == 2
 
 
 def test_damage_in_software_is_no_reason_to_change_anything(tmp_path, make_clip, monkeypatch):
