@@ -120,8 +120,8 @@ def run(  # noqa: PLR0913 - the options of the command
     decoder: Annotated[
         str,
         typer.Option(
-            help="Files and streams: software, auto (a device that decodes here, if there is one), or cuda, "
-            "qsv ...: `scr-live doctor` names those that work.",
+            help="Files and streams: software, auto (a device that decodes here, if there is one), or one "
+            "such as cuda: `scr-live doctor` names those that work.",
             rich_help_panel=_SOURCE,
         ),
     ] = "software",

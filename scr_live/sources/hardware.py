@@ -4,6 +4,8 @@ FFmpeg itself falls back to software for a stream that the hardware cannot decod
 is not tried again in this process: the video goes on in software.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
@@ -14,10 +16,8 @@ import av
 import av.error
 import numpy as np
 from av.codec.hwaccel import HWAccel, hwdevices_available
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from scr_live.errors import OptionError
@@ -31,6 +31,15 @@ AUTO: Final = "auto"
 _PROBE_SIZE: Final = (320, 240)
 _PROBE_PICTURES: Final = 12
 _PROBE_CODEC: Final = "h264"
+LONGEST_TRIAL_S: Final = 20.0
+"""A driver that needs longer for twelve small pictures hangs."""
+
+_TRIAL: Final = (
+    "import sys; kind, *sys.path[:] = sys.argv[1:]; from scr_live.sources import hardware; "
+    "sys.exit(not hardware.shows_what_software_shows(kind))"
+)
+
+_PLANAR: Final = {"nv12": "yuv420p", "p010le": "yuv420p10le"}
 _REFUSALS = (av.error.FFmpegError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 _given_up: Final[set[str]] = set()
@@ -60,13 +69,23 @@ def working_decoders() -> tuple[str, ...]:
 def decoder_works(kind: str) -> bool:
     """Whether this device decodes a small clip to the very pictures that software does.
 
-    A build lists devices that are not there, and H.264 leaves no room for other pictures than these.
+    A build lists devices that are not there, and H.264 leaves no room for other pictures than these. Tried in
+    a process of its own: what a driver does, crash or hang, it does there.
     """
-    clip = _clip()
+    trial = [sys.executable, "-c", _TRIAL, kind, *sys.path]
     try:
-        pictures = list(_pictures(clip, HWAccel(kind, allow_software_fallback=False)))
-    except _REFUSALS:
+        done = subprocess.run(  # noqa: S603 - this very program
+            trial, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=LONGEST_TRIAL_S
+        )
+    except (subprocess.TimeoutExpired, OSError):
         return False
+    return done.returncode == 0
+
+
+def shows_what_software_shows(kind: str) -> bool:
+    """Decode the clip on the device and in software. Raises what FFmpeg or the driver does."""
+    clip = _clip()
+    pictures = list(_pictures(clip, HWAccel(kind, allow_software_fallback=False)))
     expected = list(_pictures(clip, None))
     return len(pictures) == len(expected) and all(map(np.array_equal, pictures, expected))
 
@@ -88,27 +107,16 @@ def accelerator(kind: str | None) -> HWAccel | None:
     return HWAccel(kind)
 
 
-def software_twin(stream: VideoStream) -> VideoCodecContext:
-    """Return a decoder in software for the same stream; it needs a key frame first."""
-    ours = stream.codec_context
-    twin = cast("VideoCodecContext", av.CodecContext.create(ours.name, "r"))
-    twin.extradata = ours.extradata
-    twin.thread_type = ours.thread_type
-    twin.flags = ours.flags
-    return twin
-
-
 class Planar:
-    """Turns what devices hand out (NV12) into the planes of software decoders. One thread at a time."""
+    """Turns what devices hand out into the planes of software decoders. One thread at a time."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
     def planes(self, frame: VideoFrame) -> VideoFrame:
-        """Return the frame with planes of its own for U and V: the same samples, times and tags."""
-        if frame.format.name != "nv12":
-            return frame
-        return self._reformatter.reformat(frame, format="yuv420p", threads=1)
+        """Return the frame with planes of its own for U and V: the same samples, at the same time."""
+        planar = _PLANAR.get(frame.format.name)
+        return frame if planar is None else self._reformatter.reformat(frame, format=planar, threads=1)
 
 
 def _clip() -> BytesIO:
@@ -117,7 +125,7 @@ def _clip() -> BytesIO:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (_PROBE_SIZE[1], _PROBE_SIZE[0], 3), np.uint8)
     with av.open(file, "w", format="mpegts") as container:
-        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "g": "6"})
+        stream = container.add_stream("libx264", rate=25, options={"preset": "medium", "bf": "2", "g": "6"})
         stream.width, stream.height = _PROBE_SIZE
         stream.pix_fmt = "yuv420p"
         for number in range(_PROBE_PICTURES):

@@ -3,7 +3,9 @@
 No device is needed: what stands for one decodes in software, wrongly or not at all where a test says so.
 """
 
-from itertools import islice, pairwise
+import subprocess
+import sys
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -13,8 +15,10 @@ from av.codec.hwaccel import HWAccel
 from peers.process import Peer
 
 from scr_live.errors import OptionError, SourceTimeoutError
+from scr_live.events import EventKind, Journal
+from scr_live.frames import Signal
 from scr_live.sources import file, hardware, reading, stream
-from scr_live.sources.decode import DEVICE_ERRORS_IN_A_ROW, FrameBuilder, PacketDecoder, Troubles
+from scr_live.sources.decode import FrameBuilder, PacketDecoder, Troubles
 from scr_live.sources.file import FileSource
 from scr_live.sources.hardware import (
     Planar,
@@ -24,7 +28,7 @@ from scr_live.sources.hardware import (
     give_up,
     working_decoders,
 )
-from scr_live.sources.opening import SourceOptions, open_source
+from scr_live.sources.opening import SourceOptions, open_lasting_source, open_source
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample_videos" / "phantom.mp4"
 BT709, LIMITED = 1, 1
@@ -48,9 +52,19 @@ def devices(monkeypatch):
         found = in_software(clip, None)
         return found if hwaccel is None else kinds[hwaccel](found)
 
+    def trial(command, **_):
+        """The same in this process, where the stand-ins are."""
+        kind = command[3]
+        try:
+            code = int(not hardware.shows_what_software_shows(kind))
+        except Exception:  # noqa: BLE001  a traceback in the child
+            code = 1
+        return subprocess.CompletedProcess(command, code)
+
     monkeypatch.setattr(hardware, "_pictures", pictures)
     monkeypatch.setattr(hardware, "HWAccel", lambda kind, **_: kind)
     monkeypatch.setattr(hardware, "hwdevices_available", lambda: list(kinds))
+    monkeypatch.setattr(hardware.subprocess, "run", trial)
     return kinds
 
 
@@ -91,6 +105,28 @@ def test_a_device_that_is_wrong_in_any_way_does_not(devices, pictures):
     assert decoder_for("auto") is None
     with pytest.raises(OptionError, match=r"--decoder wrong does not work .*do: software\.$"):
         decoder_for("wrong")
+
+
+@pytest.mark.parametrize(
+    ("line", "works"),
+    [
+        ("pass", True),
+        ("sys.exit(1)", False),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", False),
+        ("time.sleep(60)", False),
+    ],
+)
+def test_a_driver_crashes_or_hangs_in_a_process_of_its_own(monkeypatch, line, works):
+    monkeypatch.setattr(hardware, "_TRIAL", f"import os, signal, sys, time; {line}")
+    monkeypatch.setattr(hardware, "LONGEST_TRIAL_S", 1.5)
+    assert decoder_works("any") is works
+
+
+def test_the_trial_itself_finds_the_program_and_no_device():
+    command = [sys.executable, "-c", hardware._TRIAL, "opencl", *sys.path]  # decodes nothing anywhere
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no stream is compatible" in done.stderr
 
 
 def test_the_first_that_works_is_taken_and_those_that_do_are_named(devices):
@@ -137,90 +173,120 @@ def test_a_device_that_cannot_be_had_just_now_is_software(monkeypatch):
     assert accelerator("no such kind") is None
 
 
-class Failing:
-    """The context of a device that is gone."""
-
-    skip_frame = "DEFAULT"
-
-    def decode(self, _):
-        raise av.error.ExternalError(1, "the device is gone")
-
-
-def gone_from(number):
-    """PacketDecoder whose device is gone from its n-th packet on; each instance counts anew."""
+def gone_from(number, *, takes_its_kind=True):
+    """PacketDecoder of streams that a device decodes, which is gone from its n-th packet on."""
 
     class Decoder(PacketDecoder):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
-            self.taken = 0
+        taken = 0
 
-        def decode(self, packet):
+        def _is_on_device(self, _):
+            return takes_its_kind and not hardware._given_up
+
+        def _decoded_by_ffmpeg(self, packet):
             self.taken += 1
-            return super().decode(packet)
-
-        def _context(self, packet):
-            is_gone = self._device is not None and self.taken > number
-            return Failing() if is_gone else super()._context(packet)
+            if self._device is not None and self.taken > number:
+                raise av.error.ExternalError(1, "the device is gone")
+            return super()._decoded_by_ffmpeg(packet)
 
     return Decoder
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
-def test_when_a_device_fails_the_video_goes_on_from_the_next_key_frame(
-    tmp_path, make_clip, number_in, monkeypatch, suffix
-):
-    clip = make_clip(
-        tmp_path / f"clip{suffix}", 60, options={"g": "10", "bf": "0", "x264-params": "scenecut=0"}
-    )
-    monkeypatch.setattr(file, "decoder_for", lambda name: name)
-    monkeypatch.setattr(file, "PacketDecoder", gone_from(25))
+@pytest.fixture
+def on_device(monkeypatch):
+    """Whatever is named works, and decodes as the class that is given does."""
+
+    def put(module, decoder):
+        monkeypatch.setattr(module, "PacketDecoder", decoder)
+        monkeypatch.setattr(stream if module is reading else module, "decoder_for", lambda name: name)
+
+    return put
+
+
+CLIPS = {
+    "mp4": (".mp4", {"g": "10", "bf": "0"}),
+    "ts with pictures that come later than others": (".ts", {"g": "10", "bf": "2"}),
+    "one key frame": (".mkv", {"g": "250", "bf": "2"}),
+}
+
+
+@pytest.mark.parametrize("kind", CLIPS)
+@pytest.mark.parametrize("gone", [0, 1, 25, 58, 59, 60])
+def test_a_file_loses_no_frame_when_its_device_fails(tmp_path, make_clip, on_device, kind, gone):
+    suffix, options = CLIPS[kind]
+    clip = make_clip(tmp_path / f"clip{suffix}", 60, options=options)
+    with FileSource(clip) as source:
+        expected = list(source)
+    on_device(file, gone_from(gone))
     with FileSource(clip, decoder="pretend") as source:
-        frames = list(source)
-    numbers = [number_in(frame.image) for frame in frames]
-    assert numbers[:20] == list(range(20))
-    assert numbers[-30:] == list(range(30, 60))
-    assert not set(numbers) & set(range(25, 25 + DEVICE_ERRORS_IN_A_ROW))
-    times = [frame.pts_s for frame in frames]
-    assert times == pytest.approx([number / 25 for number in numbers])
-    assert any(
-        "pretend failed to decode" in text and "the device is gone" in text for text in source.warnings
-    )
-    assert source.decode_errors >= DEVICE_ERRORS_IN_A_ROW
-    assert "pretend" in hardware._given_up
+        found = list(source)
+    assert [frame.index for frame in found] == list(range(60))
+    assert [frame.pts_s for frame in found] == pytest.approx([frame.pts_s for frame in expected])
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(found, expected, strict=True))
+    assert source.decode_errors == 0
+    assert hardware._given_up == {"pretend"}
+    (warning,) = source.warnings
+    assert "pretend failed to decode clip" in warning
+    assert "the device is gone" in warning
 
 
-def test_a_file_that_loops_loops_on_after_its_device_failed(tmp_path, make_clip, number_in, monkeypatch):
+def test_a_file_that_loops_loops_on_after_its_device_failed(tmp_path, make_clip, number_in, on_device):
     clip = make_clip(tmp_path / "clip.mp4", 20, options={"g": "10", "bf": "0"})
-    monkeypatch.setattr(file, "decoder_for", lambda name: name)
-    monkeypatch.setattr(file, "PacketDecoder", gone_from(5))
+    on_device(file, gone_from(25))
     with FileSource(clip, loop=True, decoder="pretend") as source:
-        numbers = [number_in(frame.image) for frame in islice(source, 60)]
-    assert all((later - earlier) % 20 == 1 for earlier, later in pairwise(numbers[-40:]))
-    assert len(source.warnings) == 2
+        numbers = [number_in(frame.image) for frame in islice(source, 90)]
+    assert numbers == [number % 20 for number in range(90)]
+    assert len(source.warnings) == 1
 
 
-def test_damage_in_software_is_no_reason_to_change_anything(tmp_path, make_clip, monkeypatch):
-    clip = make_clip(tmp_path / "clip.ts", 30)
-    decoder = PacketDecoder("clip", troubles := Troubles())
-    monkeypatch.setattr(decoder, "_context", lambda _: Failing())
-    with av.open(clip) as container:
-        for packet in container.demux(video=0):
-            assert list(decoder.decode(packet)) == []
-    assert troubles.warnings == []
-    assert troubles.decode_errors >= 30
+def test_damage_is_no_fault_of_a_device_that_does_not_take_the_file(tmp_path, make_clip, on_device):
+    class Damaged(gone_from(10**6, takes_its_kind=False)):
+        def _decoded_by_ffmpeg(self, packet):
+            frames = super()._decoded_by_ffmpeg(packet)
+            if 20 < self.taken <= 25:
+                raise av.error.InvalidDataError(1, "damaged")
+            return frames
+
+    clip = make_clip(tmp_path / "clip.ts", 60)
+    on_device(file, Damaged)
+    with FileSource(clip, decoder="pretend") as source:
+        assert len(list(source)) == 55
+    assert source.decode_errors == 5
     assert hardware._given_up == set()
+    assert any("is decoded in software: pretend cannot be had" in text for text in source.warnings)
 
 
-def test_a_device_that_gives_no_pictures_of_a_stream_is_not_opened_again(free_port, monkeypatch):
-    class Silent(PacketDecoder):
-        taken = 0
+def test_who_joins_a_live_stream_in_the_middle_does_not_blame_the_device(tmp_path, make_clip):
+    clip = make_clip(tmp_path / "clip.ts", 30)
+    troubles = Troubles()
+    with av.open(clip) as container:
+        packets = list(container.demux(video=0))
+        decoder = gone_from(0)("clip", troubles, is_live=True, device="pretend")
+        assert [frame for packet in packets[:10] for frame in decoder.decode(packet)] == []
+    assert hardware._given_up == set()
+    assert troubles.decode_errors == 10
 
+
+def test_a_live_stream_whose_device_fails_is_opened_again_in_software(free_port, on_device):
+    on_device(reading, gone_from(20))
+    journal = Journal()
+    options = SourceOptions(decoder="pretend", read_timeout_s=0.8)
+    with (
+        Peer("ts_server.py", port=free_port),
+        open_lasting_source(f"tcp://127.0.0.1:{free_port}", options, journal=journal) as source,
+    ):
+        living = (frame for frame in source if frame.signal is Signal.OK)
+        assert len(list(islice(living, 60))) == 60
+    assert hardware._given_up == {"pretend"}
+    assert [event.kind for event in journal.events] == [EventKind.SIGNAL_LOST, EventKind.SIGNAL_BACK]
+    assert "pretend failed to decode" in journal.events[0].facts["cause"]
+
+
+def test_a_device_that_gives_no_pictures_of_a_stream_is_not_opened_again(free_port, on_device):
+    class Silent(gone_from(10**6)):
         def decode(self, packet):
-            type(self).taken += 1
             return super().decode(packet) if self.taken < 10 else iter(())
 
-    monkeypatch.setattr(stream, "decoder_for", lambda name: name)
-    monkeypatch.setattr(reading, "PacketDecoder", Silent)
+    on_device(reading, Silent)
     options = SourceOptions(decoder="pretend", read_timeout_s=0.8, on_loss="exit")
     with (
         Peer("ts_server.py", port=free_port),
@@ -250,6 +316,15 @@ def test_what_a_device_hands_out_becomes_the_same_frame(decoded):
     assert built[0].pts_s == built[1].pts_s
     for one, other in zip(built[0].planes, built[1].planes, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_ten_bits_of_a_device_become_those_of_software(decoded):
+    video, frame = decoded
+    deep = frame.reformat(format="yuv420p10le")
+    as_of_device = deep.reformat(format="p010le")
+    deep.pts = as_of_device.pts = 7200
+    built = [FrameBuilder(video, "c", troubles=Troubles()).build(each) for each in (deep, as_of_device)]
+    np.testing.assert_array_equal(built[0].image, built[1].image)
 
 
 def test_planes_are_left_alone(decoded):
