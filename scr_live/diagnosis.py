@@ -61,6 +61,7 @@ def diagnose(progress: Progress | None = None) -> Iterator[Check]:
         yield _check("engine openvino int8", partial(_one_frame, "openvino", precision="int8"))
     yield _check("window", _display)  # before the encoders: no window opens once PyAV is loaded before OpenCV
     yield _check("recording", _encoder, needed=True)
+    yield _check("decoding", _decoders)
 
 
 def _check(name: str, attempt: Callable[[], str], *, needed: bool = False) -> Check:
@@ -113,6 +114,12 @@ def _encoder() -> str:
     from scr_live.sinks.encoding import choose_encoder, working_encoders  # noqa: PLC0415 - imports av
 
     return f"H.264 by {choose_encoder('auto')}; encoders that work: {', '.join(working_encoders())}"
+
+
+def _decoders() -> str:
+    from scr_live.sources.hardware import SOFTWARE, working_decoders  # noqa: PLC0415 - imports av
+
+    return f"decoders that work: {', '.join((SOFTWARE, *working_decoders()))}"
 
 
 def _display() -> str:

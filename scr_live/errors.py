@@ -64,6 +64,10 @@ class SourceChangedError(SourceLostError):
     """A live source goes on with pictures of another size: it is to be opened again."""
 
 
+class DecoderFailedError(SourceLostError):
+    """A device that decodes failed: the source is to be opened again, and is decoded in software then."""
+
+
 class ModelError(ScrLiveError):
     """A model cannot be used."""
 

@@ -29,13 +29,13 @@ def engines() -> str:
         "",
         (
             "| engine | network, p50 / p95 / p99 | with cut, resize and contours, p50 | ratio to the first | "
-            "in flight | memory | times the floor |"
+            "in flight | its ratio | memory | times the floor |"
         ),
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
         if row["reason"] is not None:
-            lines.append(f"| {row['label']} | {row['reason']} | - | - | - | - | - |")
+            lines.append(f"| {row['label']} | {row['reason']} | - | - | - | - | - | - |")
             continue
         alone, whole = row["ms"]["infer"], row["ms"]["whole"]
         flight, floor = row["in_flight"], row["times_floor"]
@@ -43,6 +43,7 @@ def engines() -> str:
             f"| {row['label']} | {percentiles(alone)} | {whole['p50']:.1f} | "
             f"{ratio(row['ratio_to_first']['infer'])} | "
             f"{flight['answers_a_second']['median']:.1f} of {flight['engines']} | "
+            f"{ratio(flight['ratio_to_first'])} | "
             f"{decimal(row['peak_memory_growth_mb'])} MB | {decimal(floor)} |"
         )
     return "\n".join([*lines, *busy(report)])

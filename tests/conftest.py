@@ -172,7 +172,7 @@ def loopback() -> type[Loopback]:
 
 
 _PORTS = iter(random.SystemRandom().sample(range(20_000, 32_000), 2_000))
-"""Below those that systems give to outgoing connections (RFC 6056), in another order for each run."""
+"""Below those that Linux and macOS give to outgoing connections, in another order for each run."""
 
 
 @pytest.fixture

@@ -117,6 +117,14 @@ def run(  # noqa: PLR0913 - the options of the command
         str | None, typer.Option(help="Camera: such as mjpeg or yuyv422.", rich_help_panel=_SOURCE)
     ] = None,
     transport: Annotated[str, typer.Option(help="RTSP: tcp or udp.", rich_help_panel=_SOURCE)] = "tcp",
+    decoder: Annotated[
+        str,
+        typer.Option(
+            help="Files and streams: software, auto (a device that decodes here, if there is one), or one "
+            "such as cuda: `scr-live doctor` names those that work.",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = "software",
     on_loss: Annotated[
         str,
         typer.Option(
@@ -191,6 +199,7 @@ def run(  # noqa: PLR0913 - the options of the command
             fps=fps,
             pixel_format=pixel_format,
             transport=cast("Literal['tcp', 'udp']", transport),
+            decoder=decoder,
             open_timeout_s=open_timeout,
             read_timeout_s=read_timeout,
             on_loss=cast("Literal['wait', 'exit']", on_loss),

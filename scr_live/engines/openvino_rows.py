@@ -40,23 +40,7 @@ def _fits(node: "openvino.Node") -> bool:
         and features.get_shape()[0] == 1
         and min(features.get_shape()[2:]) > 1
         and all(port.get_element_type() == openvino.Type.f32 for port in (features, grid))
-        and _hangs_on_an_input(grid)
     )
-
-
-def _hangs_on_an_input(value: "openvino.Output") -> bool:
-    """Whether it is computed anew for each picture: OpenVINO folds the weights of one that is not wrongly."""
-    waiting, seen = [value.get_node()], set()
-    while waiting:
-        node = waiting.pop()
-        if node.get_type_name() == "Parameter":
-            return True
-        for port in node.input_values():
-            name = port.get_node().get_name()
-            if name not in seen:
-                seen.add(name)
-                waiting.append(port.get_node())
-    return False
 
 
 def _by_rows(features: "openvino.Output", grid: "openvino.Output", *, name: str) -> "openvino.Node":
@@ -85,7 +69,7 @@ def _places(grid: "openvino.Output", count: int) -> Iterator["openvino.Node"]:
     """Columns and rows of all samples, -1 to 1, (count,) each; before they were joined, if that is known."""
     joined = grid.get_node()
     parts = list(joined.input_values()) if joined.get_type_name() == "Concat" else []
-    if [part.get_shape()[-1] for part in parts] == [1, 1]:
+    if [str(part.get_partial_shape()[-1]) for part in parts] == ["1", "1"]:
         return (opset.reshape(part, _ints((count,)), False) for part in parts)
     flat = opset.reshape(grid, _ints((count, 2)), False)
     return (opset.gather(flat, _ints(axis), _ints(1)) for axis in (0, 1))
@@ -95,12 +79,15 @@ def _between(place: "openvino.Node", size: int) -> tuple["openvino.Node", tuple[
     """The nearer-to-zero of two neighbours, both of them inside, and the weights of both.
 
     A neighbour weighs what its distance lacks to 1: nothing, if it had to be moved inside from elsewhere.
+    Written without absolute values: OpenVINO's compiler loses them where a grid is constant.
     """
+    one, zero, two = _float(1), _float(0), _float(2)
     pixel = opset.add(opset.multiply(place, _float(size / 2)), _float((size - 1) / 2))
     neighbour = opset.clamp(opset.floor(pixel), 0.0, size - 2.0)
     distance = opset.subtract(pixel, neighbour)
-    distances = distance, opset.subtract(distance, _float(1))
-    weights = [opset.maximum(opset.subtract(_float(1), opset.abs(one)), _float(0)) for one in distances]
+    nearer = opset.minimum(opset.subtract(one, distance), opset.add(one, distance))
+    farther = opset.minimum(distance, opset.subtract(two, distance))
+    weights = [opset.maximum(weight, zero) for weight in (nearer, farther)]
     return neighbour, tuple(weights)
 
 

@@ -13,9 +13,10 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from scr_live.errors import SourceChangedError, SourceUnreadableError
+from scr_live.errors import DecoderFailedError, SourceChangedError, SourceUnreadableError
 from scr_live.frames import USUAL_FPS, Frame
 from scr_live.sources.convert import Deinterlacer, RgbConverter, as_video
+from scr_live.sources.hardware import Planar, give_up
 from scr_live.sources.timeline import Timeline
 
 MAX_FPS = 1000
@@ -23,6 +24,9 @@ MAX_FPS = 1000
 
 MAX_ERRORS_IN_A_ROW = 500
 """Undecodable packets after which a video counts as unreadable."""
+
+DEVICE_ERRORS_IN_A_ROW = 3
+"""Packets that a device cannot decode after which it is left: if they are damaged, that costs little."""
 
 _LENDERS = ("rawvideo", "wrapped_avframe")
 """Decoders whose pictures lie in the packet: of a camera, in the driver's memory, gone when it is closed."""
@@ -46,12 +50,20 @@ class Troubles:
 
 
 class PacketDecoder:
-    """Decodes the packets of one stream; corrupt ones are counted and skipped. One thread at a time."""
+    """Decodes the packets of one stream; corrupt ones are counted and skipped. One thread at a time.
 
-    def __init__(self, name: str, troubles: Troubles, *, is_live: bool = False) -> None:
+    device: what the stream was to be opened with, see `hardware.accelerator`; None for software. If it fails,
+    that is a DecoderFailedError, and it is not used again in this process.
+    """
+
+    def __init__(
+        self, name: str, troubles: Troubles, *, is_live: bool = False, device: str | None = None
+    ) -> None:
         self._name = name
         self._troubles = troubles
         self._is_live = is_live
+        self._device = device
+        self._has_pictures = False
         self._deinterlacer = Deinterlacer()
         self._size: tuple[int, int] | None = None
         self._errors_in_a_row = 0
@@ -80,11 +92,17 @@ class PacketDecoder:
         if skips != self._skips:
             packet.stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
             self._skips = skips
+        if self._device is not None and not self._is_on_device(packet):
+            self._troubles.warn(
+                f"{self._name} is decoded in software: {self._device} cannot be had, or does not take it."
+            )
+            self._device = None
         try:
-            frames = packet.decode()
+            frames = self._decoded_by_ffmpeg(packet)
         except av.error.FFmpegError as error:
             self._troubles.decode_errors += 1
             self._errors_in_a_row += 1
+            self._doubt_the_device(error, is_last=packet.size == 0)
             if self._errors_in_a_row >= MAX_ERRORS_IN_A_ROW:
                 raise SourceUnreadableError(
                     f"Expected video in {self._name}, but {self._errors_in_a_row} packets in a row cannot "
@@ -93,10 +111,30 @@ class PacketDecoder:
             return []
         if frames:
             self._errors_in_a_row = 0
+            self._has_pictures = True
         elif skips and packet.size:
             self.skipped += 1
         self._troubles.decode_errors += sum(frame.is_corrupt for frame in frames)
         return frames
+
+    def _is_on_device(self, packet: "av.Packet[VideoStream]") -> bool:
+        return packet.stream.codec_context.is_hwaccel
+
+    def _decoded_by_ffmpeg(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
+        return packet.decode()
+
+    def _doubt_the_device(self, error: av.error.FFmpegError, *, is_last: bool) -> None:
+        # Who joins a live stream in the middle cannot decode at first, whatever decodes.
+        may_be_guilty = self._has_pictures or not self._is_live
+        is_enough = is_last or self._errors_in_a_row >= DEVICE_ERRORS_IN_A_ROW
+        if self._device is None or not may_be_guilty or not is_enough:
+            return
+        self._troubles.decode_errors -= self._errors_in_a_row  # the source may be sound
+        give_up(self._device)
+        raise DecoderFailedError(
+            f"{self._device} failed to decode {self._name} ({error.strerror}). It is not used again in this "
+            "run; for the next, leave --decoder at software."
+        ) from None  # an address may have its password in FFmpeg's text
 
     def _check_size(self, frame: av.VideoFrame) -> None:
         size = (frame.width, frame.height)
@@ -126,6 +164,7 @@ class FrameBuilder:
         self._name = name
         self._troubles = troubles
         self._fps = assumed_fps(stream)
+        self._planar = Planar()
         self._converter = RgbConverter()
         self._lends = stream.codec_context.name in _LENDERS
         self._timeline = Timeline(1 / self._fps, longest_gap_s)
@@ -139,6 +178,8 @@ class FrameBuilder:
             self._troubles.warn(
                 f"{self._name} carries no time stamps; its frames are taken to be {self._fps:g} a second."
             )
+        if not self._lends:
+            decoded = self._planar.planes(decoded)
         image = self._converter.convert(decoded)
         frame = Frame(
             image,

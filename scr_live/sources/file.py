@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
 
@@ -11,7 +11,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from scr_live.errors import SourceLostError, SourceNotFoundError, SourceUnreadableError
+from scr_live.errors import DecoderFailedError, SourceLostError, SourceNotFoundError, SourceUnreadableError
 from scr_live.frames import Frame
 from scr_live.sources import SourceInfo, VideoSource
 from scr_live.sources.decode import (
@@ -22,6 +22,7 @@ from scr_live.sources.decode import (
     nominal_fps,
     video_stream,
 )
+from scr_live.sources.hardware import SOFTWARE, accelerator, decoder_for
 
 DEMUXERS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,av1,obu,ivf,m4v,flv,asf,ogg,mxf,dv,nut,"
@@ -40,19 +41,22 @@ class FileSource(VideoSource):
     """Every frame of a file, in order, as fast as it is taken.
 
     `warnings` and `decode_errors` say what was skipped or missing. With `loop` it never ends: times and
-    indices go on.
+    indices go on. decoder: as in SourceOptions; if a device fails, the file goes on in software, at the same
+    frame.
     """
 
-    def __init__(self, path: Path, *, loop: bool = False) -> None:
+    def __init__(self, path: Path, *, loop: bool = False, decoder: str = SOFTWARE) -> None:
         _refuse_what_is_no_file(path)
         self._path = path
         self._loop = loop
+        self._device = decoder_for(decoder)
         self._troubles = Troubles()
         self._lock = Lock()  # held while FFmpeg works on the container, which close() must not free then
         self._closed = False
         self._decoded = 0
         self._has_ended = False
-        self._container = _open(path)
+        self._decoder = PacketDecoder(path.name, self._troubles, device=self._device)
+        self._container = _open(path, self._device)
         try:
             stream = video_stream(self._container, str(path))
             self._builder = FrameBuilder(stream, path.name, troubles=self._troubles)
@@ -94,28 +98,47 @@ class FileSource(VideoSource):
             self._container.close()
 
     def _decode_all(self) -> Iterator[av.VideoFrame]:
-        decoder = PacketDecoder(self._path.name, self._troubles)
         while True:
             count = 0
-            for count, frame in enumerate(self._decode_once(decoder), 1):  # noqa: B007  it is wanted afterwards
+            for count, frame in enumerate(self._decode_once(), 1):  # noqa: B007  it is wanted afterwards
                 self._decoded += 1
                 yield frame
             if not self._loop or not count:  # not one: the file was replaced, and would be opened for ever
                 self._has_ended = not self._loop
                 return
-            # Opening again works for every container; seeking does not (raw streams, broken indexes).
-            self._container.close()
-            self._container = _open(self._path)
+            self._open_again()
             self._builder.restart()
 
-    def _decode_once(self, decoder: PacketDecoder) -> Iterator[av.VideoFrame]:
+    def _decode_once(self) -> Iterator[av.VideoFrame]:
+        """Decode what is open; if a device fails, once more in software, from the first picture it owes."""
+        given = 0
+        errors_before = self._troubles.decode_errors
+        try:
+            for given, frame in enumerate(self._decode_opened(), 1):  # noqa: B007
+                yield frame
+        except DecoderFailedError as error:
+            self._troubles.warn(str(error))
+        else:
+            return
+        self._device = None
+        self._decoder = PacketDecoder(self._path.name, self._troubles)
+        self._troubles.decode_errors = errors_before  # damage is met again
+        self._open_again()
+        yield from islice(self._decode_opened(), given, None)
+
+    def _open_again(self) -> None:
+        """Begin anew: that works for every container; seeking does not (raw streams, broken indexes)."""
+        self._container.close()
+        self._container = _open(self._path, self._device)
+
+    def _decode_opened(self) -> Iterator[av.VideoFrame]:
         stream = video_stream(self._container, str(self._path))
         stream.thread_type = "AUTO"
         packets = 0
         end_s = 0.0
         for packet in self._packets(stream):
             packets += bool(packet.size)
-            for frame in decoder.decode(packet):
+            for frame in self._decoder.decode(packet):
                 end_s = max(end_s, frame.time or 0.0)
                 yield frame
         self._note_an_early_end(stream, packets, end_s)
@@ -200,11 +223,13 @@ def _first(decoded: Iterator[av.VideoFrame], path: Path) -> av.VideoFrame:
     )
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, device: str | None) -> InputContainer:
+    hwaccel = accelerator(device)
     try:
         return av.open(
             f"file:{path.resolve()}",  # the prefix keeps a name with a colon from being taken for an address
             options={"protocol_whitelist": "file", "format_whitelist": DEMUXERS},
+            hwaccel=hwaccel,
         )
     except av.error.PermissionError as error:
         raise SourceUnreadableError(

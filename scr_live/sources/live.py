@@ -13,6 +13,7 @@ import av
 from scr_live.errors import SourceError, SourceUnreadableError
 from scr_live.frames import Frame
 from scr_live.sources import SourceInfo, VideoSource
+from scr_live.sources.hardware import give_up
 from scr_live.sources.reading import LiveTarget, Reader, silent, undecoded
 
 __all__ = ["LiveSource", "LiveTarget"]
@@ -146,7 +147,13 @@ class LiveSource(VideoSource):
                 if reader.is_overdue and monotonic() >= silent_at:
                     raise silent(self._target.name, reader.silence_s) from error
                 if monotonic() >= gives_up_at:
-                    raise undecoded(self._target.name, patience_s) from error
+                    raise self._undecoded(patience_s) from error
 
     def _why_nothing(self, timeout_s: float) -> SourceError:
-        return (undecoded if self._reader.receives else silent)(self._target.name, timeout_s)
+        if self._reader.receives:
+            return self._undecoded(timeout_s)
+        return silent(self._target.name, timeout_s)
+
+    def _undecoded(self, timeout_s: float) -> SourceError:
+        give_up(self._target.device)  # it may be what hangs: whoever opens again does so in software
+        return undecoded(self._target.name, timeout_s)

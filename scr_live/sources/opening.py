@@ -144,7 +144,7 @@ def _open(spec: str, options: SourceOptions, tap: "PacketTap | None") -> VideoSo
         case "file":
             from scr_live.sources.file import FileSource
 
-            return FileSource(Path(spec), loop=options.loop)
+            return FileSource(Path(spec), loop=options.loop, decoder=options.decoder)
         case _:
             raise SourceUnreadableError(
                 f"Expected an address that starts with one of {', '.join(STREAM_SCHEMES)}, found "

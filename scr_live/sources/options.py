@@ -42,6 +42,8 @@ class SourceOptions:
     """Cameras and streams: go on without a signal and open it again, or end with an error."""
     transport: Literal["tcp", "udp"] = "tcp"
     """RTSP only."""
+    decoder: str = "software"
+    """Files and streams: software, auto (a device if one works here), or a device such as cuda."""
 
     def __post_init__(self) -> None:
         if self.size is not None and not _SIZE.fullmatch(self.size):

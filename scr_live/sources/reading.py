@@ -53,6 +53,8 @@ class LiveTarget:
     undecoded_timeout_s: float = 0.0
     """Without a picture for so long although packets come, it fails; not earlier than in silence."""
     tap: PacketTap | None = None
+    device: str | None = None
+    """What decodes; None for software."""
 
 
 class _Thread(Thread):
@@ -222,7 +224,9 @@ class Reader:
 
     def _decode(self) -> None:
         """Body of the decoding thread."""
-        decoder = PacketDecoder(self._target.name, self.troubles, is_live=self.is_live)
+        decoder = PacketDecoder(
+            self._target.name, self.troubles, is_live=self.is_live, device=self._target.device
+        )
         try:
             while (waiting := self._packets.take()) is not None:
                 if not self._decode_one(decoder, waiting):

@@ -8,6 +8,7 @@ import av.error
 from av.container import InputContainer
 
 from scr_live.errors import SourceError, SourceNotFoundError, SourceTimeoutError, SourceUnreadableError
+from scr_live.sources.hardware import accelerator, decoder_for
 from scr_live.sources.live import LiveSource, LiveTarget
 from scr_live.sources.options import SourceOptions
 from scr_live.sources.tap import PacketTap
@@ -31,15 +32,21 @@ def open_stream(url: str, options: SourceOptions, *, tap: PacketTap | None = Non
     scheme, mark, rest = url.partition("://")
     url = scheme.lower() + mark + rest  # FFmpeg knows its protocols in small letters alone
     name = redact(url)
+    device = decoder_for(options.decoder)
+
+    def connect(read_timeout_s: float) -> InputContainer:
+        return _connect(url, name, options, read_timeout_s=read_timeout_s, device=device)
+
     return LiveSource(
         LiveTarget(
             kind="stream",
             name=name,
-            open_container=lambda read_timeout_s: _connect(url, name, options, read_timeout_s=read_timeout_s),
+            open_container=connect,
             open_timeout_s=options.open_timeout_s,
             read_timeout_s=options.read_timeout_s,
             undecoded_timeout_s=options.undecoded_timeout_s,
             tap=tap,
+            device=device,
         )
     )
 
@@ -72,14 +79,17 @@ def settings_for(url: str, options: SourceOptions) -> dict[str, str]:
     return settings
 
 
-def _connect(url: str, name: str, options: SourceOptions, *, read_timeout_s: float) -> InputContainer:
+def _connect(
+    url: str, name: str, options: SourceOptions, *, read_timeout_s: float, device: str | None
+) -> InputContainer:
     settings = settings_for(url, options)
+    hwaccel = accelerator(device)
     # FFmpeg starts this clock twice, for connecting and for looking at what comes.
     patience_s = options.open_timeout_s / 2
     least_s = min(patience_s, float(settings.get("timeout", "inf")) / 1e6)
     began_at = monotonic()
     try:
-        return av.open(url, options=settings, timeout=(patience_s, read_timeout_s))
+        return av.open(url, options=settings, timeout=(patience_s, read_timeout_s), hwaccel=hwaccel)
     except (av.error.FFmpegError, ValueError) as error:
         # An interrupted RTSP handshake calls itself invalid data: the clock knows better.
         timed_out = monotonic() - began_at >= least_s

@@ -363,7 +363,15 @@ def test_doctor_looks_at_everything(start, finish):
     assert done.code == 0, done.out + done.err
     assert done.err == ""
     lines = done.out.splitlines()
-    for name in ("model", "engine openvino", "engine onnxruntime", "engine pytorch", "recording", "window"):
+    for name in (
+        "model",
+        "engine openvino",
+        "engine onnxruntime",
+        "engine pytorch",
+        "recording",
+        "decoding",
+        "window",
+    ):
         assert any(name in line for line in lines), name
     assert any("hash is right" in line for line in lines)
     assert any("openvino" in line and "one frame inferred" in line for line in lines)

@@ -303,6 +303,7 @@ def test_a_disk_that_is_full_already(start, finish, make_clip, room):
         ("--quality", "-1", "0 (best) to 51"),
         ("--encoder", "nonsense", "does not work on this machine"),
         ("--encoder", "mpeg4", "libx264"),
+        ("--decoder", "pigeon", "Decoders that do: software"),
         ("--precision", "int4", "auto, fp32, bf16, fp16"),
         ("--transport", "pigeon", "tcp or udp"),
         ("--open-timeout", "0", "--open-timeout must be more than 0"),

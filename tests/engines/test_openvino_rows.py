@@ -1,6 +1,6 @@
 """GridSample rewritten as gathers of rows answers what OpenVINO's own GridSample does."""
 
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import av
@@ -107,12 +107,43 @@ def test_several_pictures_and_single_lines_stay_as_they_are(shape):
     assert sample_by_rows(graph_of(shape, (shape[0], 3, 4, 2))) == 0
 
 
-def test_a_grid_that_no_input_moves_stays_as_it_is():
-    """OpenVINO folds its weights to wrong numbers before it compiles."""
-    features = opset.parameter((1, 4, 6, 9), np.float32)
-    grid = opset.add(opset.constant(np.zeros((1, 3, 4, 2), np.float32)), opset.constant(np.float32(0.1)))
-    graph = openvino.Model([opset.grid_sample(features, grid, BILINEAR)], [features], "still")
-    assert sample_by_rows(graph) == 0
+def part_of_a_grid(kind, features, places):
+    """A node of (1, 5, 6, 1) places: some of these no input moves, or only by its shape."""
+    if kind == "moved":
+        batch = opset.reshape(features, opset.constant([1, 1, -1, 1]), special_zero=False)
+        picked = opset.gather(batch, opset.constant(np.arange(30)), opset.constant(2))
+        return opset.reshape(picked, opset.constant([1, 5, 6, 1]), special_zero=False)
+    constant = opset.constant(places.astype(np.float32))
+    if kind == "constant":
+        return constant
+    shape = opset.convert(opset.shape_of(features), "f32")
+    channels = opset.gather(shape, opset.constant(1), opset.constant(0))
+    return opset.multiply(constant, opset.divide(channels, opset.constant(np.float32(4))))
+
+
+@pytest.mark.parametrize("kinds", [*product(("moved", "constant", "by the shape"), repeat=2)], ids=str)
+def test_parts_of_a_grid_may_be_constant(kinds):
+    """OpenVINO folds these before it compiles, and not every formula survives that."""
+    rng = np.random.default_rng(3)
+    image = rng.uniform(-1.6, 1.6, (1, 4, 6, 9)).astype(np.float32)
+    places = rng.uniform(-1.6, 1.6, (2, 1, 5, 6, 1))
+    answers = []
+    for rewrites in (False, True):
+        features = opset.parameter(image.shape, np.float32)
+        parts = [part_of_a_grid(kind, features, each) for kind, each in zip(kinds, places, strict=True)]
+        sampled = opset.grid_sample(features, opset.concat(parts, -1), BILINEAR)
+        graph = openvino.Model([opset.add(sampled, opset.constant(np.float32(1)))], [features], "parts")
+        assert not rewrites or sample_by_rows(graph) == 1
+        answers.append(answer(graph, image))
+    np.testing.assert_allclose(answers[1], answers[0], atol=2e-5)
+
+
+def test_a_grid_of_parts_whose_sides_are_open_but_for_the_last():
+    features, grid = opset.parameter((1, 4, 6, 9), np.float32), opset.parameter((1, -1, -1, 2), np.float32)
+    halves = list(opset.split(grid, opset.constant(-1), 2).outputs())
+    places = opset.reshape(opset.concat(halves, -1), opset.constant([1, 3, 4, 2]), special_zero=False)
+    graph = openvino.Model([opset.grid_sample(features, places, BILINEAR)], [features, grid], "open")
+    assert sample_by_rows(graph) == 1
 
 
 @pytest.mark.parametrize(("precision", "within"), [("fp32", 1e-4), ("int8", 0.02)])

@@ -194,14 +194,14 @@ class Flushing(Stuttering):
     def demux(self):
         packets = self._inner.demux()
         yield next(packets)
-        threading.Event().wait(0.3)
+        threading.Event().wait(1.2)
         yield next(packets)
         raise av.error.ExitError(1, "Immediate exit requested")
 
 
 def test_what_ffmpeg_still_had_when_its_time_out_struck_is_no_new_picture():
     device = Flushing(av.open("testsrc=size=64x48:rate=25", format="lavfi"))
-    reader = Reader(LiveTarget("stream", "scope", lambda _: device, 5, 0.2))
+    reader = Reader(LiveTarget("stream", "scope", lambda _: device, 5, 1.0))
     assert reader.frames.take(5) is not None
     with pytest.raises(SourceTimeoutError):
         reader.frames.take(5)
