@@ -62,7 +62,7 @@ class FileSource(VideoSource):
             self._builder = FrameBuilder(stream, path.name, troubles=self._troubles)
             decoded = self._decode_all()
             first_frame = self._builder.build(_first(decoded, path))
-            self._info = _info(path, stream, self._container, first_frame)
+            self._info = _info(path, self._container, first_frame)
         except BaseException:
             self._container.close()
             raise
@@ -248,7 +248,10 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, av.error.FFmpegError) else None) or type(error).__name__
 
 
-def _info(path: Path, stream: VideoStream, container: InputContainer, first: Frame) -> SourceInfo:
+def _info(path: Path, container: InputContainer, first: Frame) -> SourceInfo:
+    stream = video_stream(
+        container, str(path)
+    )  # of another container than before, if a device failed at once
     duration_s = container.duration / av.time_base if container.duration else None
     count = stream.frames
     if not count and duration_s:

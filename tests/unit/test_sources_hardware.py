@@ -215,13 +215,14 @@ def test_a_file_loses_no_frame_when_its_device_fails(tmp_path, make_clip, on_dev
     suffix, options = CLIPS[kind]
     clip = make_clip(tmp_path / f"clip{suffix}", 60, options=options)
     with FileSource(clip) as source:
-        expected = list(source)
+        expected, as_it_is = list(source), source.info
     on_device(file, gone_from(gone))
     with FileSource(clip, decoder="pretend") as source:
         found = list(source)
     assert [frame.index for frame in found] == list(range(60))
     assert [frame.pts_s for frame in found] == pytest.approx([frame.pts_s for frame in expected])
     assert all(np.array_equal(one.image, other.image) for one, other in zip(found, expected, strict=True))
+    assert source.info == as_it_is
     assert source.decode_errors == 0
     assert hardware._given_up == {"pretend"}
     (warning,) = source.warnings
