@@ -11,7 +11,6 @@ import openvino
 from openvino import opset13 as opset
 
 _CHANNELS_LAST, _CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-_RANK = 4
 
 
 def sample_by_rows(graph: "openvino.Model") -> int:

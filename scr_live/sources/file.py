@@ -249,9 +249,7 @@ def _reason(error: Exception) -> str:
 
 
 def _info(path: Path, container: InputContainer, first: Frame) -> SourceInfo:
-    stream = video_stream(
-        container, str(path)
-    )  # of another container than before, if a device failed at once
+    stream = video_stream(container, str(path))
     duration_s = container.duration / av.time_base if container.duration else None
     count = stream.frames
     if not count and duration_s:

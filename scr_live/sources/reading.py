@@ -54,7 +54,7 @@ class LiveTarget:
     """Without a picture for so long although packets come, it fails; not earlier than in silence."""
     tap: PacketTap | None = None
     device: str | None = None
-    """What decodes; None for software."""
+    """What decodes, if it can be had; None for software."""
 
 
 class _Thread(Thread):

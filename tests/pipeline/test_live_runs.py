@@ -103,9 +103,8 @@ def test_before_the_first_answer_the_picture_says_so():
     assert all(picture.prediction is None for picture in rig.recorder.pictures[:4])
 
 
-@pytest.mark.parametrize(("max_age_s", "status"), [(60.0, Ai.BEHIND), (0.0, Ai.LATE)])
-def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, status):
-    """Frame 0 is answered, then the engine takes until the end."""
+def late_after_one_answer(*, max_age_s):
+    """A rig of eight frames: frame 0 is answered, then the engine takes until the end."""
     entered_again, release = threading.Event(), threading.Event()
 
     def answer_once(index):
@@ -117,6 +116,12 @@ def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, 
     rig.with_options(max_overlay_age_s=max_age_s)
     before(rig.source, lambda index: index != 3 or entered_again.wait(20))
     after(rig.recorder, lambda index: index == 7 and release.set())
+    return rig
+
+
+@pytest.mark.parametrize(("max_age_s", "status"), [(60.0, Ai.BEHIND), (0.0, Ai.LATE)])
+def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, status):
+    rig = late_after_one_answer(max_age_s=max_age_s)
     rig.run()
     assert rig.recorder.indexes == list(range(8))
     assert set(rig.recorder.statuses[3:7]) == {status}
@@ -125,20 +130,10 @@ def test_a_late_model_leaves_earlier_marks_as_long_as_they_are_young(max_age_s, 
 
 
 def test_the_marks_of_a_late_model_go_with_the_picture():
-    """Frame 0 is answered; from then on the content goes two pixels to the right with each frame."""
+    """The content goes two pixels to the right with each frame."""
     ground = cv2.resize(np.random.default_rng(3).integers(0, 255, (16, 40, 3), np.uint8), (160, 64))
-    entered_again, release = threading.Event(), threading.Event()
-
-    def answer_once(index):
-        if index == 1:
-            entered_again.set()
-            assert release.wait(20)
-
-    rig = paced_by_recorder(8, engine=HookedEngine(answer_once), options=HASTY)
-    rig.with_options(max_overlay_age_s=60.0)
+    rig = late_after_one_answer(max_age_s=60.0)
     rig.source.picture = lambda index: ground[16:48, 60 - 2 * index : 108 - 2 * index].copy()
-    before(rig.source, lambda index: index != 3 or entered_again.wait(20))
-    after(rig.recorder, lambda index: index == 7 and release.set())
     rig.run()
     own = rig.recorder.pictures[3:7]
     assert [picture.ai for picture in own] == [Ai.BEHIND] * 4
