@@ -13,9 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-_AUTOGROUP = Path("/proc/self/autogroup")
-"""Where sessions are scheduled as groups (Debian, Ubuntu and others, outside of services), a process that has
-a session of its own gets that session's share, whatever its own niceness is."""
+_PROC = Path("/proc")
+_MOST_NICE = 19
 _TRIES, _TRY_EVERY_S = 5, 0.11
 _OOM_SCORE = 800  # of 1000
 _PR_SET_PDEATHSIG = 1
@@ -42,7 +41,7 @@ def give_way(parent_pid: int, *, niceness: int) -> None:
             os.nice(niceness)
     if sys.platform != "linux":
         return
-    _let_session_give_way()
+    _let_session_give_way(parent_pid)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -50,12 +49,23 @@ def give_way(parent_pid: int, *, niceness: int) -> None:
         sys.exit()
 
 
-def _let_session_give_way() -> None:
-    """Lower the session's share to the process's own, where sessions have one."""
-    niceness = str(os.getpriority(os.PRIO_PROCESS, 0))
+def _let_session_give_way(parent_pid: int) -> None:
+    """Put this process's session as far behind the run's as the process itself is behind others.
+
+    Where sessions are scheduled as groups (Debian, Ubuntu and others, outside of services), a process with
+    a session of its own gets that session's share, whatever its own niceness is; and a session begins with
+    that of no niceness, even if the run's was made nice.
+    """
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        # such as "/autogroup-25 nice 0"
+        of_run = int((_PROC / str(parent_pid) / "autogroup").read_text(encoding="ascii").split()[-1])
+    except (OSError, ValueError, IndexError):  # none here, or hidden
+        of_run = 0
+    niceness = str(min(own + max(of_run, 0), _MOST_NICE))
     for _ in range(_TRIES):
         try:
-            _AUTOGROUP.write_text(niceness, encoding="ascii")
+            (_PROC / "self" / "autogroup").write_text(niceness, encoding="ascii")
         except BlockingIOError:  # somebody else has done so within the last tenth of a second
             time.sleep(_TRY_EVERY_S)
         except OSError:  # the system schedules no sessions, or forbids it

@@ -4,35 +4,63 @@ import pytest
 
 from scr_live.processes import giving_way
 
+RUN = 4711
 
-class Autogroup:
-    """The system's file of that name, which refuses as often as it is told."""
 
-    def __init__(self, *refusals):
+class Proc:
+    """The system's files about sessions, the own of which refuses as often as it is told."""
+
+    def __init__(self, of_run, refusals):
+        self.of_run = of_run
         self.refusals = list(refusals)
         self.written = []
+        self._process = ""
+
+    def __truediv__(self, name):
+        if name != "autogroup":
+            self._process = name
+        return self
+
+    def read_text(self, *, encoding):
+        assert (self._process, encoding) == (str(RUN), "ascii")
+        if isinstance(self.of_run, OSError):
+            raise self.of_run
+        return self.of_run
 
     def write_text(self, text, *, encoding):
-        assert encoding == "ascii"
+        assert (self._process, encoding) == ("self", "ascii")
         if self.refusals:
             raise self.refusals.pop(0)
-        self.written.append(text)
+        self.written.append(int(text))
 
 
 @pytest.fixture
 def session(monkeypatch):
-    def with_autogroup(*refusals):
-        autogroup = Autogroup(*refusals)
-        monkeypatch.setattr(giving_way, "_AUTOGROUP", autogroup)
+    def with_autogroup(*refusals, of_run="/autogroup-25 nice 0\n", own=10):
+        proc = Proc(of_run, refusals)
+        monkeypatch.setattr(giving_way, "_PROC", proc)
         monkeypatch.setattr(giving_way, "_TRY_EVERY_S", 0.0)
-        giving_way._let_session_give_way()
-        return autogroup
+        monkeypatch.setattr(os, "getpriority", lambda *_: own)
+        giving_way._let_session_give_way(RUN)
+        return proc
 
     return with_autogroup
 
 
 def test_the_session_gets_the_share_of_the_process(session):
-    assert session().written == [str(os.getpriority(os.PRIO_PROCESS, 0))]
+    assert session(own=10).written == [10]
+
+
+@pytest.mark.parametrize(
+    ("of_run", "own", "niceness"), [(7, 10, 17), (10, 10, 19), (10, 0, 10), (19, 15, 19), (-5, 10, 10)]
+)
+def test_the_session_gives_way_to_that_of_a_run_which_was_made_nice(of_run, own, niceness, session):
+    assert session(of_run=f"/autogroup-25 nice {of_run}\n", own=own).written == [niceness]
+
+
+@pytest.mark.parametrize("of_run", ["", "/autogroup-25 nice\n", PermissionError(), FileNotFoundError()])
+def test_a_run_whose_session_says_nothing_counts_as_not_nice(of_run, session):
+    assert session(of_run=of_run, own=10).written == [10]
 
 
 def test_where_another_one_was_quicker_it_tries_again(session):
@@ -40,9 +68,9 @@ def test_where_another_one_was_quicker_it_tries_again(session):
 
 
 def test_a_system_that_never_lets_it_is_no_reason_to_wait_for_ever(session):
-    autogroup = session(*[BlockingIOError()] * 100)
-    assert not autogroup.written
-    assert autogroup.refusals
+    proc = session(*[BlockingIOError()] * 100)
+    assert not proc.written
+    assert proc.refusals
 
 
 @pytest.mark.parametrize("refusal", [FileNotFoundError(), PermissionError()])

@@ -1,6 +1,7 @@
 """Nobody holds a connection for ever by sending or taking nothing."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 
@@ -17,11 +18,9 @@ from scr_live.sinks.web.app import create_app
 HEAD_S = STILL_S = 0.3
 
 
-@pytest.fixture
-def served(monkeypatch):
-    """(port, hub, loop) of a server whose patience is short."""
-    monkeypatch.setattr(protocols, "HEAD_S", HEAD_S)
-    monkeypatch.setattr(protocols, "STILL_S", STILL_S)
+@contextlib.contextmanager
+def serving():
+    """(port, hub, loop) of a server."""
     hub = AnsweringHub()
     config = uvicorn.Config(
         create_app(hub),
@@ -29,6 +28,7 @@ def served(monkeypatch):
         ws=protocols.PatientWebSocket,
         lifespan="off",
         log_config=None,
+        timeout_keep_alive=60,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
@@ -43,9 +43,28 @@ def served(monkeypatch):
     thread.start()
     while not server.started:
         thread.join(0.01)
-    yield listener.getsockname()[1], hub, loops[0]
-    server.should_exit = True
-    thread.join()
+    try:
+        yield listener.getsockname()[1], hub, loops[0]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """A server whose patience is short."""
+    monkeypatch.setattr(protocols, "HEAD_S", HEAD_S)
+    monkeypatch.setattr(protocols, "STILL_S", STILL_S)
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def port(monkeypatch):
+    """That of a server whose patience is longer than that of the tests."""
+    monkeypatch.setattr(protocols, "HEAD_S", 60.0)
+    with serving() as (port, _, _):
+        yield port
 
 
 def connected(port):
@@ -101,3 +120,38 @@ def test_a_connection_that_is_used_stays(served):
             piece = connection.recv(65536)
             assert piece
             taken += piece
+
+
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def answered(connection):
+    connection.sendall(REQUEST)
+    found = b""
+    while not found.endswith(b"\nok\n"):
+        piece = connection.recv(1000)
+        if not piece:
+            return False
+        found += piece
+    return found.startswith(b"HTTP/1.1 200")
+
+
+def test_who_has_not_asked_yet_is_not_cut_for_those_that_have_their_answer(port):
+    """A first request may be under way while others are answered."""
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(connected(port))
+        others = []
+        for _ in range(protocols.MOST_IDLE + 20):
+            others.append(stack.enter_context(connected(port)))
+            assert answered(others[-1])
+        assert is_cut(others[0])
+        assert answered(first)
+
+
+def test_who_has_just_been_answered_may_ask_again(port):
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(connected(port)) for _ in range(protocols.MOST_IDLE + 20)]
+        asks = stack.enter_context(connected(port))
+        assert answered(asks)
+        assert answered(asks)
+        assert is_cut(others[0])

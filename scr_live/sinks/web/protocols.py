@@ -1,6 +1,7 @@
 """HTTP and WebSocket connections that nobody can hold for ever by sending or taking nothing."""
 
 import asyncio
+from itertools import chain
 from typing import Any, Final
 
 import h11
@@ -14,7 +15,7 @@ STILL_S: Final = 10.0
 HANDSHAKE_S: Final = 10.0
 """For that of TLS."""
 MOST_IDLE: Final = 128
-"""Connections that have asked for nothing, or for nothing more: of more than these the oldest is cut.
+"""Connections that have asked for nothing, or for nothing more: of more than these one is cut.
 
 So nobody keeps others out by opening many: who asks at once is answered at once.
 """
@@ -71,23 +72,37 @@ class _CutWhenNotTaken(asyncio.Protocol):
 
 
 class _Idle:
-    """The connections of this process that nobody is answered on, the oldest first; of one event loop."""
+    """The connections of this process that nobody is answered on; of one event loop.
+
+    Those with an answer are cut first: they lose nothing, while the first request of another may be coming,
+    however many are answered before it is read.
+    """
 
     def __init__(self) -> None:
-        self._all: dict[PatientHttp, None] = {}
+        self._answered: dict[PatientHttp, None] = {}  # the oldest first, as below
+        self._new: dict[PatientHttp, None] = {}
 
-    def add(self, connection: "PatientHttp") -> None:
-        """Note one, as the newest."""
-        self._all.pop(connection, None)
-        self._all[connection] = None
-        if len(self._all) > MOST_IDLE:
-            oldest = next(iter(self._all))
-            del self._all[oldest]
-            oldest.transport.abort()
+    def add_new(self, connection: "PatientHttp") -> None:
+        """Note one that has asked for nothing yet."""
+        self._new[connection] = None
+        self._keep_few(connection)
+
+    def add_answered(self, connection: "PatientHttp") -> None:
+        """Note one that has its answer."""
+        self._answered[connection] = None
+        self._keep_few(connection)
+
+    def _keep_few(self, newest: "PatientHttp") -> None:
+        if len(self._answered) + len(self._new) <= MOST_IDLE:
+            return
+        one = next(each for each in chain(self._answered, self._new) if each is not newest)
+        self.remove(one)
+        one.transport.abort()
 
     def remove(self, connection: "PatientHttp") -> None:
         """It asks for something, or has left."""
-        self._all.pop(connection, None)
+        self._answered.pop(connection, None)
+        self._new.pop(connection, None)
 
 
 _idle = _Idle()
@@ -101,7 +116,7 @@ class PatientHttp(_CutWhenNotTaken, H11Protocol):
         super().connection_made(transport)
         self._head = _Timer()
         self._head.start(HEAD_S, transport)
-        _idle.add(self)
+        _idle.add_new(self)
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer once the head of a request is there."""
@@ -119,7 +134,7 @@ class PatientHttp(_CutWhenNotTaken, H11Protocol):
         if is_late:
             self.transport.close()
         elif self.conn.their_state is h11.IDLE:
-            _idle.add(self)
+            _idle.add_answered(self)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand over: another protocol watches from here on."""
