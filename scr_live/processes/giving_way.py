@@ -56,6 +56,8 @@ def _let_session_give_way(parent_pid: int) -> None:
     a session of its own gets that session's share, whatever its own niceness is; and a session begins with
     that of no niceness, even if the run's was made nice.
     """
+    if os.getsid(0) != os.getpid():  # others live in it, such as a shell
+        return
     own = os.getpriority(os.PRIO_PROCESS, 0)
     try:
         # such as "/autogroup-25 nice 0"

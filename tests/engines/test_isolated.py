@@ -217,7 +217,8 @@ def test_a_run_that_has_gone_before_its_engine_was_ready_is_not_waited_for():
     with ours, theirs:  # neither is closed: it is not the connection that tells
         somebody = str(os.getppid())
         command = [sys.executable, "-c", child._START, isolated._WORKER, somebody, *sys.path]
-        assert subprocess.run(command, stdin=theirs, timeout=50, check=False).returncode == 0
+        done = subprocess.run(command, stdin=theirs, timeout=50, check=False, start_new_session=True)
+        assert done.returncode == 0
 
 
 PARENT = """

@@ -36,11 +36,12 @@ class Proc:
 
 @pytest.fixture
 def session(monkeypatch):
-    def with_autogroup(*refusals, of_run="/autogroup-25 nice 0\n", own=10):
+    def with_autogroup(*refusals, of_run="/autogroup-25 nice 0\n", own=10, leader=None):
         proc = Proc(of_run, refusals)
         monkeypatch.setattr(giving_way, "_PROC", proc)
         monkeypatch.setattr(giving_way, "_TRY_EVERY_S", 0.0)
         monkeypatch.setattr(os, "getpriority", lambda *_: own)
+        monkeypatch.setattr(os, "getsid", lambda _: leader or os.getpid())
         giving_way._let_session_give_way(RUN)
         return proc
 
@@ -61,6 +62,10 @@ def test_the_session_gives_way_to_that_of_a_run_which_was_made_nice(of_run, own,
 @pytest.mark.parametrize("of_run", ["", "/autogroup-25 nice\n", PermissionError(), FileNotFoundError()])
 def test_a_run_whose_session_says_nothing_counts_as_not_nice(of_run, session):
     assert session(of_run=of_run, own=10).written == [10]
+
+
+def test_a_session_that_others_live_in_stays_as_it_is(session):
+    assert not session(leader=os.getppid()).written
 
 
 def test_where_another_one_was_quicker_it_tries_again(session):
